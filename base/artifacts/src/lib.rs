@@ -1,0 +1,1 @@
+//! Checked artifact paths, artifact stores and safe archives.

@@ -1,0 +1,1 @@
+//! The search-expression language: text to syntax tree.

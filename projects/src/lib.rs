@@ -1,0 +1,1 @@
+//! Reproducible runs of MLproject folders.

@@ -1,0 +1,1 @@
+//! Experiments, runs, and what a run logs.
