@@ -1,1 +1,27 @@
-//! MLflow's error codes and JSON envelope, page tokens, numbers on the wire, request limits.
+//! What every REST surface of MLflow has in common: error codes and their JSON envelope,
+//! page tokens, lenient numbers, and the limits of a request.
+//!
+//! Domain rules do not live here. With the feature `axum` this crate also holds the extractors
+//! and the error answer that all routers share.
+//!
+//! ```
+//! use mlctl_wire::{ErrorBody, ErrorCode};
+//!
+//! let body = ErrorBody::new(ErrorCode::ResourceDoesNotExist, "run `a1` does not exist");
+//!
+//! assert_eq!(body.error_code.http_status(), 404);
+//! assert_eq!(
+//!     serde_json::to_string(&body)?,
+//!     r#"{"error_code":"RESOURCE_DOES_NOT_EXIST","message":"run `a1` does not exist"}"#
+//! );
+//! # Ok::<(), serde_json::Error>(())
+//! ```
+
+mod code;
+pub mod limits;
+pub mod number;
+pub mod page;
+#[cfg(feature = "axum")]
+pub mod rest;
+
+pub use code::{ErrorBody, ErrorCode};

@@ -1,0 +1,28 @@
+//! How large a request may be.
+//!
+//! Source: `mlflow/utils/validation.py` of 3.17.2, where a name there is given.
+
+/// Metrics in one `log-batch` (`MAX_METRICS_PER_BATCH`).
+pub const METRICS_PER_BATCH_MAX: usize = 1000;
+/// Params, and tags, in one `log-batch` (`MAX_PARAMS_TAGS_PER_BATCH`).
+pub const PARAMS_TAGS_PER_BATCH_MAX: usize = 100;
+/// Metrics, params and tags together in one `log-batch` (`MAX_ENTITIES_PER_BATCH`).
+pub const ENTITIES_PER_BATCH_MAX: usize = 1000;
+/// Datasets in one `log-inputs` (`MAX_DATASETS_PER_BATCH`).
+pub const DATASETS_PER_BATCH_MAX: usize = 1000;
+/// Characters of a metric's, param's or tag's key (`MAX_ENTITY_KEY_LENGTH`).
+pub const KEY_CHARS_MAX: usize = 250;
+/// Characters of a param's value; a longer one is cut (`MAX_PARAM_VAL_LENGTH`).
+pub const PARAM_VALUE_CHARS_MAX: usize = 6000;
+/// Characters of a run tag's value; a longer one is cut (`MAX_TAG_VAL_LENGTH`).
+pub const TAG_VALUE_CHARS_MAX: usize = 8000;
+/// Characters of an experiment tag's value (`MAX_EXPERIMENT_TAG_VAL_LENGTH`).
+pub const EXPERIMENT_TAG_VALUE_CHARS_MAX: usize = 20_000;
+/// Characters of an experiment's name (`MAX_EXPERIMENT_NAME_LENGTH`).
+pub const EXPERIMENT_NAME_CHARS_MAX: usize = 500;
+/// Rows of one page of a search (`SEARCH_MAX_RESULTS_THRESHOLD`).
+pub const PAGE_ROWS_MAX: usize = 50_000;
+/// Rows of a page of runs when the request does not say.
+pub const PAGE_ROWS_DEFAULT: usize = 1000;
+/// Bytes of a JSON body: more than any request of MLflow's own client needs.
+pub const JSON_BODY_BYTES_MAX: usize = 64 * 1024 * 1024;

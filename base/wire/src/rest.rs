@@ -1,0 +1,231 @@
+//! What our routers share: decoding a request, answering a failure, reaching a blocking store.
+
+use crate::{ErrorBody, ErrorCode, limits};
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::{StatusCode, header, request::Parts};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// A failure on its way to the client.
+#[derive(Clone, Debug)]
+pub struct Failure(pub ErrorBody);
+
+impl Failure {
+    /// Makes a failure of the given kind.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self(ErrorBody::new(code, message))
+    }
+
+    /// Says that a required parameter was not given.
+    pub fn missing(parameter: &str) -> Self {
+        Self::new(
+            ErrorCode::InvalidParameterValue,
+            format!(
+                "Missing value for required parameter '{parameter}'. \
+                 See the API docs for more information about request parameters."
+            ),
+        )
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.error_code.http_status())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, Json(self.0)).into_response()
+    }
+}
+
+/// Takes a required parameter, or says that it is missing.
+///
+/// # Errors
+/// A [`Failure`] that names `parameter`. Empty text counts as missing, as in MLflow.
+pub fn required<T: Emptiness>(value: Option<T>, parameter: &str) -> Result<T, Failure> {
+    value.filter(|value| !value.is_blank()).ok_or_else(|| Failure::missing(parameter))
+}
+
+/// Tells what MLflow takes for "not given".
+pub trait Emptiness {
+    /// Whether the value is the empty one of its type.
+    fn is_blank(&self) -> bool {
+        false
+    }
+}
+
+impl Emptiness for String {
+    fn is_blank(&self) -> bool {
+        self.is_empty()
+    }
+}
+impl Emptiness for i64 {}
+impl Emptiness for f64 {}
+
+/// A JSON body. An empty one counts as `{}`; unknown fields are ignored.
+#[derive(Clone, Copy, Debug)]
+pub struct Payload<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Payload<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failure> {
+        check_content_type(&request)?;
+        let bytes = body_bytes(request.into_body()).await?;
+        decode(&bytes).map(Self)
+    }
+}
+
+/// The parameters after `?`.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match Query::<T>::try_from_uri(&parts.uri) {
+            Ok(Query(parameters)) => Ok(Self(parameters)),
+            Err(rejection) => {
+                Err(Failure::new(ErrorCode::InvalidParameterValue, rejection.body_text()))
+            }
+        }
+    }
+}
+
+/// Runs blocking work off the threads that serve connections.
+///
+/// # Errors
+/// The work's own failure; an internal error when it panics.
+pub async fn blocking<T, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    E: Into<Failure> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(error) => {
+            tracing::error!(%error, "a request's work ended in a panic");
+            Err(Failure::new(ErrorCode::InternalError, "internal error"))
+        }
+    }
+}
+
+fn check_content_type(request: &Request) -> Result<(), Failure> {
+    let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return Ok(()) };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Failure::new(
+        ErrorCode::InvalidParameterValue,
+        format!("the Content-Type is `{essence}`; it must be application/json"),
+    ))
+}
+
+async fn body_bytes(body: Body) -> Result<axum::body::Bytes, Failure> {
+    to_bytes(body, limits::JSON_BODY_BYTES_MAX).await.map_err(|_| {
+        Failure::new(
+            ErrorCode::RequestLimitExceeded,
+            format!("the body is not complete or exceeds {} bytes", limits::JSON_BODY_BYTES_MAX),
+        )
+    })
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
+    serde_json::from_slice(bytes).or_else(|_| explain(bytes))
+}
+
+/// Decodes once more, slowly, to name the parameter that is wrong.
+fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    let tree: Value = serde_json::from_slice(bytes).map_err(|error| {
+        Failure::new(
+            ErrorCode::InvalidParameterValue,
+            format!("the body is not valid JSON: {error}"),
+        )
+    })?;
+    serde_path_to_error::deserialize(&tree).map_err(|error| {
+        let path = error.path().to_string();
+        let pointer: String = path
+            .replace('[', ".")
+            .replace(']', "")
+            .split('.')
+            .map(|part| format!("/{part}"))
+            .collect();
+        let value = tree.pointer(&pointer).unwrap_or(&tree);
+        Failure::new(
+            ErrorCode::InvalidParameterValue,
+            format!(
+                "Invalid value {value} for parameter '{path}' supplied: {}. \
+                 Hint: Value was of type '{}'. \
+                 See the API docs for more information about request parameters.",
+                error.inner(),
+                python_type(value)
+            ),
+        )
+    })
+}
+
+fn python_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::String(_) => "str",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(default)]
+    struct Sample {
+        name: Option<String>,
+        tags: Vec<Tag>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Tag {
+        #[expect(dead_code, reason = "only its decoding is looked at")]
+        key: String,
+    }
+
+    #[track_caller]
+    fn check(body: &str, want: Result<Option<&str>, &str>) {
+        match (decode::<Sample>(body.as_bytes()), want) {
+            (Ok(got), Ok(want)) => assert_eq!(got.name.as_deref(), want, "for {body}"),
+            (Err(got), Err(want)) => {
+                assert!(got.0.message.starts_with(want), "for {body}: {}", got.0.message);
+            }
+            (got, want) => panic!("for {body}: {got:?} instead of {want:?}"),
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_names_its_parameter() {
+        check("", Ok(None));
+        check(r#"{"name": "a", "unknown": 1}"#, Ok(Some("a")));
+        check(r#"{"name": 5}"#, Err("Invalid value 5 for parameter 'name' supplied: "));
+        check(
+            r#"{"tags": [{"key": 5}]}"#,
+            Err("Invalid value 5 for parameter 'tags[0].key' supplied: "),
+        );
+        check("[", Err("the body is not valid JSON: EOF while parsing a list at line 1"));
+    }
+
+    #[test]
+    fn empty_text_counts_as_missing() {
+        let failure = required(Some(String::new()), "key").unwrap_err();
+        assert!(failure.0.message.starts_with("Missing value for required parameter 'key'."));
+    }
+}
