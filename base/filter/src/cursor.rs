@@ -72,9 +72,18 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(crate) fn place(&self) -> Place {
-        let column = self.text[..self.token.start].chars().count() + 1;
+    /// The byte where this token starts, for [`Self::place_of`].
+    pub(crate) fn start(&self) -> usize {
+        self.token.start
+    }
+
+    pub(crate) fn place_of(&self, start: usize) -> Place {
+        let column = self.text[..start].chars().count() + 1;
         Place { clause: self.clause, column, text: self.text.to_owned() }
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        self.place_of(self.start())
     }
 
     pub(crate) fn expected(&self, expected: impl Into<String>) -> Error {

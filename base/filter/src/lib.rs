@@ -65,13 +65,15 @@
 //! # What is not as in MLflow
 //!
 //! Beyond MLflow: `OR`, `NOT`, parentheses, `=~`, lists and null tests for every field that can be
-//! compared with text or at all, `1e+5`, keys such as `metrics.1`, blank filters, spaces around an
-//! order.
+//! compared with text or at all, attributes' numbers in quotes, `1e+5`, keys such as `metrics.1`,
+//! prefix and key in the same quotes, blank filters, spaces around an order.
 //!
 //! Refused here, although MLflow accepts it: a missing or doubled `AND` (MLflow skips it), a list
-//! after `=` or inside a list, a dot or space at the edge of an unquoted key. In MLflow a doubled
-//! quote stays doubled in the value and a backslash protects a quote; here the first is an escape
-//! and the second is a plain character.
+//! after `=` or inside a list, a dot or space at the edge of an unquoted key, an order by datasets
+//! (which its stores then refuse).
+//!
+//! In MLflow a doubled quote stays doubled in the value, and a backslash protects a quote; here the
+//! first is an escape and the second is a plain character.
 //!
 //! In [`LIKE`](Test::Like), `%` and `_` also stand for line breaks, as in MLflow's SQL stores; its
 //! file store stops at them.

@@ -1,7 +1,7 @@
 //! Reads a field: an optional prefix and a key, either of them quoted or not.
 
 use crate::cursor::Cursor;
-use crate::error::{Error, Place, Result};
+use crate::error::{Error, Result};
 use crate::token::{self, TokenKind};
 use crate::vocabulary::{DATASET_KEYS, Entity, Field, Vocabulary};
 
@@ -11,31 +11,46 @@ pub(crate) fn read(
     vocabulary: &Vocabulary,
     expected: &str,
 ) -> Result<Field> {
-    let names = Names { vocabulary, place: cursor.place() };
-    if let Some(name) = cursor.take_quoted("`")? {
-        if cursor.kind() == TokenKind::Word && cursor.is_glued() && cursor.token().starts_with('.')
-        {
+    let start = cursor.start();
+    let name = Name::read(cursor, expected)?;
+    Names { vocabulary, cursor, start }.resolve(name)
+}
+
+/// A field as it was written.
+enum Name {
+    /// A word without a dot.
+    Plain(String),
+    /// Text in quotes with nothing before or after it.
+    Quoted(String),
+    Prefixed {
+        prefix: String,
+        key: String,
+    },
+}
+
+impl Name {
+    fn read(cursor: &mut Cursor<'_>, expected: &str) -> Result<Self> {
+        if let Some(name) = cursor.take_quoted("`")? {
+            let dot = cursor.kind() == TokenKind::Word && cursor.token().starts_with('.');
+            if !dot || !cursor.is_glued() {
+                return Ok(Self::Quoted(name));
+            }
             let key = key_after_dot(cursor, &cursor.token()[1..])?;
-            return names.with_prefix(&name, key);
+            return Ok(Self::Prefixed { prefix: name, key });
         }
-        return names.quoted_as_a_whole(&name);
-    }
-    if let Some(name) = cursor.take_quoted("\"")? {
-        return names.quoted_as_a_whole(&name);
-    }
-    if cursor.kind() != TokenKind::Word || cursor.token().starts_with('.') {
-        return Err(cursor.expected(expected));
-    }
-    match cursor.token().split_once('.') {
-        Some((prefix, rest)) => {
-            let key = key_after_dot(cursor, rest)?;
-            names.with_prefix(prefix, key)
+        if let Some(name) = cursor.take_quoted("\"")? {
+            return Ok(Self::Quoted(name));
         }
-        None => {
-            let name = cursor.token();
+        let word = cursor.token();
+        if cursor.kind() != TokenKind::Word || word.starts_with('.') {
+            return Err(cursor.expected(expected));
+        }
+        let Some((prefix, rest)) = word.split_once('.') else {
             cursor.advance();
-            names.attribute(name)
-        }
+            return Ok(Self::Plain(word.to_owned()));
+        };
+        let key = key_after_dot(cursor, rest)?;
+        Ok(Self::Prefixed { prefix: prefix.to_owned(), key })
     }
 }
 
@@ -59,51 +74,62 @@ fn key_after_dot(cursor: &mut Cursor<'_>, rest: &str) -> Result<String> {
 /// Gives names their meaning; errors point at where the field starts.
 struct Names<'a> {
     vocabulary: &'a Vocabulary,
-    place: Place,
+    cursor: &'a Cursor<'a>,
+    start: usize,
 }
 
 impl Names<'_> {
+    fn resolve(&self, name: Name) -> Result<Field> {
+        match name {
+            Name::Plain(name) => self.attribute(name),
+            Name::Quoted(name) => self.quoted(name),
+            Name::Prefixed { prefix, key } => self.prefixed(prefix, key),
+        }
+    }
+
     /// A quoted name is an attribute's, or a prefix and a key in the same quotes.
-    fn quoted_as_a_whole(self, name: &str) -> Result<Field> {
-        if self.vocabulary.attribute(name).is_none()
+    fn quoted(&self, name: String) -> Result<Field> {
+        if self.vocabulary.attribute(&name).is_none()
             && let Some((prefix, key)) = name.split_once('.')
             && self.vocabulary.entity(prefix).is_some()
         {
-            return self.with_prefix(prefix, key.to_owned());
+            return self.prefixed(prefix.to_owned(), key.to_owned());
         }
         self.attribute(name)
     }
 
-    fn with_prefix(self, prefix: &str, key: String) -> Result<Field> {
-        match self.vocabulary.entity(prefix) {
-            Some(Entity::Attribute) => self.attribute(&key),
+    fn prefixed(&self, prefix: String, key: String) -> Result<Field> {
+        match self.vocabulary.entity(&prefix) {
+            Some(Entity::Attribute) => self.attribute(key),
             Some(Entity::Dataset) if !DATASET_KEYS.contains(&key.as_str()) => {
-                Err(Error::UnknownAttribute {
-                    what: "dataset",
-                    key,
-                    known: DATASET_KEYS.to_vec(),
-                    place: self.place,
-                })
+                Err(self.unknown_attribute("dataset", key, DATASET_KEYS.to_vec()))
             }
             Some(entity) => Ok(Field { entity, key }),
             None => Err(Error::UnknownPrefix {
                 what: self.vocabulary.what,
-                prefix: prefix.to_owned(),
+                prefix,
                 known: self.vocabulary.prefixes.iter().map(|(prefix, _)| *prefix).collect(),
-                place: self.place,
+                place: self.cursor.place_of(self.start),
             }),
         }
     }
 
-    fn attribute(self, name: &str) -> Result<Field> {
-        match self.vocabulary.attribute(name) {
+    fn attribute(&self, name: String) -> Result<Field> {
+        match self.vocabulary.attribute(&name) {
             Some(attribute) => Ok(Field::new(Entity::Attribute, attribute.name)),
-            None => Err(Error::UnknownAttribute {
-                what: self.vocabulary.what,
-                key: name.to_owned(),
-                known: self.vocabulary.attributes.iter().map(|known| known.name).collect(),
-                place: self.place,
-            }),
+            None => {
+                let known = self.vocabulary.attributes.iter().map(|known| known.name).collect();
+                Err(self.unknown_attribute(self.vocabulary.what, name, known))
+            }
         }
+    }
+
+    fn unknown_attribute(
+        &self,
+        what: &'static str,
+        key: String,
+        known: Vec<&'static str>,
+    ) -> Error {
+        Error::UnknownAttribute { what, key, known, place: self.cursor.place_of(self.start) }
     }
 }

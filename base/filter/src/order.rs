@@ -22,12 +22,12 @@ pub struct OrderBy {
 /// ```
 /// use mlctl_filter::{Attribute, Entity, Vocabulary, parse_order_by};
 ///
-/// let runs = Vocabulary {
+/// static RUNS: Vocabulary = Vocabulary {
 ///     what: "run",
 ///     prefixes: &[("metrics", Entity::Metric)],
 ///     attributes: &[Attribute::number("start_time").aliases(&["Created"])],
 /// };
-/// let order = parse_order_by("Created desc", &runs)?;
+/// let order = parse_order_by("Created desc", &RUNS)?;
 /// assert_eq!((order.field.key.as_str(), order.ascending), ("start_time", false));
 /// # Ok::<(), mlctl_filter::Error>(())
 /// ```
@@ -38,11 +38,11 @@ pub struct OrderBy {
 /// Things cannot be ordered by their datasets, of which they may have several.
 pub fn parse_order_by(text: &str, vocabulary: &Vocabulary) -> Result<OrderBy> {
     let mut cursor = Cursor::new(Clause::OrderBy, text);
-    let place = cursor.place();
+    let start = cursor.start();
     let field = name::read(&mut cursor, vocabulary, "a field to order by")?;
     if field.entity == Entity::Dataset {
         let expected = format!("a field with one value, which {field} is not,");
-        return Err(Error::Expected { expected, place });
+        return Err(Error::Expected { expected, place: cursor.place_of(start) });
     }
     let descending = cursor.take_keyword("DESC");
     if !descending {

@@ -99,7 +99,7 @@ impl Parser<'_> {
 
     fn test(&mut self) -> Result<Expr> {
         let field = name::read(&mut self.cursor, self.vocabulary, "a condition")?;
-        let place = self.cursor.place();
+        let start = self.cursor.start();
         let operator = self.operator()?;
         let known = self.vocabulary.operators(&field);
         if !known.contains(operator.group()) {
@@ -107,7 +107,7 @@ impl Parser<'_> {
                 operator: operator.name(),
                 field: field.to_string(),
                 known: known.names(),
-                place,
+                place: self.cursor.place_of(start),
             });
         }
         let test = self.operand(&field, operator)?;

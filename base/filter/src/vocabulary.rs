@@ -56,9 +56,8 @@ pub struct Vocabulary {
 
 impl Vocabulary {
     /// Finds an attribute by its name or one of its aliases.
-    pub fn attribute(&self, name: &str) -> Option<&Attribute> {
-        let attributes: &'static [Attribute] = self.attributes;
-        attributes.iter().find(|known| known.name == name || known.aliases.contains(&name))
+    pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
+        self.attributes.iter().find(|known| known.name == name || known.aliases.contains(&name))
     }
 
     /// Finds what a prefix stands for.
