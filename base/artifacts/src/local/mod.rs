@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
 
-pub(crate) use beneath::{Beneath, Found, Kind};
+#[cfg(feature = "archives")]
+pub(crate) use beneath::Found;
+pub(crate) use beneath::{Beneath, Kind};
 
 use crate::{Artifact, ArtifactInfo, ArtifactPath, ArtifactStore, Error, Result};
 
