@@ -1,1 +1,50 @@
-//! Registered models, their versions, stages and history.
+//! Registered models, their versions, stages and aliases, and a memory of every change.
+//!
+//! A [`RegistryStore`] keeps them: [`SqliteStore`] in MLflow's own tables, [`MemoryStore`] for
+//! tests and as the easiest one to read. The rules are pure functions in [`lifecycle`]. Nothing
+//! here loads a model, reads a clock or knows what a run is.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")] {
+//! use mlctl_registry::{
+//!     ModelUri, NewVersion, RegistryStore, SqliteStore, Stage, Stamp, Transition, resolve,
+//! };
+//!
+//! let store = SqliteStore::in_memory()?;
+//! let mut new = NewVersion::of("churn".parse()?, "runs:/3f2a/model");
+//! new.create_model_if_missing = true;
+//! let version = store.create_version(&new, &Stamp::new("ada", 1_000))?;
+//!
+//! let promotion = Transition {
+//!     model: version.name,
+//!     version: version.version,
+//!     stage: Stage::PRODUCTION,
+//!     archive_existing_versions: true,
+//! };
+//! store.transition(&promotion, &Stamp::new("ada", 2_000).because("best rmse so far"))?;
+//!
+//! let serving = resolve(&store, &ModelUri::parse("models:/churn/Production")?)?;
+//! assert_eq!(serving.source, "runs:/3f2a/model");
+//! # }
+//! # Ok::<(), mlctl_registry::Error>(())
+//! ```
+
+mod entity;
+mod error;
+mod event;
+mod id;
+pub mod lifecycle;
+pub mod store;
+mod uri;
+
+pub use entity::{
+    ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp, Tags, VersionStatus,
+};
+pub use error::{Error, Result};
+pub use event::{Change, Event, EventId};
+pub use id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
+pub use lifecycle::Transition;
+#[cfg(feature = "sqlite")]
+pub use store::sqlite::SqliteStore;
+pub use store::{RegistryStore, memory::MemoryStore, resolve};
+pub use uri::{ModelUri, VersionRef};

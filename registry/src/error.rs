@@ -1,0 +1,118 @@
+//! What can go wrong in a registry, named by what the caller can do about it.
+
+use std::error;
+use std::path::PathBuf;
+
+use mlctl_wire::ErrorCode;
+
+use crate::id::{Alias, ModelName, Stage, VersionNumber};
+
+/// Shortens every signature of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure of a registry or of one of its rules.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value breaks the rule of its kind.
+    #[error("invalid {what} `{value}`: {rule}")]
+    Invalid {
+        /// The kind of value, as users call it.
+        what: &'static str,
+        /// The offending value, shortened when it is long.
+        value: String,
+        /// The rule that it breaks.
+        rule: &'static str,
+    },
+    /// No registered model has this name.
+    #[error("model `{0}` does not exist")]
+    ModelNotFound(ModelName),
+    /// A registered model has this name already.
+    #[error("model `{0}` exists already")]
+    ModelExists(ModelName),
+    /// The model has no such version, or it was deleted.
+    #[error("model `{model}` has no version {version}")]
+    VersionNotFound {
+        /// The model that was asked.
+        model: ModelName,
+        /// The number that it lacks.
+        version: VersionNumber,
+        /// The newest version that it has, for a hint.
+        newest: Option<VersionNumber>,
+    },
+    /// The model has no such alias.
+    #[error("model `{model}` has no alias `{alias}`")]
+    AliasNotFound {
+        /// The model that was asked.
+        model: ModelName,
+        /// The alias that it lacks.
+        alias: Alias,
+    },
+    /// No version of the model is in the stage.
+    #[error("model `{model}` has no version in stage {stage}")]
+    StageEmpty {
+        /// The model that was asked.
+        model: ModelName,
+        /// The stage that nothing holds.
+        stage: Stage,
+    },
+    /// The model has no version at all.
+    #[error("model `{0}` has no versions")]
+    NoVersions(ModelName),
+    /// Existing versions can only be archived out of a stage that serves.
+    #[error("existing versions cannot be archived out of stage {0}: only Staging and Production")]
+    CannotArchive(Stage),
+    /// The database holds registry tables of a form that this crate cannot use.
+    #[error("registry tables in `{path}` cannot be used: {problem}")]
+    Schema {
+        /// The database file.
+        path: PathBuf,
+        /// What is missing, or too new.
+        problem: String,
+    },
+    /// Another program kept the database locked for longer than the store waits.
+    #[error("`{path}` has been locked by another program for {waited_ms} ms")]
+    Busy {
+        /// The database file.
+        path: PathBuf,
+        /// How long the store waited.
+        waited_ms: u128,
+    },
+    /// The storage beneath failed; the cause is in `source`.
+    #[error("{doing}")]
+    Backend {
+        /// What the store was doing.
+        doing: String,
+        /// The cause.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    /// Returns the code that MLflow's clients know this failure by.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::Invalid { .. }
+            // MLflow blames the parameter, not the resource, for an unknown alias.
+            | Self::AliasNotFound { .. }
+            // MLflow calls this an internal error, which its own client would then retry.
+            | Self::CannotArchive(_) => ErrorCode::InvalidParameterValue,
+            Self::ModelNotFound(_)
+            | Self::VersionNotFound { .. }
+            | Self::StageEmpty { .. }
+            | Self::NoVersions(_) => ErrorCode::ResourceDoesNotExist,
+            Self::ModelExists(_) => ErrorCode::ResourceAlreadyExists,
+            Self::Busy { .. } => ErrorCode::TemporarilyUnavailable,
+            Self::Schema { .. } | Self::Backend { .. } => ErrorCode::InternalError,
+        }
+    }
+
+    pub(crate) fn invalid(what: &'static str, value: &str, rule: &'static str) -> Self {
+        const SHOWN_CHARS_MAX: usize = 120;
+        let mut shown: String = value.chars().take(SHOWN_CHARS_MAX).collect();
+        if shown.len() < value.len() {
+            shown.push('…');
+        }
+        Self::Invalid { what, value: shown, rule }
+    }
+}

@@ -1,0 +1,118 @@
+//! Where a registry is kept: the contract of every store, and the stores.
+
+use std::fmt;
+
+use crate::entity::{ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp};
+use crate::error::Result;
+use crate::event::{Event, EventId};
+use crate::id::{Alias, ModelName, Stage, VersionNumber};
+use crate::lifecycle::Transition;
+use crate::uri::{ModelUri, VersionRef};
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+/// Keeps registered models, their versions and their history.
+///
+/// One method is one atomic change: all of it and its events are kept, or nothing is. What a
+/// method answers after a change is durable. Two callers at the same time see one order of
+/// changes. Lists are in a fixed order and page by the last key seen, so that what is added
+/// meanwhile neither repeats nor hides an item.
+pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
+    /// Creates a model; one of the same name, in the same case, may not exist.
+    fn create_model(&self, new: &NewModel, stamp: &Stamp) -> Result<RegisteredModel>;
+
+    /// Returns a model with its latest versions.
+    fn get_model(&self, name: &ModelName) -> Result<RegisteredModel>;
+
+    /// Lists models whose name comes after `after`, by name.
+    fn list_models(
+        &self,
+        after: Option<&ModelName>,
+        size: PageSize,
+    ) -> Result<Page<RegisteredModel, ModelName>>;
+
+    /// Creates the next version of a model, ready and in stage `None`, and touches the model.
+    ///
+    /// A number is never given twice while the model exists, even when its version is deleted.
+    fn create_version(&self, new: &NewVersion, stamp: &Stamp) -> Result<ModelVersion>;
+
+    /// Returns the version that `which` says; of several in a stage, the newest.
+    fn get_version(&self, model: &ModelName, which: &VersionRef) -> Result<ModelVersion>;
+
+    /// Lists a model's versions below `before`, newest first.
+    fn list_versions(
+        &self,
+        model: &ModelName,
+        before: Option<VersionNumber>,
+        size: PageSize,
+    ) -> Result<Page<ModelVersion, VersionNumber>>;
+
+    /// Returns the newest version of each of these stages that has one, by number; no stages
+    /// means all.
+    fn latest_versions(&self, model: &ModelName, stages: &[Stage]) -> Result<Vec<ModelVersion>>;
+
+    /// Moves a version to a stage, archives who holds it when asked, and touches the model and
+    /// every version that moves.
+    ///
+    /// After any number of these at once that archive, the stage has one holder.
+    fn transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion>;
+
+    /// Makes an alias name a version, which it takes from any other.
+    fn set_alias(
+        &self,
+        model: &ModelName,
+        alias: &Alias,
+        version: VersionNumber,
+        stamp: &Stamp,
+    ) -> Result<()>;
+
+    /// Deletes an alias; one that does not exist is fine and leaves no event.
+    fn delete_alias(&self, model: &ModelName, alias: &Alias, stamp: &Stamp) -> Result<()>;
+
+    /// Lists what happened to a model, or to one version of it, after `after`, oldest first.
+    ///
+    /// A model that never was has no history, which is no error; one that is gone keeps its own.
+    fn events(
+        &self,
+        model: &ModelName,
+        version: Option<VersionNumber>,
+        after: Option<EventId>,
+        size: PageSize,
+    ) -> Result<Page<Event, EventId>>;
+}
+
+/// Returns the version that a `models:/` URI names.
+pub fn resolve(store: &dyn RegistryStore, uri: &ModelUri) -> Result<ModelVersion> {
+    store.get_version(&uri.model, &uri.version)
+}
+
+/// Says how to find out where a new version's files lie.
+#[derive(Debug)]
+pub(crate) enum Location {
+    /// The text itself, which the version notes as MLflow does.
+    Known(String),
+    /// Where the version of this URI has them.
+    Of(ModelUri),
+}
+
+impl Location {
+    /// Reads a new version's source and, when it has one, its storage location.
+    pub(crate) fn of(new: &NewVersion) -> Result<Self> {
+        crate::lifecycle::check_source(&new.source)?;
+        if let Some(location) = &new.storage_location {
+            return Ok(Self::Known(location.clone()));
+        }
+        let is_models_uri = new
+            .source
+            .split_once(':')
+            .is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("models"));
+        match is_models_uri {
+            true => ModelUri::parse(&new.source).map(Self::Of),
+            false => Ok(Self::Known(new.source.clone())),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! Which tables a file has, and making those that it lacks.
+//!
+//! MLflow's tables are made whole or left alone: a file of MLflow's is used as it is, whatever
+//! its age, and migrating it is its owner's act. Tables of our own come from numbered files,
+//! applied in order at open and never edited.
+
+use std::borrow::Cow;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::failure::Failure;
+
+/// What this crate reads and writes of MLflow's tables; `workspace` is optional everywhere.
+const MLFLOW_COLUMNS: [(&str, &[&str]); 5] = [
+    ("registered_models", &["name", "creation_time", "last_updated_time", "description"]),
+    ("registered_model_tags", &["name", "key", "value"]),
+    (
+        "model_versions",
+        &[
+            "name",
+            "version",
+            "creation_time",
+            "last_updated_time",
+            "description",
+            "user_id",
+            "current_stage",
+            "source",
+            "run_id",
+            "status",
+            "status_message",
+            "run_link",
+            "storage_location",
+        ],
+    ),
+    ("model_version_tags", &["name", "version", "key", "value"]),
+    ("registered_model_aliases", &["name", "alias", "version"]),
+];
+
+const MLFLOW_TABLES: &str = include_str!("schema/mlflow.sql");
+
+/// Our own schema files; the first is number 1.
+const OWN_FILES: [&str; 1] = [include_str!("schema/0001_events.sql")];
+const NEWEST: u32 = OWN_FILES.len() as u32;
+
+/// The form of MLflow's tables in one file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Layout {
+    /// Whether rows belong to workspaces, as they do from MLflow 3.10 on.
+    has_workspaces: bool,
+}
+
+impl Layout {
+    /// Fits a statement, written for the newest layout, to this one.
+    ///
+    /// Where there are no workspaces every row is in the default one.
+    pub(super) fn sql<'s>(&self, sql: &'s str) -> Cow<'s, str> {
+        match self.has_workspaces {
+            true => Cow::Borrowed(sql),
+            false => Cow::Owned(sql.replace("workspace = 'default'", "TRUE")),
+        }
+    }
+}
+
+/// Makes the tables that are missing and says what form MLflow's have.
+pub(super) fn prepare(conn: &mut Connection) -> Result<Layout, Failure> {
+    if let (Some(layout), true) = (mlflow_layout(conn)?, own_number(conn)? == NEWEST) {
+        return Ok(layout);
+    }
+    // Another process may have been faster: ask again once nobody else can write.
+    let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let layout = match mlflow_layout(&tx)? {
+        Some(layout) => layout,
+        None => {
+            tx.execute_batch(MLFLOW_TABLES)?;
+            Layout { has_workspaces: true }
+        }
+    };
+    apply_own_files(&tx)?;
+    tx.commit()?;
+    Ok(layout)
+}
+
+fn apply_own_files(tx: &Transaction<'_>) -> Result<(), Failure> {
+    let applied = own_number(tx)?;
+    if applied == 0 {
+        tx.execute_batch("CREATE TABLE mlctl_registry_schema (number INTEGER PRIMARY KEY)")?;
+    }
+    for (number, file) in (1..=NEWEST).zip(OWN_FILES).filter(|(number, _)| *number > applied) {
+        tx.execute_batch(file)?;
+        tx.execute("INSERT INTO mlctl_registry_schema VALUES (?1)", [number])?;
+    }
+    Ok(())
+}
+
+/// Returns the number of the newest schema file that was applied, 0 when none was.
+fn own_number(conn: &Connection) -> Result<u32, Failure> {
+    if columns(conn, "mlctl_registry_schema")?.is_empty() {
+        return Ok(0);
+    }
+    let number: Option<u32> =
+        conn.query_row("SELECT max(number) FROM mlctl_registry_schema", [], |row| row.get(0))?;
+    let number = number.unwrap_or(0);
+    if number > NEWEST {
+        return Err(Failure::Schema(format!(
+            "a newer mlctl made them (schema {number}, this one knows {NEWEST})"
+        )));
+    }
+    Ok(number)
+}
+
+/// Returns the form of MLflow's tables, or `None` when the file has none of them.
+fn mlflow_layout(conn: &Connection) -> Result<Option<Layout>, Failure> {
+    let mut missing = Vec::new();
+    let mut workspaces = 0;
+    for (table, needed) in MLFLOW_COLUMNS {
+        let found = columns(conn, table)?;
+        if found.is_empty() {
+            missing.push(table.to_owned());
+            continue;
+        }
+        workspaces += usize::from(found.iter().any(|column| column == "workspace"));
+        let lacks = |column: &&&str| !found.iter().any(|found| found == **column);
+        missing.extend(needed.iter().filter(lacks).map(|column| format!("{table}.{column}")));
+    }
+    match missing.len() {
+        0 if workspaces == 0 => Ok(Some(Layout { has_workspaces: false })),
+        0 if workspaces == MLFLOW_COLUMNS.len() => Ok(Some(Layout { has_workspaces: true })),
+        0 => Err(Failure::Schema("only some of them have a column `workspace`".to_owned())),
+        _ if MLFLOW_COLUMNS.iter().all(|(table, _)| missing.iter().any(|m| m == table)) => Ok(None),
+        _ => Err(Failure::Schema(format!(
+            "{} is missing; upgrade the database first",
+            missing.join(", ")
+        ))),
+    }
+}
+
+fn columns(conn: &Connection, table: &str) -> Result<Vec<String>, Failure> {
+    let mut statement = conn.prepare_cached("SELECT name FROM pragma_table_info(?1)")?;
+    let names = statement.query_map([table], |row| row.get(0))?;
+    Ok(names.collect::<rusqlite::Result<_>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MLFLOW_2: &str = include_str!("../../../tests/fixtures/mlflow-2.22.5.sql");
+    const MLFLOW_3: &str = include_str!("../../../tests/fixtures/mlflow-3.17.2.sql");
+
+    fn database(sql: &str) -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(sql).unwrap();
+        conn
+    }
+
+    /// Tells what MLflow's tables are, with spelling that does not matter evened out.
+    fn described(conn: &Connection) -> Vec<String> {
+        let sql = "SELECT sql FROM sqlite_master WHERE sql NOT NULL AND (tbl_name LIKE 'registered_model%'
+                   OR tbl_name LIKE 'model_version%') ORDER BY name";
+        let mut statement = conn.prepare(sql).unwrap();
+        let texts = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        texts.map(|text| text.unwrap().replace('"', "")).collect()
+    }
+
+    #[test]
+    fn our_tables_are_mlflows() {
+        let mut ours = Connection::open_in_memory().unwrap();
+        prepare(&mut ours).unwrap();
+
+        assert_eq!(described(&ours), described(&database(MLFLOW_3)));
+    }
+
+    #[test]
+    fn the_file_says_whether_it_has_workspaces() {
+        assert!(prepare(&mut database(MLFLOW_3)).unwrap().has_workspaces);
+        assert!(!prepare(&mut database(MLFLOW_2)).unwrap().has_workspaces);
+    }
+
+    #[test]
+    fn preparing_again_changes_nothing() {
+        let mut conn = database(MLFLOW_3);
+        let first = prepare(&mut conn).unwrap();
+        let changes = conn.total_changes();
+
+        assert_eq!(prepare(&mut conn).unwrap(), first);
+
+        assert_eq!(conn.total_changes(), changes);
+    }
+
+    #[track_caller]
+    fn check(sql: &str, want: &str) {
+        match prepare(&mut database(sql)) {
+            Err(Failure::Schema(problem)) => assert_eq!(problem, want),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn half_a_registry_is_refused() {
+        let without_aliases = format!("{MLFLOW_2}; DROP TABLE registered_model_aliases");
+        check(&without_aliases, "registered_model_aliases is missing; upgrade the database first");
+        let without_location =
+            format!("{MLFLOW_2}; ALTER TABLE model_versions DROP COLUMN storage_location");
+        check(
+            &without_location,
+            "model_versions.storage_location is missing; upgrade the database first",
+        );
+    }
+
+    #[test]
+    fn tables_of_a_newer_mlctl_are_refused() {
+        check(
+            "CREATE TABLE mlctl_registry_schema (number INTEGER PRIMARY KEY);
+             INSERT INTO mlctl_registry_schema VALUES (9)",
+            "a newer mlctl made them (schema 9, this one knows 1)",
+        );
+    }
+}

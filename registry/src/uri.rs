@@ -1,0 +1,197 @@
+//! `models:/` URIs: how the rest of the world names a version.
+//!
+//! `models:/churn/3`, `models:/churn@champion`, `models:/churn/Production` and
+//! `models:/churn/latest` name versions. `models:/m-12ab` names a logged model, which is
+//! tracking's business, and is refused here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+use crate::id::{Alias, ModelName, Stage, VersionNumber};
+
+const SCHEME: &str = "models";
+const LATEST: &str = "latest";
+
+/// Names a version of a registered model.
+///
+/// ```
+/// use mlctl_registry::{ModelUri, Stage, VersionRef};
+///
+/// let uri = ModelUri::parse("models:/churn/production")?;
+///
+/// assert_eq!(uri.version, VersionRef::Stage(Stage::PRODUCTION));
+/// assert_eq!(uri.to_string(), "models:/churn/Production");
+/// # Ok::<(), mlctl_registry::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelUri {
+    /// The model.
+    pub model: ModelName,
+    /// Which of its versions.
+    pub version: VersionRef,
+}
+
+/// Says which version of a model is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VersionRef {
+    /// The one of this number.
+    Number(VersionNumber),
+    /// The one that this alias names.
+    Alias(Alias),
+    /// The newest one in this stage.
+    Stage(Stage),
+    /// The newest one.
+    Latest,
+}
+
+impl From<VersionNumber> for VersionRef {
+    fn from(number: VersionNumber) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl ModelUri {
+    /// Reads a `models:/` URI as MLflow does: the stage and `latest` in any case.
+    ///
+    /// A host (`models://profile@databricks/…`) is refused: there is one registry.
+    pub fn parse(text: &str) -> Result<Self> {
+        let invalid = |rule| Error::invalid("models URI", text, rule);
+        let path = path(text).ok_or_else(|| {
+            invalid(
+                "it looks like models:/churn/3, models:/churn/Production or models:/churn@alias",
+            )
+        })?;
+        let (model, version) = match path.split_once('/') {
+            Some((model, suffix)) => (model, parse_suffix(suffix)?),
+            None => {
+                let (model, alias) = path.rsplit_once('@').ok_or_else(|| {
+                    invalid("it names no version: add /3, /latest, a stage or @alias")
+                })?;
+                (model, parse_alias(alias)?)
+            }
+        };
+        Ok(Self { model: ModelName::parse(model)?, version })
+    }
+}
+
+/// Returns what follows the scheme and its slashes.
+fn path(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once(':')?;
+    let path = rest.trim_start_matches('/');
+    // Two slashes, and no third, begin a host.
+    let slashes = rest.len() - path.len();
+    (scheme.eq_ignore_ascii_case(SCHEME) && slashes != 0 && slashes != 2 && !path.is_empty())
+        .then_some(path)
+}
+
+fn parse_suffix(suffix: &str) -> Result<VersionRef> {
+    if suffix.eq_ignore_ascii_case(LATEST) {
+        return Ok(VersionRef::Latest);
+    }
+    if !suffix.is_empty() && suffix.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(VersionRef::Number(VersionNumber::parse(suffix)?));
+    }
+    Ok(VersionRef::Stage(Stage::parse(suffix)?))
+}
+
+fn parse_alias(alias: &str) -> Result<VersionRef> {
+    if alias.eq_ignore_ascii_case(LATEST) {
+        return Ok(VersionRef::Latest);
+    }
+    Ok(VersionRef::Alias(Alias::parse(alias)?))
+}
+
+impl fmt::Display for ModelUri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let model = &self.model;
+        match &self.version {
+            VersionRef::Number(number) => write!(f, "{SCHEME}:/{model}/{number}"),
+            VersionRef::Alias(alias) => write!(f, "{SCHEME}:/{model}@{alias}"),
+            VersionRef::Stage(stage) => write!(f, "{SCHEME}:/{model}/{stage}"),
+            VersionRef::Latest => write!(f, "{SCHEME}:/{model}/{LATEST}"),
+        }
+    }
+}
+
+impl FromStr for ModelUri {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, want: Result<&str, &str>) {
+        let got = ModelUri::parse(text).map(|uri| uri.to_string()).map_err(|err| err.to_string());
+        let got = got.as_deref().map_err(String::as_str);
+        match want {
+            Ok(_) => assert_eq!(got, want, "for {text:?}"),
+            Err(part) => assert!(got.is_err_and(|err| err.contains(part)), "{text:?}: {got:?}"),
+        }
+    }
+
+    #[test]
+    fn mlflows_forms_are_read() {
+        check("models:/churn/3", Ok("models:/churn/3"));
+        check("models:/churn/03", Ok("models:/churn/3"));
+        check("models:///churn/3", Ok("models:/churn/3"));
+        check("MODELS:/churn/3", Ok("models:/churn/3"));
+        check("models:/churn@champion", Ok("models:/churn@champion"));
+        check("models:/a@b@c", Ok("models:/a@b@c"));
+        check("models:/a@b/3", Ok("models:/a@b/3"));
+        check("models:/a b/STAGING", Ok("models:/a b/Staging"));
+        check("models:/churn/LATEST", Ok("models:/churn/latest"));
+        check("models:/churn@latest", Ok("models:/churn/latest"));
+    }
+
+    #[test]
+    fn the_rest_is_refused_with_a_reason() {
+        check("models:/churn", Err("names no version"));
+        check("models:/m-123", Err("names no version"));
+        for text in ["runs:/a/b", "models:churn/3", "models:/", "models://churn/3", "churn/3"] {
+            check(text, Err("it looks like models:/churn/3"));
+        }
+        for text in ["models:/churn/", "models:/a/b/c", "models:/churn/v3", "models:/churn/3?x=1"] {
+            check(text, Err("invalid stage"));
+        }
+        check("models:/churn@", Err("alias may not be empty"));
+        check("models:/@x", Err("name may not be empty"));
+        check("models:/churn/0", Err("whole numbers from 1"));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read_back(
+            model in "[^/:\\p{C}]{1,20}",
+            number in 1..=VersionNumber::MAX.get(),
+            alias in "[a-zA-Z0-9_-]{1,9}",
+            form in 0..4,
+        ) {
+            let (Ok(model), Ok(alias)) = (ModelName::parse(&model), Alias::parse(&alias)) else {
+                return Ok(());
+            };
+            let version = match form {
+                0 => VersionRef::Number(VersionNumber::from_u32(number).unwrap()),
+                1 => VersionRef::Alias(alias),
+                2 => VersionRef::Stage(Stage::ALL[number as usize % 4].clone()),
+                _ => VersionRef::Latest,
+            };
+            let uri = ModelUri { model, version };
+
+            prop_assert_eq!(ModelUri::parse(&uri.to_string()).unwrap(), uri);
+        }
+
+        #[test]
+        fn no_text_makes_the_parser_panic(text in "(models:/*)?\\PC{0,30}") {
+            let _ = ModelUri::parse(&text);
+        }
+    }
+}
