@@ -1,6 +1,6 @@
 //! A registry in MLflow's own tables in one SQLite file, with its history beside them.
 //!
-//! The file may be MLflow's, of any age from 2.3 on, and may be in use by MLflow and other
+//! The file may be MLflow's (tried with 2.22.5 and 3.17.2) and in use by MLflow and other
 //! programs meanwhile. Of MLflow's tables only the registry's five are touched.
 
 use std::path::Path;

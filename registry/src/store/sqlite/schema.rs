@@ -45,7 +45,7 @@ const NEWEST: u32 = OWN_FILES.len() as u32;
 /// The form of MLflow's tables in one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
-    /// Whether rows belong to workspaces, as they do from MLflow 3.10 on.
+    /// Whether rows belong to workspaces, as they do in MLflow 3.17 and not in 2.22.
     has_workspaces: bool,
 }
 
