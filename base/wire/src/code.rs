@@ -42,19 +42,19 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    /// Returns the HTTP status that MLflow answers with.
+    /// Returns the HTTP status that MLflow answers with, but for a request that is too large: 413
+    /// says so, where MLflow's 429 would make its client try again.
     pub fn http_status(self) -> u16 {
         match self {
             Self::BadRequest
             | Self::InvalidParameterValue
-            | Self::ResourceAlreadyExists
-            | Self::InvalidState => 400,
+            | Self::ResourceAlreadyExists => 400,
             Self::Unauthenticated => 401,
             Self::PermissionDenied => 403,
             Self::ResourceDoesNotExist | Self::EndpointNotFound => 404,
             Self::RequestLimitExceeded => 413,
             Self::ResourceExhausted => 429,
-            Self::InternalError => 500,
+            Self::InternalError | Self::InvalidState => 500,
             Self::NotImplemented => 501,
             Self::TemporarilyUnavailable => 503,
         }

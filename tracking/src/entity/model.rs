@@ -1,0 +1,174 @@
+//! Models that a run logged, before anyone registers them.
+
+use super::{Metric, Param, Tag};
+use crate::{Error, ExperimentId, ModelId, Result, RunId};
+use mlctl_wire::number;
+use serde::{Deserialize, Serialize};
+
+/// A model made by a run (MLflow 3's `LoggedModel`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Form", into = "Form")]
+pub struct LoggedModel {
+    /// Identifies it.
+    pub model_id: ModelId,
+    /// The experiment that it belongs to.
+    pub experiment_id: ExperimentId,
+    /// A name for people; not unique.
+    pub name: String,
+    /// When it was made, in milliseconds since 1970.
+    pub creation_timestamp: i64,
+    /// When it last changed, in milliseconds since 1970.
+    pub last_updated_timestamp: i64,
+    /// Where its files are: a folder or a URI.
+    pub artifact_uri: String,
+    /// Whether its files are complete.
+    pub status: LoggedModelStatus,
+    /// Why it has that status.
+    pub status_message: Option<String>,
+    /// What kind of model the user says it is.
+    pub model_type: Option<String>,
+    /// The run that made it.
+    pub source_run_id: Option<RunId>,
+    /// Its tags, in the order of their keys.
+    pub tags: Vec<Tag>,
+    /// Its params, in the order of their keys.
+    pub params: Vec<Param>,
+    /// The latest point of each metric and dataset.
+    pub metrics: Vec<Metric>,
+}
+
+/// Whether a logged model's files are complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LoggedModelStatus {
+    /// They are being uploaded.
+    #[default]
+    #[serde(rename = "LOGGED_MODEL_PENDING")]
+    Pending,
+    /// They are complete.
+    #[serde(rename = "LOGGED_MODEL_READY")]
+    Ready,
+    /// Uploading them failed.
+    #[serde(rename = "LOGGED_MODEL_UPLOAD_FAILED")]
+    Failed,
+}
+
+impl LoggedModelStatus {
+    const ALL: [Self; 3] = [Self::Pending, Self::Ready, Self::Failed];
+
+    /// Returns the name that searches use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Ready => "READY",
+            Self::Failed => "FAILED",
+        }
+    }
+
+    /// Reads a status by the name on the wire or the short one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the names that exist.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text.trim_start_matches("LOGGED_MODEL_") {
+            "PENDING" => Ok(Self::Pending),
+            "READY" => Ok(Self::Ready),
+            "FAILED" | "UPLOAD_FAILED" => Ok(Self::Failed),
+            _ => Err(Error::invalid(
+                "logged model status",
+                text,
+                "it must be LOGGED_MODEL_PENDING, LOGGED_MODEL_READY or LOGGED_MODEL_UPLOAD_FAILED",
+            )),
+        }
+    }
+
+    /// Returns the number that MLflow's files hold (its protobuf enum).
+    pub fn number(self) -> i64 {
+        self as i64 + 1
+    }
+
+    /// Reads the number that MLflow's files hold.
+    pub fn from_number(number: i64) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.number() == number)
+    }
+}
+
+/// MLflow's JSON of [`LoggedModel`].
+#[derive(Serialize, Deserialize)]
+struct Form {
+    info: InfoForm,
+    #[serde(default)]
+    data: DataForm,
+}
+
+#[derive(Serialize, Deserialize)]
+struct InfoForm {
+    model_id: ModelId,
+    experiment_id: ExperimentId,
+    #[serde(default)]
+    name: String,
+    #[serde(default, deserialize_with = "number::int64::deserialize")]
+    creation_timestamp_ms: i64,
+    #[serde(default, deserialize_with = "number::int64::deserialize")]
+    last_updated_timestamp_ms: i64,
+    #[serde(default)]
+    artifact_uri: String,
+    #[serde(default)]
+    status: LoggedModelStatus,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status_message: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    model_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source_run_id: Option<RunId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Tag>,
+}
+
+#[derive(Default, Serialize, Deserialize)]
+struct DataForm {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    params: Vec<Param>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    metrics: Vec<Metric>,
+}
+
+impl From<Form> for LoggedModel {
+    fn from(Form { info, data }: Form) -> Self {
+        Self {
+            model_id: info.model_id,
+            experiment_id: info.experiment_id,
+            name: info.name,
+            creation_timestamp: info.creation_timestamp_ms,
+            last_updated_timestamp: info.last_updated_timestamp_ms,
+            artifact_uri: info.artifact_uri,
+            status: info.status,
+            status_message: info.status_message,
+            model_type: info.model_type,
+            source_run_id: info.source_run_id,
+            tags: info.tags,
+            params: data.params,
+            metrics: data.metrics,
+        }
+    }
+}
+
+impl From<LoggedModel> for Form {
+    fn from(model: LoggedModel) -> Self {
+        Self {
+            info: InfoForm {
+                model_id: model.model_id,
+                experiment_id: model.experiment_id,
+                name: model.name,
+                creation_timestamp_ms: model.creation_timestamp,
+                last_updated_timestamp_ms: model.last_updated_timestamp,
+                artifact_uri: model.artifact_uri,
+                status: model.status,
+                status_message: model.status_message,
+                model_type: model.model_type,
+                source_run_id: model.source_run_id,
+                tags: model.tags,
+            },
+            data: DataForm { params: model.params, metrics: model.metrics },
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! The contract of a tracking store, and the backends that keep it.
+
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+#[cfg(feature = "file")]
+pub mod file;
+pub mod memory;
+
+use crate::entity::{
+    DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
+    LoggedModelStatus, Metric, Param, Run, RunInfo, RunStatus, Tag,
+};
+use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
+use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, name, rules};
+use mlctl_artifacts::ArtifactStore;
+use std::fmt;
+use std::sync::Arc;
+
+/// A time: milliseconds since 1970, UTC.
+pub type Millis = i64;
+
+/// What makes an experiment.
+#[derive(Clone, Debug)]
+pub struct NewExperiment {
+    /// Its name, which no other experiment has, deleted ones included.
+    pub name: ExperimentName,
+    /// Where the artifacts of its runs go; the store's own place when not given.
+    pub artifact_location: Option<String>,
+    /// Its first tags.
+    pub tags: Vec<Tag>,
+    /// Now.
+    pub time: Millis,
+}
+
+/// What makes a run.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// The experiment that it belongs to.
+    pub experiment_id: ExperimentId,
+    /// Who starts it.
+    pub user_id: String,
+    /// Its name; else the tag `mlflow.runName`, else one is made up.
+    pub run_name: Option<String>,
+    /// When it began.
+    pub start_time: Millis,
+    /// Its first tags.
+    pub tags: Vec<Tag>,
+}
+
+/// What changes in a run. `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct RunChange {
+    /// How it goes.
+    pub status: Option<RunStatus>,
+    /// When it ended.
+    pub end_time: Option<Millis>,
+    /// Its name; the tag `mlflow.runName` follows.
+    pub run_name: Option<String>,
+}
+
+/// What a run logs at once.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// Points of metrics.
+    pub metrics: Vec<Metric>,
+    /// Params.
+    pub params: Vec<Param>,
+    /// Tags.
+    pub tags: Vec<Tag>,
+}
+
+/// What makes a logged model.
+#[derive(Clone, Debug)]
+pub struct NewLoggedModel {
+    /// The experiment that it belongs to.
+    pub experiment_id: ExperimentId,
+    /// Its name; one is made up when not given.
+    pub name: Option<String>,
+    /// What kind of model the user says it is.
+    pub model_type: Option<String>,
+    /// The run that makes it.
+    pub source_run_id: Option<RunId>,
+    /// Its first tags.
+    pub tags: Vec<Tag>,
+    /// Its first params.
+    pub params: Vec<Param>,
+    /// Now.
+    pub time: Millis,
+}
+
+/// Which points of a metric to read.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryPage {
+    /// How many points at most; all of them when not given.
+    pub max_results: Option<usize>,
+    /// Where to go on, from the page before.
+    pub page_token: Option<String>,
+}
+
+/// Holds experiments, runs and what runs log.
+///
+/// Each method is one atomic change or one read. A method that succeeded has its effect even when
+/// the process is killed right after. Every backend passes the suite in
+/// `mlctl_tracking::store::conformance`.
+///
+/// Unless said otherwise a method fails with [`Error::ExperimentNotFound`],
+/// [`Error::RunNotFound`] or [`Error::ModelNotFound`] when what it names does not exist, and a
+/// change of a deleted run or experiment with [`Error::NotActive`].
+pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
+    /// Makes an experiment.
+    ///
+    /// # Errors
+    /// [`Error::ExperimentExists`] when the name is taken, by a deleted experiment too.
+    fn create_experiment(&self, new: &NewExperiment) -> Result<ExperimentId>;
+
+    /// Reads an experiment, deleted or not.
+    fn experiment(&self, id: &ExperimentId) -> Result<Experiment>;
+
+    /// Finds an experiment by its name, deleted or not.
+    ///
+    /// # Errors
+    /// [`Error::ExperimentNameNotFound`] when there is none.
+    fn experiment_by_name(&self, name: &str) -> Result<Experiment>;
+
+    /// Gives an active experiment another name.
+    ///
+    /// # Errors
+    /// [`Error::ExperimentExists`] when the name is taken.
+    fn rename_experiment(&self, id: &ExperimentId, name: &ExperimentName, now: Millis)
+    -> Result<()>;
+
+    /// Marks an experiment and its runs as deleted.
+    fn delete_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()>;
+
+    /// Brings a deleted experiment and its runs back.
+    fn restore_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()>;
+
+    /// Sets one tag of an active experiment.
+    fn set_experiment_tag(&self, id: &ExperimentId, tag: &Tag) -> Result<()>;
+
+    /// Removes one tag of an active experiment.
+    ///
+    /// # Errors
+    /// [`Error::TagNotFound`] when it has no such tag.
+    fn delete_experiment_tag(&self, id: &ExperimentId, key: &Key) -> Result<()>;
+
+    /// Finds experiments.
+    fn search_experiments(&self, query: &ExperimentQuery) -> Result<Page<Experiment>>;
+
+    /// Starts a run in an active experiment.
+    fn create_run(&self, new: &NewRun) -> Result<Run>;
+
+    /// Reads a run, deleted or not.
+    fn run(&self, id: &RunId) -> Result<Run>;
+
+    /// Changes an active run's status, end or name, and returns what it is then.
+    fn update_run(&self, id: &RunId, change: &RunChange) -> Result<RunInfo>;
+
+    /// Marks a run as deleted.
+    fn delete_run(&self, id: &RunId, now: Millis) -> Result<()>;
+
+    /// Brings a deleted run back.
+    fn restore_run(&self, id: &RunId) -> Result<()>;
+
+    /// Logs metrics, params and tags to an active run: all of them or none.
+    ///
+    /// The tag `mlflow.runName` renames the run. Values beyond MLflow's length limits are cut.
+    ///
+    /// # Errors
+    /// [`Error::ParamChanged`] when a param has another value already, [`Error::ParamTwice`] and
+    /// [`Error::BatchTooLarge`] for a batch that MLflow refuses.
+    fn log_batch(&self, id: &RunId, batch: &Batch) -> Result<()>;
+
+    /// Removes one tag of an active run.
+    ///
+    /// # Errors
+    /// [`Error::TagNotFound`] when it has no such tag.
+    fn delete_tag(&self, id: &RunId, key: &Key) -> Result<()>;
+
+    /// Reads the points of one metric in the order in which they were logged; none for a metric
+    /// that was never logged.
+    fn metric_history(&self, id: &RunId, key: &Key, page: &HistoryPage) -> Result<Page<Metric>>;
+
+    /// Notes the datasets and models that an active run uses. Noting one twice is fine.
+    fn log_inputs(
+        &self,
+        id: &RunId,
+        datasets: &[DatasetInput],
+        models: &[LoggedModelInput],
+    ) -> Result<()>;
+
+    /// Notes the models that an active run made. Noting one twice is fine.
+    fn log_outputs(&self, id: &RunId, models: &[LoggedModelOutput]) -> Result<()>;
+
+    /// Finds runs.
+    fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>>;
+
+    /// Makes a logged model in an active experiment; its files are pending.
+    fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel>;
+
+    /// Reads a logged model that is not deleted.
+    fn logged_model(&self, id: &ModelId) -> Result<LoggedModel>;
+
+    /// Says whether a logged model's files are complete.
+    fn finalize_logged_model(
+        &self,
+        id: &ModelId,
+        status: LoggedModelStatus,
+        now: Millis,
+    ) -> Result<LoggedModel>;
+
+    /// Deletes a logged model: no method finds it any more.
+    fn delete_logged_model(&self, id: &ModelId, now: Millis) -> Result<()>;
+
+    /// Logs params of a logged model.
+    fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()>;
+
+    /// Sets tags of a logged model.
+    fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()>;
+
+    /// Removes one tag of a logged model.
+    ///
+    /// # Errors
+    /// [`Error::TagNotFound`] when it has no such tag.
+    fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()>;
+
+    /// Finds logged models.
+    fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>>;
+
+    /// Opens the artifacts at `location`, which is the `artifact_uri` of a run or logged model.
+    ///
+    /// A location inside a file store is found even when the whole store was moved.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] when this store cannot reach such a location.
+    fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>>;
+}
+
+impl NewRun {
+    /// Settles the name, by MLflow's rules, and puts the tag for it among the tags.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the name and the tag `mlflow.runName` differ.
+    pub(crate) fn named(&self) -> Result<(String, Vec<Tag>)> {
+        let mut tags = self.tags.clone();
+        let from_tag = tags.iter().find(|tag| tag.key.as_str() == rules::tag::RUN_NAME);
+        let given = self.run_name.as_deref().filter(|name| !name.is_empty());
+        if let (Some(name), Some(tag)) = (given, from_tag)
+            && tag.value != name
+        {
+            return Err(Error::invalid(
+                "run name",
+                name,
+                "it must equal the tag mlflow.runName when both are given",
+            ));
+        }
+        let tagged = from_tag.map(|tag| tag.value.clone()).filter(|name| !name.is_empty());
+        let name = given.map(str::to_owned).or(tagged).unwrap_or_else(name::made_up);
+        tags.retain(|tag| tag.key.as_str() != rules::tag::RUN_NAME);
+        tags.push(Tag::new(Key::parse(rules::tag::RUN_NAME)?, &name));
+        Ok((name, tags))
+    }
+}
+
+impl Batch {
+    /// Returns the name that this batch gives to the run, if it does.
+    pub(crate) fn run_name(&self) -> Option<&str> {
+        let named = |tag: &&Tag| tag.key.as_str() == rules::tag::RUN_NAME;
+        self.tags.iter().rfind(named).map(|tag| tag.value.as_str())
+    }
+}
+
+/// Refuses a change of a run that is deleted.
+pub(crate) fn check_run_active(info: &RunInfo) -> Result<()> {
+    match info.lifecycle_stage {
+        LifecycleStage::Active => Ok(()),
+        LifecycleStage::Deleted => Err(Error::NotActive { what: format!("run `{}`", info.run_id) }),
+    }
+}
+
+/// Refuses a change of an experiment that is deleted.
+pub(crate) fn check_experiment_active(experiment: &Experiment) -> Result<()> {
+    match experiment.lifecycle_stage {
+        LifecycleStage::Active => Ok(()),
+        LifecycleStage::Deleted => {
+            Err(Error::NotActive { what: format!("experiment `{}`", experiment.experiment_id) })
+        }
+    }
+}
+
+/// Cuts a page out of a metric's points, which are in the order of logging.
+pub(crate) fn history_page(points: Vec<Metric>, scope: &str, page: &HistoryPage) -> Result<Page<Metric>> {
+    use mlctl_wire::page as token;
+    let from = match page.page_token.as_deref().filter(|text| !text.is_empty()) {
+        None => 0,
+        Some(text) => token::open::<usize>(scope, text).map_err(|_| Error::PageToken)?,
+    };
+    let left = points.len().saturating_sub(from);
+    let count = page.max_results.unwrap_or(left).min(left);
+    let next_page_token = (count < left).then(|| token::seal(scope, &(from + count)));
+    let items = points.into_iter().skip(from).take(count).collect();
+    Ok(Page { items, next_page_token })
+}

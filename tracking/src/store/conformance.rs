@@ -1,0 +1,145 @@
+//! What every backend must do, as tests that a backend's own file runs with
+//! [`conformance_tests!`](crate::conformance_tests).
+//!
+//! A case gets an empty store: only the experiment `Default` is there.
+
+mod experiments;
+mod metrics;
+mod models;
+mod runs;
+mod searches;
+
+pub use experiments::*;
+pub use metrics::*;
+pub use models::*;
+pub use runs::*;
+pub use searches::*;
+
+use super::{Batch, NewExperiment, NewRun, TrackingStore};
+use crate::entity::{Metric, Param, Run, Tag};
+use crate::{ExperimentId, ExperimentName, Key};
+
+/// Runs the suite on a backend.
+///
+/// The expression makes a pair: an empty store, and whatever must live as long as it.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($make:expr) => {
+        $crate::conformance_tests!($make;
+            experiments_are_found_by_id_and_name,
+            a_name_is_taken_once_even_by_a_deleted_experiment,
+            a_renamed_experiment_has_only_the_new_name,
+            deleting_an_experiment_deletes_its_runs_and_restoring_brings_them_back,
+            experiment_tags_are_set_changed_and_removed,
+            a_deleted_experiment_takes_no_run_and_no_tag,
+            unknown_experiments_are_named,
+            a_new_run_has_a_name_and_the_tag_for_it,
+            a_name_and_a_tag_that_differ_are_refused,
+            an_update_changes_only_what_it_names,
+            the_name_tag_renames_the_run,
+            a_deleted_run_is_readable_but_not_writable,
+            unknown_runs_are_named,
+            tags_are_set_changed_and_removed,
+            odd_names_and_values_come_back_unchanged,
+            datasets_and_models_are_noted_once,
+            a_batch_is_logged_whole,
+            a_batch_with_one_bad_part_logs_nothing,
+            a_param_keeps_its_value,
+            long_values_are_cut_as_in_mlflow,
+            a_batch_over_the_limit_is_refused,
+            nan_and_the_infinities_are_kept,
+            the_latest_metric_is_the_one_of_the_highest_step,
+            history_is_in_the_order_of_logging,
+            history_comes_in_pages,
+            an_unknown_metric_has_no_history,
+            runs_are_found_by_what_they_logged,
+            runs_are_ordered_with_nan_and_missing_last,
+            pages_cover_every_run_once,
+            a_token_of_another_query_is_refused,
+            the_view_hides_deleted_runs,
+            a_bad_filter_points_at_the_column,
+            experiments_are_found_and_ordered,
+            max_results_has_limits,
+            a_model_is_made_finished_and_read_back,
+            model_params_and_tags_are_kept,
+            a_metric_with_a_model_belongs_to_both,
+            a_deleted_model_is_gone,
+            models_are_found_by_run_and_name,
+            unknown_models_are_named,
+            artifacts_of_a_run_are_written_and_read,
+        );
+    };
+    ($make:expr; $($case:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $case() {
+                let (store, _guard) = $make;
+                $crate::store::conformance::$case(&store);
+            }
+        )*
+    };
+}
+
+fn key(text: &str) -> Key {
+    Key::parse(text).unwrap()
+}
+
+fn tag(name: &str, value: &str) -> Tag {
+    Tag::new(key(name), value)
+}
+
+fn param(name: &str, value: &str) -> Param {
+    Param::new(key(name), value)
+}
+
+fn point(name: &str, value: f64, step: i64) -> Metric {
+    Metric::new(key(name), value, 1_700_000_000_000 + step, step)
+}
+
+fn metrics(points: &[(&str, f64)]) -> Batch {
+    Batch { metrics: points.iter().map(|(k, v)| point(k, *v, 0)).collect(), ..Batch::default() }
+}
+
+fn params(pairs: &[(&str, &str)]) -> Batch {
+    Batch { params: pairs.iter().map(|(k, v)| param(k, v)).collect(), ..Batch::default() }
+}
+
+fn tags(pairs: &[(&str, &str)]) -> Batch {
+    Batch { tags: pairs.iter().map(|(k, v)| tag(k, v)).collect(), ..Batch::default() }
+}
+
+fn default_experiment() -> ExperimentId {
+    ExperimentId::default_experiment()
+}
+
+fn new_run(experiment_id: ExperimentId, start_time: i64) -> NewRun {
+    NewRun {
+        experiment_id,
+        user_id: "ada".to_owned(),
+        run_name: None,
+        start_time,
+        tags: Vec::new(),
+    }
+}
+
+fn start(store: &dyn TrackingStore) -> Run {
+    store.create_run(&new_run(default_experiment(), 1_700_000_000_000)).unwrap()
+}
+
+fn experiment(store: &dyn TrackingStore, name: &str) -> ExperimentId {
+    let new = NewExperiment {
+        name: ExperimentName::parse(name).unwrap(),
+        artifact_location: None,
+        tags: Vec::new(),
+        time: 1_700_000_000_000,
+    };
+    store.create_experiment(&new).unwrap()
+}
+
+/// Checks what went wrong by the code that a client sees, which every backend must keep.
+#[track_caller]
+fn refused<T: std::fmt::Debug>(outcome: crate::Result<T>, code: &str, part: &str) {
+    let error = outcome.expect_err("this must be refused");
+    assert_eq!(error.code().as_str(), code, "{error}");
+    assert!(error.to_string().contains(part), "`{error}` does not say `{part}`");
+}

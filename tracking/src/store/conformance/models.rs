@@ -1,0 +1,147 @@
+//! Logged models, and artifacts.
+
+use super::*;
+use crate::entity::LoggedModelStatus;
+use crate::search::{DatasetScope, LoggedModelOrder, LoggedModelQuery};
+use crate::store::NewLoggedModel;
+use crate::{ModelId, RunId};
+use mlctl_artifacts::ArtifactPath;
+
+fn new_model(name: &str, run: Option<RunId>) -> NewLoggedModel {
+    NewLoggedModel {
+        experiment_id: default_experiment(),
+        name: Some(name.to_owned()),
+        model_type: Some("onnx".to_owned()),
+        source_run_id: run,
+        tags: vec![tag("t", "1")],
+        params: vec![param("p", "2")],
+        time: 1_700_000_000_000,
+    }
+}
+
+fn query(filter: &str) -> LoggedModelQuery {
+    LoggedModelQuery {
+        experiment_ids: vec![default_experiment()],
+        filter: filter.to_owned(),
+        datasets: Vec::new(),
+        order_by: Vec::new(),
+        max_results: 100,
+        page_token: None,
+    }
+}
+
+/// A model is pending until its files are there.
+pub fn a_model_is_made_finished_and_read_back(store: &dyn TrackingStore) {
+    let run = start(store).info.run_id;
+    let made = store.create_logged_model(&new_model("m", Some(run.clone()))).unwrap();
+    assert_eq!(made.status, LoggedModelStatus::Pending);
+    assert_eq!(made.source_run_id, Some(run));
+    assert_eq!(made.model_type.as_deref(), Some("onnx"));
+    assert!(!made.artifact_uri.is_empty());
+
+    let status = LoggedModelStatus::Ready;
+    let ready = store.finalize_logged_model(&made.model_id, status, 1_700_000_000_500).unwrap();
+
+    assert_eq!(ready.status, LoggedModelStatus::Ready);
+    assert_eq!(store.logged_model(&made.model_id).unwrap(), ready);
+    let bad = store.create_logged_model(&new_model("a/b", None));
+    refused(bad, "INVALID_PARAMETER_VALUE", "a/b");
+}
+
+/// Params and tags of a model are kept, tags can go.
+pub fn model_params_and_tags_are_kept(store: &dyn TrackingStore) {
+    let id = store.create_logged_model(&new_model("m", None)).unwrap().model_id;
+    store.log_model_params(&id, &[param("depth/x", "3")]).unwrap();
+    store.set_model_tags(&id, &[tag("t", "9"), tag("u", "")]).unwrap();
+    store.delete_model_tag(&id, &key("u")).unwrap();
+
+    let model = store.logged_model(&id).unwrap();
+
+    assert_eq!(model.params, [param("depth/x", "3"), param("p", "2")]);
+    assert_eq!(model.tags, [tag("t", "9")]);
+    refused(store.delete_model_tag(&id, &key("u")), "RESOURCE_DOES_NOT_EXIST", "u");
+}
+
+/// A measurement of a model is the run's and the model's.
+pub fn a_metric_with_a_model_belongs_to_both(store: &dyn TrackingStore) {
+    let run = start(store).info.run_id;
+    let id = store.create_logged_model(&new_model("m", Some(run.clone()))).unwrap().model_id;
+    let on = |set: &str, value, step| Metric {
+        model_id: Some(id.clone()),
+        dataset_name: Some(set.to_owned()),
+        dataset_digest: Some("d1".to_owned()),
+        ..point("rmse", value, step)
+    };
+    let points = vec![on("train", 0.5, 1), on("train", 0.25, 2), on("test", 0.75, 2)];
+    store.log_batch(&run, &Batch { metrics: points, ..Batch::default() }).unwrap();
+
+    let mut measured = store.logged_model(&id).unwrap().metrics;
+
+    measured.sort_by(|a, b| a.dataset_name.cmp(&b.dataset_name));
+    let shown: Vec<_> =
+        measured.iter().map(|m| (m.dataset_name.as_deref(), m.value, m.step)).collect();
+    assert_eq!(shown, [(Some("test"), 0.75, 2), (Some("train"), 0.25, 2)]);
+    assert_eq!(store.run(&run).unwrap().data.metrics[0].step, 2);
+    let scoped = LoggedModelQuery {
+        datasets: vec![DatasetScope { dataset_name: "test".to_owned(), dataset_digest: None }],
+        ..query("metrics.rmse > 0.5")
+    };
+    assert_eq!(store.search_logged_models(&scoped).unwrap().items.len(), 1);
+}
+
+/// Nobody finds a deleted model.
+pub fn a_deleted_model_is_gone(store: &dyn TrackingStore) {
+    let id = store.create_logged_model(&new_model("m", None)).unwrap().model_id;
+    store.delete_logged_model(&id, 1_700_000_000_500).unwrap();
+    refused(store.logged_model(&id), "RESOURCE_DOES_NOT_EXIST", id.as_str());
+    assert!(store.search_logged_models(&query("")).unwrap().items.is_empty());
+}
+
+/// Loading `runs:/ID/name` looks models up this way.
+pub fn models_are_found_by_run_and_name(store: &dyn TrackingStore) {
+    let run = start(store).info.run_id;
+    store.create_logged_model(&new_model("a", Some(run.clone()))).unwrap();
+    store.create_logged_model(&new_model("b", Some(run.clone()))).unwrap();
+    store.create_logged_model(&new_model("a", None)).unwrap();
+    let find = |query: &LoggedModelQuery| -> Vec<String> {
+        let page = store.search_logged_models(query).unwrap();
+        page.items.into_iter().map(|model| model.name).collect()
+    };
+    assert_eq!(find(&query(&format!("source_run_id = '{run}' AND name = 'a'"))), ["a"]);
+    assert_eq!(find(&query("params.p = '2' AND tags.t = '1'")).len(), 3);
+    let by_name =
+        LoggedModelOrder { field_name: "name".to_owned(), ascending: false, dataset: None };
+    let ordered = LoggedModelQuery { order_by: vec![by_name], max_results: 2, ..query("") };
+    let first = store.search_logged_models(&ordered).unwrap();
+    assert_eq!(first.items.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+    let rest = LoggedModelQuery { page_token: first.next_page_token, ..ordered };
+    assert_eq!(find(&rest), ["a"]);
+}
+
+/// The message says which model is missing.
+pub fn unknown_models_are_named(store: &dyn TrackingStore) {
+    let id = ModelId::parse("m-404").unwrap();
+    refused(store.logged_model(&id), "RESOURCE_DOES_NOT_EXIST", "m-404");
+    refused(store.log_model_params(&id, &[]), "RESOURCE_DOES_NOT_EXIST", "m-404");
+    refused(store.delete_logged_model(&id, 1), "RESOURCE_DOES_NOT_EXIST", "m-404");
+}
+
+/// Artifacts go where the run says, and come back from there.
+pub fn artifacts_of_a_run_are_written_and_read(store: &dyn TrackingStore) {
+    let run = start(store);
+    let path = ArtifactPath::parse("plots/a b #1.txt").unwrap();
+    let artifacts = store.artifacts(&run.info.artifact_uri).unwrap();
+    assert!(artifacts.list(&ArtifactPath::root()).unwrap().is_empty());
+
+    artifacts.write(&path, &mut "hello".as_bytes()).unwrap();
+
+    let again = store.artifacts(&run.info.artifact_uri).unwrap();
+    let mut text = String::new();
+    again.open(&path).unwrap().content.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "hello");
+    let listed = again.list(&ArtifactPath::parse("plots").unwrap()).unwrap();
+    assert_eq!((listed.len(), listed[0].file_size), (1, Some(5)));
+    assert!(again.list(&ArtifactPath::root()).unwrap()[0].is_dir);
+    again.delete(&path).unwrap();
+    assert!(again.open(&path).is_err());
+}

@@ -1,0 +1,232 @@
+//! MLflow's `mlruns/` folders, read and written in place, with an index beside them.
+//!
+//! What MLflow's file store wrote opens here, and it opens what is written here. The folders are
+//! the truth; see the private module `index` for what `.mlctl.db` adds. A change becomes visible
+//! by one rename or one append; a batch that fails half-way is taken back. Of a process that is
+//! killed inside a batch, the parts written before may stay, as nothing was acknowledged.
+
+mod document;
+mod experiments;
+mod folder;
+mod index;
+mod layout;
+mod line;
+mod models;
+mod runs;
+mod write;
+
+use super::{
+    Batch, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange, TrackingStore,
+    history_page,
+};
+use crate::entity::{
+    DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
+    LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
+};
+use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
+use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
+use index::Index;
+use layout::Layout;
+pub(crate) use layout::{location_path, path_uri};
+use mlctl_artifacts::{ArtifactStore, LocalArtifacts};
+use runs::RunCache;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A tracking store in an `mlruns/` folder.
+///
+/// Several processes, MLflow's own among them, may use one folder at a time.
+#[derive(Debug)]
+pub struct FileStore {
+    layout: Layout,
+    index: Index,
+    cache: RunCache,
+}
+
+impl FileStore {
+    /// Opens the folder, and makes it with the experiment `Default` when it does not exist.
+    ///
+    /// A folder that cannot be written is opened for reading.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] when the folder does not exist and cannot be made, or is no folder.
+    pub fn open(root: &Path, now: Millis) -> Result<Self> {
+        let root = absolute(root)?;
+        let is_new = !root.exists();
+        let layout = Layout::new(root);
+        let store = Self { layout, index: Index::new(), cache: RunCache::default() };
+        if is_new {
+            store.make_default_experiment(now)?;
+        } else if !store.layout.root().is_dir() {
+            let message = format!("`{}` is a file; a store is a folder", store.root().display());
+            return Err(Error::backend(message, "not a folder"));
+        }
+        Ok(store)
+    }
+
+    /// Returns the store's folder, an absolute path.
+    pub fn root(&self) -> &Path {
+        self.layout.root()
+    }
+
+    /// Keeps others from changing the set of experiments until the lock is dropped. A file system
+    /// that cannot lock goes without.
+    fn lock(&self) -> Option<File> {
+        let folder = File::open(self.root()).ok()?;
+        folder.lock().ok()?;
+        Some(folder)
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf> {
+    let made = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+    made.map_err(|error| Error::backend(format!("cannot use the folder `{}`", path.display()), error))
+}
+
+impl TrackingStore for FileStore {
+    fn create_experiment(&self, new: &NewExperiment) -> Result<ExperimentId> {
+        self.make_experiment(new)
+    }
+
+    fn experiment(&self, id: &ExperimentId) -> Result<Experiment> {
+        self.read_experiment(&self.layout.experiment(id)?)
+    }
+
+    fn experiment_by_name(&self, name: &str) -> Result<Experiment> {
+        let found = self.all_experiments()?.into_iter().find(|one| one.name == name);
+        found.ok_or_else(|| Error::ExperimentNameNotFound(name.to_owned()))
+    }
+
+    fn rename_experiment(
+        &self,
+        id: &ExperimentId,
+        name: &ExperimentName,
+        now: Millis,
+    ) -> Result<()> {
+        self.rename(id, name, now)
+    }
+
+    fn delete_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()> {
+        self.set_experiment_stage(id, LifecycleStage::Deleted, now)
+    }
+
+    fn restore_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()> {
+        self.set_experiment_stage(id, LifecycleStage::Active, now)
+    }
+
+    fn set_experiment_tag(&self, id: &ExperimentId, tag: &Tag) -> Result<()> {
+        self.put_experiment_tag(id, tag)
+    }
+
+    fn delete_experiment_tag(&self, id: &ExperimentId, key: &Key) -> Result<()> {
+        self.remove_experiment_tag(id, key)
+    }
+
+    fn search_experiments(&self, query: &ExperimentQuery) -> Result<Page<Experiment>> {
+        search::select_experiments(query, self.all_experiments()?.into_iter())
+    }
+
+    fn create_run(&self, new: &NewRun) -> Result<Run> {
+        self.make_run(new)
+    }
+
+    fn run(&self, id: &RunId) -> Result<Run> {
+        let (folder, info) = self.run_info(id)?;
+        folder::read_run(&folder, info)
+    }
+
+    fn update_run(&self, id: &RunId, change: &RunChange) -> Result<RunInfo> {
+        self.change_run(id, change)
+    }
+
+    fn delete_run(&self, id: &RunId, now: Millis) -> Result<()> {
+        self.set_run_stage(id, LifecycleStage::Deleted, Some(now))
+    }
+
+    fn restore_run(&self, id: &RunId) -> Result<()> {
+        self.set_run_stage(id, LifecycleStage::Active, None)
+    }
+
+    fn log_batch(&self, id: &RunId, batch: &Batch) -> Result<()> {
+        self.write_batch(id, batch)
+    }
+
+    fn delete_tag(&self, id: &RunId, key: &Key) -> Result<()> {
+        self.remove_tag(id, key)
+    }
+
+    fn metric_history(&self, id: &RunId, key: &Key, page: &HistoryPage) -> Result<Page<Metric>> {
+        let (folder, _) = self.run_info(id)?;
+        history_page(folder::history(&folder, key)?, &format!("history {id} {key}"), page)
+    }
+
+    fn log_inputs(
+        &self,
+        id: &RunId,
+        datasets: &[DatasetInput],
+        models: &[LoggedModelInput],
+    ) -> Result<()> {
+        self.write_inputs(id, datasets, models)
+    }
+
+    fn log_outputs(&self, id: &RunId, models: &[LoggedModelOutput]) -> Result<()> {
+        self.write_outputs(id, models)
+    }
+
+    fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
+        self.index.search(&self.layout, query)
+    }
+
+    fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
+        self.make_model(new)
+    }
+
+    fn logged_model(&self, id: &ModelId) -> Result<LoggedModel> {
+        self.read_model(id)
+    }
+
+    fn finalize_logged_model(
+        &self,
+        id: &ModelId,
+        status: LoggedModelStatus,
+        now: Millis,
+    ) -> Result<LoggedModel> {
+        self.change_model(id, |document| document.change(Some(status), false, now))?;
+        self.read_model(id)
+    }
+
+    fn delete_logged_model(&self, id: &ModelId, now: Millis) -> Result<()> {
+        self.change_model(id, |document| document.change(None, true, now))
+    }
+
+    fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
+        let pairs = params.iter().map(|param| (&param.key, param.value.as_str()));
+        self.put_model_pairs(id, folder::Kind::Param, pairs)
+    }
+
+    fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
+        let pairs = tags.iter().map(|tag| (&tag.key, tag.value.as_str()));
+        self.put_model_pairs(id, folder::Kind::Tag, pairs)
+    }
+
+    fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
+        self.remove_model_tag(id, key)
+    }
+
+    fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
+        search::select_models(query, self.models_of(&query.experiment_ids)?.into_iter())
+    }
+
+    fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
+        match location_path(location) {
+            Some(path) => Ok(Arc::new(LocalArtifacts::lazy(path))),
+            None => Err(Error::Unsupported(format!(
+                "artifacts at `{location}` cannot be reached from here: only folders can"
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,167 @@
+//! The index beside the folders: `mlruns/.mlctl.db`, so that a search reads no file that has not
+//! changed.
+//!
+//! The folders stay the truth. Each row remembers its file's stamp: the time of its last change
+//! (`ctime`, which no program can set back) and its size. A search asks the file system for the
+//! stamp of every file that the query depends on, and reads those again that differ; a run that
+//! is shown is compared in whole. A file that changed less than two seconds before it was read
+//! gets no stamp, because a second change might not show in the time; it is read again next time.
+//!
+//! The database is a cache: it is not synced, and when it is missing, of another version, broken
+//! or cannot be written, the search goes on with one in memory.
+
+mod refresh;
+mod table;
+
+use super::folder::{self, Kind};
+use super::layout::Layout;
+use crate::entity::{Run, RunInfo};
+use crate::search::{self, Page, RunQuery};
+use crate::{ExperimentId, Result};
+use mlctl_filter::{Entity, Facts, Field, Scalar, Values};
+use refresh::Candidate;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use table::Table;
+
+/// The name of the database in the store's root.
+pub(super) const FILE: &str = ".mlctl.db";
+
+/// Answers searches of one file store.
+#[derive(Debug)]
+pub(super) struct Index(Mutex<Option<Table>>);
+
+impl Index {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
+    /// Finds runs.
+    pub(super) fn search(&self, layout: &Layout, query: &RunQuery) -> Result<Page<Run>> {
+        let compiled = query.compile()?;
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = guard.as_ref().is_none_or(|table| !table.is_in_place(layout.root()));
+        if fresh {
+            *guard = None;
+        }
+        let table = guard.get_or_insert_with(|| Table::open(&layout.root().join(FILE)));
+        let page = search_in(table, layout, query, &compiled);
+        if page.is_err() {
+            // A broken database must not outlive the failure that it caused.
+            *guard = None;
+        }
+        page
+    }
+}
+
+fn search_in(
+    table: &mut Table,
+    layout: &Layout,
+    query: &RunQuery,
+    compiled: &search::Compiled,
+) -> Result<Page<Run>> {
+    let mut fields: Vec<Field> = compiled.fields().cloned().collect();
+    fields.sort_by(|a, b| (a.entity as u8, &a.key).cmp(&(b.entity as u8, &b.key)));
+    fields.dedup();
+    let mut refresh = refresh::Refresh::begin(table, layout.root())?;
+    let mut candidates = Vec::new();
+    for id in distinct(&query.experiment_ids) {
+        candidates.extend(refresh.runs(layout, id)?);
+    }
+    candidates.retain(|candidate| query.view.shows(candidate.info.lifecycle_stage));
+    for field in &fields {
+        match kind_of(field) {
+            Some(kind) => refresh.values(&mut candidates, kind, &field.key)?,
+            None if field.entity == Entity::Dataset => refresh.wholes(&mut candidates)?,
+            None => {}
+        }
+    }
+    let rows = candidates
+        .into_iter()
+        .filter_map(|candidate| {
+            let row = Row { candidate, fields: &fields };
+            let info = &row.candidate.info;
+            if !compiled.admits(&row) {
+                return None;
+            }
+            let key = compiled.order.key(&row, info.start_time, info.run_id.as_str());
+            Some((key, row.candidate))
+        })
+        .collect();
+    let page = search::page(rows, compiled, query.max_results, query.page_token.as_deref())?;
+    let mut shown = page.items;
+    refresh.wholes(&mut shown)?;
+    refresh.commit();
+    let items = shown.into_iter().map(Candidate::into_run).collect();
+    Ok(Page { items, next_page_token: page.next_page_token })
+}
+
+fn distinct(ids: &[ExperimentId]) -> Vec<&ExperimentId> {
+    let mut distinct: Vec<_> = ids.iter().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
+    distinct
+}
+
+fn kind_of(field: &Field) -> Option<Kind> {
+    match field.entity {
+        Entity::Metric => Some(Kind::Metric),
+        Entity::Param => Some(Kind::Param),
+        Entity::Tag => Some(Kind::Tag),
+        Entity::Attribute | Entity::Dataset => None,
+    }
+}
+
+/// A run with just what the query looks at.
+struct Row<'a> {
+    candidate: Candidate,
+    fields: &'a [Field],
+}
+
+impl Facts for Row<'_> {
+    fn values<'a>(&'a self, field: &Field) -> Values<'a> {
+        match field.entity {
+            Entity::Attribute => search::run_attribute(&self.candidate.info, &field.key),
+            Entity::Dataset => match &self.candidate.whole {
+                Some(run) => search::dataset_values(&run.inputs, &field.key),
+                None => Values::None,
+            },
+            Entity::Metric | Entity::Param | Entity::Tag => {
+                let at = self.fields.iter().filter(|f| kind_of(f).is_some()).position(|f| f == field);
+                let text = at.and_then(|at| self.candidate.values.get(at)).and_then(Option::as_deref);
+                match text {
+                    None => Values::None,
+                    Some(line) if field.entity == Entity::Metric => metric_value(line),
+                    Some(text) => Values::One(Scalar::Text(text)),
+                }
+            }
+        }
+    }
+}
+
+fn metric_value(line: &str) -> Values<'_> {
+    let value = line.split(' ').nth(1).and_then(|text| text.trim_end().parse().ok());
+    value.map_or(Values::None, |value| Values::One(Scalar::Number(value)))
+}
+
+/// What `stat` shows of a file: its last change in nanoseconds, and its size in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    changed: i64,
+    bytes: i64,
+}
+
+impl Stamp {
+    /// A stamp that no file has.
+    const NONE: Self = Self { changed: 0, bytes: -1 };
+}
+
+/// Makes a run out of its parts.
+fn assemble(info: RunInfo, parts: Vec<(Kind, String, String)>) -> Run {
+    folder::assemble(info, parts)
+}
+
+/// Tells whether a path leads to a file now.
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}

@@ -1,0 +1,197 @@
+//! Where things lie in an `mlruns/` folder.
+//!
+//! ```text
+//! mlruns/EXPERIMENT/meta.yaml, tags/KEY, datasets/ID/meta.yaml
+//! mlruns/EXPERIMENT/RUN/meta.yaml, metrics/KEY, params/KEY, tags/KEY, artifacts/,
+//!                       inputs/ID/meta.yaml, outputs/MODEL/meta.yaml
+//! mlruns/EXPERIMENT/models/MODEL/meta.yaml, metrics/KEY, params/KEY, tags/KEY, artifacts/
+//! mlruns/.trash/EXPERIMENT/…      deleted experiments
+//! mlruns/.mlctl.db                our index
+//! ```
+
+use super::document::META;
+use crate::{Error, ExperimentId, ModelId, Result, RunId};
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// Deleted experiments.
+pub(super) const TRASH: &str = ".trash";
+/// Logged models of an experiment; in the root, MLflow's file registry.
+pub(super) const MODELS: &str = "models";
+/// Descriptions of datasets.
+pub(super) const DATASETS: &str = "datasets";
+/// Files of a run or model.
+pub(super) const ARTIFACTS: &str = "artifacts";
+
+/// Folders of an experiment that are no runs.
+const NO_RUNS: [&str; 4] = ["tags", DATASETS, "traces", MODELS];
+
+/// What a `file:` URI must not spell out. MLflow's own URIs are made by Python's `quote`.
+const QUOTED: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
+
+/// The paths of one store.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// Takes the store's folder, an absolute path.
+    pub(super) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn active(&self, id: &ExperimentId) -> PathBuf {
+        self.root.join(id.as_str())
+    }
+
+    pub(super) fn trashed(&self, id: &ExperimentId) -> PathBuf {
+        self.root.join(TRASH).join(id.as_str())
+    }
+
+    /// Finds an experiment's folder, deleted or not.
+    pub(super) fn experiment(&self, id: &ExperimentId) -> Result<PathBuf> {
+        let places = [self.active(id), self.trashed(id)];
+        let found = places.into_iter().find(|folder| folder.join(META).exists());
+        found.ok_or_else(|| Error::ExperimentNotFound(id.clone()))
+    }
+
+    /// Lists the folders of all experiments, deleted ones included.
+    pub(super) fn experiments(&self) -> Result<Vec<PathBuf>> {
+        let mut folders = Vec::new();
+        for parent in [self.root.clone(), self.root.join(TRASH)] {
+            for name in folder_names(&parent)? {
+                let folder = parent.join(&name);
+                if name != TRASH && ExperimentId::parse(name).is_ok() && folder.join(META).exists()
+                {
+                    folders.push(folder);
+                }
+            }
+        }
+        Ok(folders)
+    }
+
+    /// Finds a run's folder, whatever experiment it is in.
+    pub(super) fn find_run(&self, id: &RunId) -> Result<PathBuf> {
+        self.find(id.as_str()).ok_or_else(|| Error::RunNotFound(id.clone()))
+    }
+
+    /// Finds a logged model's folder, whatever experiment it is in.
+    pub(super) fn find_model(&self, id: &ModelId) -> Result<PathBuf> {
+        let found = self.find(&format!("{MODELS}/{id}"));
+        found.ok_or_else(|| Error::ModelNotFound(id.clone()))
+    }
+
+    fn find(&self, below_experiment: &str) -> Option<PathBuf> {
+        let parents = [self.root.clone(), self.root.join(TRASH)];
+        let experiments = parents.iter().filter_map(|parent| fs::read_dir(parent).ok()).flatten();
+        experiments
+            .flatten()
+            .map(|experiment| experiment.path().join(below_experiment))
+            .find(|folder| folder.join(META).exists())
+    }
+
+    /// Settles where artifacts are that `recorded` says lie elsewhere because the store was moved.
+    ///
+    /// A location that ends in the place of `folder` below the root is meant to be there.
+    pub(super) fn settle(&self, folder: &Path, recorded: &str) -> String {
+        let here = folder.join(ARTIFACTS);
+        let Ok(inside) = here.strip_prefix(&self.root) else { return recorded.to_owned() };
+        let inside = inside.strip_prefix(TRASH).unwrap_or(inside);
+        let recorded_path = location_path(recorded);
+        match recorded_path {
+            Some(path) if !path.ends_with(inside) => recorded.to_owned(),
+            None if !recorded.is_empty() && !recorded.starts_with("mlflow-artifacts:") => {
+                recorded.to_owned()
+            }
+            _ => path_uri(&here),
+        }
+    }
+}
+
+/// Lists the runs of an experiment's folder by their folders' names.
+pub(super) fn run_names(experiment: &Path) -> Result<Vec<String>> {
+    let mut names = folder_names(experiment)?;
+    names.retain(|name| !NO_RUNS.contains(&name.as_str()) && RunId::parse(name.as_str()).is_ok());
+    Ok(names)
+}
+
+/// Lists the folders in `parent`; none when it does not exist.
+pub(super) fn folder_names(parent: &Path) -> Result<Vec<String>> {
+    let listing = match fs::read_dir(parent) {
+        Ok(listing) => listing,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        Err(error) => {
+            return Err(Error::backend(format!("cannot list `{}`", parent.display()), error));
+        }
+    };
+    // A link to a folder counts as one, as it does for MLflow.
+    let is_folder = |entry: &fs::DirEntry| match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
+        Ok(kind) => kind.is_dir(),
+        Err(_) => false,
+    };
+    Ok(listing
+        .flatten()
+        .filter(is_folder)
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect())
+}
+
+/// Spells a folder as the `file:` URI that MLflow writes.
+pub(crate) fn path_uri(path: &Path) -> String {
+    format!("file://{}", utf8_percent_encode(&path.to_string_lossy(), QUOTED))
+}
+
+/// Reads the path out of a plain path or a `file:` URI; `None` for any other URI.
+pub(crate) fn location_path(location: &str) -> Option<PathBuf> {
+    if let Some(rest) = location.strip_prefix("file:") {
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        let path = path.strip_prefix("localhost").unwrap_or(path);
+        return Some(PathBuf::from(percent_decode_str(path).decode_utf8_lossy().into_owned()));
+    }
+    let has_scheme = location.split_once(':').is_some_and(|(scheme, _)| {
+        scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    });
+    (!location.is_empty() && !has_scheme).then(|| PathBuf::from(location))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(recorded: &str, want: &str) {
+        let layout = Layout::new(PathBuf::from("/now/ml runs"));
+        let folder = Path::new("/now/ml runs/0/abc");
+        assert_eq!(layout.settle(folder, recorded), want, "for {recorded}");
+    }
+
+    #[test]
+    fn locations_inside_the_store_move_with_it() {
+        let here = "file:///now/ml%20runs/0/abc/artifacts";
+        check("file:///then/mlruns/0/abc/artifacts", here);
+        check("/then/mlruns/0/abc/artifacts", here);
+        check("mlflow-artifacts:/0/abc/artifacts", here);
+        check("", here);
+        check("/data/abc/artifacts", "/data/abc/artifacts");
+        check("s3://bucket/0/abc/artifacts", "s3://bucket/0/abc/artifacts");
+    }
+
+    #[test]
+    fn paths_and_file_uris_name_the_same_place() {
+        let path = Path::new("/a b/c#d/é%");
+        assert_eq!(location_path(&path_uri(path)).as_deref(), Some(path));
+        assert_eq!(location_path("/a b").as_deref(), Some(Path::new("/a b")));
+        assert_eq!(location_path("s3://b/c"), None);
+    }
+}

@@ -1,0 +1,134 @@
+//! Logged models in folders.
+
+use super::FileStore;
+use super::document::{self, META, ModelDocument};
+use super::folder::{self, Kind};
+use super::layout::{self, ARTIFACTS, MODELS};
+use super::runs::model_artifact_uri;
+use super::write::{self, Changes};
+use crate::entity::{LoggedModel, LoggedModelStatus, Param, Tag};
+use crate::store::NewLoggedModel;
+use crate::{Error, ExperimentId, Key, ModelId, Result, name, rules};
+use std::path::Path;
+
+impl FileStore {
+    pub(super) fn make_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
+        new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
+        let experiment = self.active_experiment(&new.experiment_id)?;
+        let id = ModelId::random();
+        let home = self.layout.active(&new.experiment_id);
+        let folder = home.join(MODELS).join(id.as_str());
+        let location = &experiment.artifact_location;
+        let model = LoggedModel {
+            artifact_uri: model_artifact_uri(&home, location, id.as_str()),
+            model_id: id.clone(),
+            experiment_id: new.experiment_id.clone(),
+            name: new.name.clone().unwrap_or_else(name::made_up),
+            creation_timestamp: new.time,
+            last_updated_timestamp: new.time,
+            status: LoggedModelStatus::Pending,
+            status_message: None,
+            model_type: new.model_type.clone(),
+            source_run_id: new.source_run_id.clone(),
+            tags: Vec::new(),
+            params: Vec::new(),
+            metrics: Vec::new(),
+        };
+        for part in [Kind::Metric.folder(), Kind::Param.folder(), ARTIFACTS] {
+            write::make_folder(&folder.join(part))?;
+        }
+        for (kind, key, value) in pairs(new) {
+            write::replace(&folder, &folder::path(&folder, kind, key), value)?;
+        }
+        // The document comes last: with it the model is there.
+        let text = document::print(&ModelDocument::of(&model))?;
+        write::replace(&folder, &folder.join(META), &text)?;
+        self.read_model(&id)
+    }
+
+    pub(super) fn read_model(&self, id: &ModelId) -> Result<LoggedModel> {
+        let folder = self.layout.find_model(id)?;
+        self.read_model_in(&folder)?.ok_or_else(|| Error::ModelNotFound(id.clone()))
+    }
+
+    /// Reads the model in a folder; `None` when it is deleted.
+    fn read_model_in(&self, folder: &Path) -> Result<Option<LoggedModel>> {
+        let document: Option<ModelDocument> = document::read(folder)?;
+        let Some(document) = document.filter(|document| !document.is_deleted()) else {
+            return Ok(None);
+        };
+        let mut model = document.entity(folder)?;
+        model.artifact_uri = self.layout.settle(folder, &model.artifact_uri);
+        model.tags = folder::pairs(folder, Kind::Tag, Tag::new)?;
+        model.params = folder::pairs(folder, Kind::Param, Param::new)?;
+        model.metrics = folder::model_metrics(folder)?;
+        Ok(Some(model))
+    }
+
+    /// Reads the models of some experiments; one that is broken is logged and left out.
+    pub(super) fn models_of(&self, experiments: &[ExperimentId]) -> Result<Vec<LoggedModel>> {
+        let mut models = Vec::new();
+        for id in experiments {
+            let Ok(home) = self.layout.experiment(id) else { continue };
+            let folder = home.join(MODELS);
+            for name in layout::folder_names(&folder)? {
+                match self.read_model_in(&folder.join(name)) {
+                    Ok(model) => models.extend(model),
+                    Err(error) => tracing::warn!(%error, "a logged model is skipped"),
+                }
+            }
+        }
+        Ok(models)
+    }
+
+    pub(super) fn change_model(
+        &self,
+        id: &ModelId,
+        change: impl FnOnce(&mut ModelDocument),
+    ) -> Result<()> {
+        let folder = self.layout.find_model(id)?;
+        let document: Option<ModelDocument> = document::read_whole(&folder)?;
+        let document = document.filter(|document| !document.is_deleted());
+        let mut document = document.ok_or_else(|| Error::ModelNotFound(id.clone()))?;
+        change(&mut document);
+        write::replace(&folder, &folder.join(META), &document::print(&document)?)
+    }
+
+    pub(super) fn put_model_pairs<'a>(
+        &self,
+        id: &ModelId,
+        kind: Kind,
+        pairs: impl Iterator<Item = (&'a Key, &'a str)>,
+    ) -> Result<()> {
+        let folder = self.live_model(id)?;
+        let mut changes = Changes::default();
+        for (key, value) in pairs {
+            changes.replace(&folder, folder::path(&folder, kind, key), value)?;
+        }
+        changes.keep();
+        Ok(())
+    }
+
+    pub(super) fn remove_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
+        let folder = self.live_model(id)?;
+        write::remove(&folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
+            key: key.to_string(),
+            owner: format!("logged model `{id}`"),
+        })
+    }
+
+    /// Finds the folder of a model that is not deleted.
+    fn live_model(&self, id: &ModelId) -> Result<std::path::PathBuf> {
+        let folder = self.layout.find_model(id)?;
+        let document: Option<ModelDocument> = document::read(&folder)?;
+        match document {
+            Some(document) if !document.is_deleted() => Ok(folder),
+            _ => Err(Error::ModelNotFound(id.clone())),
+        }
+    }
+}
+
+fn pairs(new: &NewLoggedModel) -> impl Iterator<Item = (Kind, &Key, &str)> {
+    let params = new.params.iter().map(|one| (Kind::Param, &one.key, one.value.as_str()));
+    params.chain(new.tags.iter().map(|one| (Kind::Tag, &one.key, one.value.as_str())))
+}

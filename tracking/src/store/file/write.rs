@@ -1,0 +1,271 @@
+//! Changes of files that other processes read, and that can be taken back.
+//!
+//! A whole file is replaced by a rename. A metric file is appended to under a lock, by one `write`
+//! of whole lines; a line that a killed process left torn is cut off first. Temporary files lie in
+//! the run's own folder, where MLflow looks at folders only.
+
+use crate::{Error, Result};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// Several changes that are taken back unless [`Changes::keep`] is called.
+#[derive(Debug, Default)]
+pub(super) struct Changes(Vec<Undo>);
+
+#[derive(Debug)]
+enum Undo {
+    Truncate { path: PathBuf, from: u64, to: u64 },
+    Remove(PathBuf),
+    Restore { path: PathBuf, folder: PathBuf, content: Vec<u8> },
+}
+
+impl Changes {
+    /// Appends whole lines to a file.
+    pub(super) fn append(&mut self, path: PathBuf, lines: &str) -> Result<()> {
+        let (from, to) = append(&path, lines)?;
+        self.0.push(Undo::Truncate { path, from, to });
+        Ok(())
+    }
+
+    /// Makes a file that does not exist; tells whether it did.
+    pub(super) fn create(&mut self, folder: &Path, path: PathBuf, content: &str) -> Result<bool> {
+        if !create(folder, &path, content)? {
+            return Ok(false);
+        }
+        self.0.push(Undo::Remove(path));
+        Ok(true)
+    }
+
+    /// Replaces a file, or makes it.
+    pub(super) fn replace(&mut self, folder: &Path, path: PathBuf, content: &str) -> Result<()> {
+        let before = fs::read(&path).ok();
+        replace(folder, &path, content)?;
+        self.0.push(match before {
+            Some(content) => Undo::Restore { path, folder: folder.to_owned(), content },
+            None => Undo::Remove(path),
+        });
+        Ok(())
+    }
+
+    /// Makes the changes final.
+    pub(super) fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        for undo in self.0.drain(..).rev() {
+            if let Err(error) = undo.run() {
+                tracing::warn!(%error, "part of a refused batch could not be taken back");
+            }
+        }
+    }
+}
+
+impl Undo {
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Remove(path) => fs::remove_file(&path).map_err(|error| failed(&path, error)),
+            Self::Restore { path, folder, content } => {
+                replace_bytes(&folder, &path, &content).map_err(|error| failed(&path, error))
+            }
+            Self::Truncate { path, from, to } => truncate(&path, from, to),
+        }
+    }
+}
+
+/// Replaces `path` by a file with `content`, through a temporary file in `folder`.
+pub(super) fn replace(folder: &Path, path: &Path, content: &str) -> Result<()> {
+    replace_bytes(folder, path, content.as_bytes()).map_err(|error| failed(path, error))
+}
+
+/// Makes `path` with `content` unless it exists; tells whether it was made.
+pub(super) fn create(folder: &Path, path: &Path, content: &str) -> Result<bool> {
+    let made = with_parents(path, || {
+        let temporary = temporary(folder, content.as_bytes())?;
+        match temporary.persist_noclobber(path) {
+            Ok(_) => Ok(true),
+            Err(refusal) if refusal.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(refusal) => Err(refusal.error),
+        }
+    });
+    made.map_err(|error| failed(path, error))
+}
+
+/// Removes a file; one that does not exist is the failure that `missing` makes.
+pub(super) fn remove(path: &Path, missing: impl FnOnce() -> Error) -> Result<()> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(missing())
+        }
+        Err(error) => Err(failed(path, error)),
+    }
+}
+
+/// Makes a folder and those above it.
+pub(super) fn make_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| failed(path, error))
+}
+
+/// Says that writing `path` failed, and why in words of this store.
+pub(super) fn failed(path: &Path, error: io::Error) -> Error {
+    let why = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ": the disk is full",
+        ErrorKind::ReadOnlyFilesystem => ": the file system is read-only",
+        ErrorKind::PermissionDenied => ": permission denied",
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
+            ": one key is a file where another one needs a folder"
+        }
+        _ => "",
+    };
+    Error::backend(format!("cannot write `{}`{why}", path.display()), error)
+}
+
+fn replace_bytes(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
+    with_parents(path, || {
+        temporary(folder, content)?.persist(path).map_err(|refusal| refusal.error).map(drop)
+    })
+}
+
+fn temporary(folder: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+    // As open(2) would: readable by whomever the umask lets.
+    let permissions = fs::Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new()
+        .prefix(".mlctl-")
+        .suffix(".tmp")
+        .permissions(permissions)
+        .tempfile_in(folder)?;
+    file.write_all(content)?;
+    Ok(file)
+}
+
+/// Does `work`, making the folders above `path` when they are missing.
+fn with_parents<T>(path: &Path, mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    match work() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            work()
+        }
+        done => done,
+    }
+}
+
+/// Appends `lines` and returns the file's size before and after.
+fn append(path: &Path, lines: &str) -> Result<(u64, u64)> {
+    let write = || {
+        let mut file = with_parents(path, || {
+            OpenOptions::new().read(true).append(true).create(true).open(path)
+        })?;
+        lock(&file)?;
+        let size = cut_torn_line(&file, path)?;
+        if let Err(error) = file.write_all(lines.as_bytes()) {
+            // Whoever appends meanwhile waits for the lock, so the tail is ours.
+            let _ = file.set_len(size);
+            return Err(error);
+        }
+        Ok((size, size + lines.len() as u64))
+    };
+    write().map_err(|error| failed(path, error))
+}
+
+/// Takes an exclusive lock; a file system without locks goes without.
+fn lock(file: &File) -> io::Result<()> {
+    match flock(file, FlockOperation::LockExclusive) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOLCK) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Cuts what follows the last line's end, and returns the size that is left.
+fn cut_torn_line(file: &File, path: &Path) -> io::Result<u64> {
+    let size = file.metadata()?.len();
+    let mut last = [0];
+    if size == 0 || (file.read_at(&mut last, size - 1)? == 1 && last[0] == b'\n') {
+        return Ok(size);
+    }
+    let mut content = Vec::new();
+    let mut reader = file;
+    reader.seek(SeekFrom::Start(0))?;
+    reader.read_to_end(&mut content)?;
+    let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at as u64 + 1);
+    tracing::warn!(file = %path.display(), "an unfinished line was cut off");
+    file.set_len(whole)?;
+    Ok(whole)
+}
+
+/// Takes an append back, unless somebody appended after it.
+fn truncate(path: &Path, from: u64, to: u64) -> Result<()> {
+    let cut = || {
+        let file = OpenOptions::new().append(true).open(path)?;
+        lock(&file)?;
+        if file.metadata()?.len() == to {
+            if from == 0 { fs::remove_file(path)? } else { file.set_len(from)? }
+        }
+        Ok(())
+    };
+    cut().map_err(|error| failed(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_line_is_cut_off_by_the_next_append() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loss");
+        fs::write(&path, "1 0.5 0\n2 0.2").unwrap();
+
+        append(&path, "3 0.1 2\n").unwrap();
+
+        assert_eq!(fs::read_to_string(&path).unwrap(), "1 0.5 0\n3 0.1 2\n");
+    }
+
+    #[test]
+    fn changes_that_are_not_kept_are_taken_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("old"), "1\n").unwrap();
+        fs::write(at("tag"), "before").unwrap();
+        let mut changes = Changes::default();
+        changes.append(at("old"), "2\n").unwrap();
+        changes.append(at("deep/new"), "1\n").unwrap();
+        changes.replace(folder.path(), at("tag"), "after").unwrap();
+        assert!(changes.create(folder.path(), at("param"), "x").unwrap());
+        assert!(!changes.create(folder.path(), at("tag"), "x").unwrap());
+
+        drop(changes);
+
+        assert_eq!(fs::read_to_string(at("old")).unwrap(), "1\n");
+        assert_eq!(fs::read_to_string(at("tag")).unwrap(), "before");
+        assert!(!at("deep/new").exists() && !at("param").exists());
+    }
+
+    #[test]
+    fn eight_threads_append_whole_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loss");
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let path = &path;
+                scope.spawn(move || {
+                    for step in 0..200 {
+                        append(path, &format!("{step} 0.{thread} {step}\n")).unwrap();
+                    }
+                });
+            }
+        });
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 1600);
+        assert!(text.lines().all(|line| line.split(' ').count() == 3));
+    }
+}
