@@ -1,1 +1,41 @@
 //! Model folders, and scoring them.
+//!
+//! A model folder is what `mlflow.<flavor>.save_model` writes: a file `MLmodel` that names the
+//! flavors, and their data beside it. [`load`] reads one and makes it ready to score; what a
+//! client sends passes through [`payload`], is checked against the model's [`Signature`], and ends
+//! at a [`Predictor`].
+//!
+//! ```no_run
+//! use mlctl_models::{load, payload};
+//! use std::path::Path;
+//!
+//! let model = load(Path::new("mlruns/0/models/m-1/artifacts"))?;
+//! let request = br#"{"dataframe_records": [{"age": 59.0, "bmi": 32.1}]}"#;
+//! let input = payload::from_json(request, model.input_schema())?;
+//! println!("{}", payload::to_json(&model.predict(input)?));
+//! # Ok::<(), mlctl_models::Error>(())
+//! ```
+//!
+//! What a `models:/` or `runs:/` address means is the caller's business: this crate opens folders.
+//! With the feature `rest`, [`rest::router`] answers MLflow's scoring protocol; without `onnx`,
+//! folders are read but nothing runs.
+
+mod data;
+#[cfg(feature = "onnx")]
+mod engine;
+mod error;
+mod flavor;
+pub mod mlmodel;
+mod model;
+pub mod payload;
+mod predictor;
+#[cfg(feature = "rest")]
+pub mod rest;
+pub mod signature;
+
+pub use data::{Input, Table, Tensor, Values};
+pub use error::{Error, Result};
+pub use mlmodel::ModelInfo;
+pub use model::{MLMODEL_FILE, Model, load, read_info};
+pub use predictor::{Form, Predictions, Predictor};
+pub use signature::Signature;

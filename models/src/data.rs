@@ -1,0 +1,247 @@
+//! Typed values on their way into a model and out of it. Pure.
+
+use crate::signature::DataType;
+use crate::{Error, Result};
+
+/// Turns columns of one variant of [`Values`] into rows; leaves the function when one differs.
+macro_rules! weave {
+    ($table:ident, $variant:ident) => {{
+        let mut lists = Vec::with_capacity($table.columns.len());
+        for (_, column) in $table.columns {
+            match column.values {
+                Values::$variant(list) if list.len() == $table.rows => lists.push(list.into_iter()),
+                _ => return None,
+            }
+        }
+        let mut rows = Vec::with_capacity($table.rows * lists.len());
+        for _ in 0..$table.rows {
+            rows.extend(lists.iter_mut().filter_map(Iterator::next));
+        }
+        Values::$variant(rows)
+    }};
+}
+
+/// Values of one type, in row-major order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// True or false.
+    Boolean(Vec<bool>),
+    /// 32-bit integers.
+    Integer(Vec<i32>),
+    /// 64-bit integers.
+    Long(Vec<i64>),
+    /// 32-bit floats; NaN where a value is missing.
+    Float(Vec<f32>),
+    /// 64-bit floats; NaN where a value is missing.
+    Double(Vec<f64>),
+    /// Text, `None` where it is missing.
+    String(Vec<Option<String>>),
+}
+
+impl Values {
+    /// Returns how many values there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Boolean(list) => list.len(),
+            Self::Integer(list) => list.len(),
+            Self::Long(list) => list.len(),
+            Self::Float(list) => list.len(),
+            Self::Double(list) => list.len(),
+            Self::String(list) => list.len(),
+        }
+    }
+
+    /// Tells whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the type that all of them have.
+    pub fn data_type(&self) -> DataType {
+        match self {
+            Self::Boolean(_) => DataType::Boolean,
+            Self::Integer(_) => DataType::Integer,
+            Self::Long(_) => DataType::Long,
+            Self::Float(_) => DataType::Float,
+            Self::Double(_) => DataType::Double,
+            Self::String(_) => DataType::String,
+        }
+    }
+}
+
+/// Values with a shape; their number is the product of its dimensions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tensor {
+    shape: Vec<usize>,
+    values: Values,
+}
+
+impl Tensor {
+    /// Gives values a shape.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] when their number is not the product of the dimensions.
+    pub fn new(shape: Vec<usize>, values: Values) -> Result<Self> {
+        let volume = shape.iter().try_fold(1_usize, |volume, size| volume.checked_mul(*size));
+        if volume != Some(values.len()) {
+            return Err(Error::bad_request(format!(
+                "{} values do not fill a tensor of shape {}",
+                values.len(),
+                show_shape(&shape)
+            )));
+        }
+        Ok(Self { shape, values })
+    }
+
+    /// Makes the tensor of rank 1 that holds the values.
+    pub fn vector(values: Values) -> Self {
+        Self { shape: vec![values.len()], values }
+    }
+
+    /// Returns the dimensions; none for a single value.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Returns the values in row-major order.
+    pub fn values(&self) -> &Values {
+        &self.values
+    }
+
+    /// Copies one column out of a matrix.
+    pub(crate) fn matrix_column(&self, at: usize) -> Self {
+        let width = self.shape.last().copied().unwrap_or(1).max(1);
+        let pick = Picked { at, width };
+        Self::vector(match &self.values {
+            Values::Boolean(list) => Values::Boolean(pick.of(list)),
+            Values::Integer(list) => Values::Integer(pick.of(list)),
+            Values::Long(list) => Values::Long(pick.of(list)),
+            Values::Float(list) => Values::Float(pick.of(list)),
+            Values::Double(list) => Values::Double(pick.of(list)),
+            Values::String(list) => Values::String(pick.of(list)),
+        })
+    }
+
+    /// Takes shape and values apart.
+    pub fn into_parts(self) -> (Vec<usize>, Values) {
+        (self.shape, self.values)
+    }
+}
+
+/// Named columns with equally many rows. A cell is a value, or a tensor of its own when the column
+/// has a rank above 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Table {
+    columns: Vec<(String, Tensor)>,
+    rows: usize,
+}
+
+impl Table {
+    /// Puts columns beside each other; the first dimension of each counts its rows.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] when a column has no rows to count, or other rows than the first one.
+    pub fn new(columns: Vec<(String, Tensor)>) -> Result<Self> {
+        let rows = columns.first().and_then(|(_, first)| first.shape().first()).copied();
+        let rows = rows.unwrap_or_default();
+        if columns.iter().any(|(_, column)| column.shape().first() != Some(&rows)) {
+            return Err(Error::bad_request(
+                "The length of values for each input/column name are not the same",
+            ));
+        }
+        Ok(Self { columns, rows })
+    }
+
+    /// Returns the columns in order.
+    pub fn columns(&self) -> &[(String, Tensor)] {
+        &self.columns
+    }
+
+    /// Returns the number of rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Takes the columns out.
+    pub fn into_columns(self) -> Vec<(String, Tensor)> {
+        self.columns
+    }
+
+    /// Puts the columns side by side in a matrix; `None` unless all are vectors of one type.
+    pub(crate) fn into_matrix(self) -> Option<Tensor> {
+        let shape = vec![self.rows, self.columns.len()];
+        let first = self.columns.first()?.1.values().data_type();
+        let values = match first {
+            DataType::Boolean => weave!(self, Boolean),
+            DataType::Integer => weave!(self, Integer),
+            DataType::Long => weave!(self, Long),
+            DataType::Float => weave!(self, Float),
+            DataType::Double => weave!(self, Double),
+            DataType::String => weave!(self, String),
+            DataType::Binary | DataType::Datetime => return None,
+        };
+        Some(Tensor { shape, values })
+    }
+}
+
+/// Every `width`-th value, from `at` on.
+struct Picked {
+    at: usize,
+    width: usize,
+}
+
+impl Picked {
+    fn of<T: Clone>(&self, list: &[T]) -> Vec<T> {
+        list.iter().skip(self.at).step_by(self.width).cloned().collect()
+    }
+}
+
+/// What a model is asked to score.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Named columns, as a data frame has them.
+    Table(Table),
+    /// One tensor without a name, for a model with a single input.
+    Tensor(Tensor),
+    /// Tensors by the names of the model's inputs.
+    Named(Vec<(String, Tensor)>),
+}
+
+/// Writes a shape the way numpy does: `()`, `(3,)`, `(3, 4)`.
+pub(crate) fn show_shape<T: ToString>(shape: &[T]) -> String {
+    match shape {
+        [only] => format!("({},)", only.to_string()),
+        _ => format!("({})", shape.iter().map(T::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_must_fill_the_shape() {
+        assert!(Tensor::new(vec![2, 2], Values::Long(vec![1, 2, 3, 4])).is_ok());
+        assert!(Tensor::new(vec![2, 2], Values::Long(vec![1, 2, 3])).is_err());
+        assert!(Tensor::new(vec![usize::MAX, 2], Values::Long(vec![])).is_err());
+        assert!(Tensor::new(vec![], Values::Long(vec![7])).is_ok());
+    }
+
+    #[test]
+    fn columns_must_have_equally_many_rows() {
+        let two = Tensor::vector(Values::Long(vec![1, 2]));
+        let one = Tensor::vector(Values::Long(vec![1]));
+        let scalar = Tensor::new(vec![], Values::Long(vec![1])).unwrap();
+
+        assert!(Table::new(vec![("a".into(), two.clone()), ("b".into(), two.clone())]).is_ok());
+        assert!(Table::new(vec![("a".into(), two), ("b".into(), one)]).is_err());
+        assert!(Table::new(vec![("a".into(), scalar)]).is_err());
+    }
+
+    #[test]
+    fn shapes_are_written_as_numpy_writes_them() {
+        assert_eq!(show_shape::<usize>(&[]), "()");
+        assert_eq!(show_shape(&[3]), "(3,)");
+        assert_eq!(show_shape(&[-1, 10]), "(-1, 10)");
+    }
+}

@@ -1,0 +1,90 @@
+//! The one error of this crate.
+
+use std::error;
+use std::path::PathBuf;
+
+/// What a fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Says why a model cannot be loaded, or an input cannot be scored.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The folder is no model: it has no `MLmodel`, or not the data that its `MLmodel` names.
+    #[error("`{}` is not a model folder: {problem}", path.display())]
+    NotAModel {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing.
+        problem: String,
+    },
+    /// Text that should be an `MLmodel` file is not.
+    #[error("broken MLmodel: {problem}")]
+    MalformedInfo {
+        /// What is wrong, with the line where known.
+        problem: String,
+    },
+    /// The model has no flavor that runs here.
+    #[error("no flavor of this model runs here: it has {}; `onnx` would", names(found))]
+    NoFlavor {
+        /// The flavors in its `MLmodel`.
+        found: Vec<String>,
+    },
+    /// The graph uses operators that are missing here, or known to answer wrongly.
+    #[error(
+        "the graph needs {}, which does not run here; what does: the operators of ai.onnx, and of \
+         ai.onnx.ml LinearRegressor, LinearClassifier with one model a class, and Normalizer with \
+         L1 or L2",
+        names(operators)
+    )]
+    UnsupportedOperators {
+        /// The operators' names, each once, with their domain when it is not ai.onnx.
+        operators: Vec<String>,
+    },
+    /// The graph cannot be made to run for another reason.
+    #[error("the graph `{}` does not load: {problem}", path.display())]
+    UnsupportedGraph {
+        /// The graph's file.
+        path: PathBuf,
+        /// The engine's reason.
+        problem: String,
+    },
+    /// A request is not one of the forms that `/invocations` takes.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The input does not fit the model's signature.
+    #[error("{0}")]
+    SchemaMismatch(String),
+    /// The input fits the signature, but the model cannot be evaluated on it.
+    #[error("the model cannot be evaluated on this input: {problem}")]
+    Evaluation {
+        /// The engine's reason.
+        problem: String,
+    },
+    /// A file cannot be read.
+    #[error("{doing}")]
+    Io {
+        /// What was being done, to which file.
+        doing: String,
+        /// The system's reason.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+}
+
+impl Error {
+    pub(crate) fn bad_request(problem: impl Into<String>) -> Self {
+        Self::BadRequest(format!("Invalid input. {}", problem.into()))
+    }
+
+    pub(crate) fn mismatch(problem: impl Into<String>) -> Self {
+        Self::SchemaMismatch(problem.into())
+    }
+}
+
+/// Lists names as `a`, `b` and so on.
+fn names(list: &[String]) -> String {
+    if list.is_empty() {
+        return "none".to_owned();
+    }
+    list.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,17 @@
+//! One file per flavor: what an `MLmodel` says about it, turned into a [`Predictor`].
+
+#[cfg(feature = "onnx")]
+mod onnx;
+
+use crate::{Error, ModelInfo, Predictor, Result};
+use std::path::Path;
+
+/// Opens the best of a model's flavors that runs here.
+pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<Box<dyn Predictor>> {
+    #[cfg(feature = "onnx")]
+    if let Some(settings) = info.flavors.get(onnx::NAME) {
+        return Ok(Box::new(onnx::open(folder, settings)?));
+    }
+    tracing::debug!(folder = %folder.display(), "no flavor of this model runs here");
+    Err(Error::NoFlavor { found: info.flavors.keys().cloned().collect() })
+}

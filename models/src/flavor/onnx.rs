@@ -1,0 +1,165 @@
+//! The onnx flavor: an ONNX graph, and how a signature's inputs become the graph's.
+//!
+//! As in MLflow, a table goes whole into a graph with one input and column by column into one with
+//! several. Values are cast to the types of the graph's inputs; MLflow casts only double to float.
+
+use crate::engine::{Graph, Port};
+use crate::signature::DataType;
+use crate::{Error, Input, Predictor, Result, Table, Tensor, Values};
+use serde_json::{Map, Value};
+use std::path::{Component, Path, PathBuf};
+
+/// The flavor's name in `MLmodel`.
+pub(super) const NAME: &str = "onnx";
+const DATA_DEFAULT: &str = "model.onnx";
+
+/// Opens the graph that the flavor's settings name.
+pub(super) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<OnnxModel> {
+    let data = settings.get("data").and_then(Value::as_str).unwrap_or(DATA_DEFAULT);
+    Ok(OnnxModel { graph: Graph::open(&data_file(folder, data)?)? })
+}
+
+/// Finds the flavor's file, which must lie inside the model's folder.
+fn data_file(folder: &Path, data: &str) -> Result<PathBuf> {
+    let refuse = |problem: String| Error::NotAModel { path: folder.to_owned(), problem };
+    let is_inside = Path::new(data).components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_inside || data.is_empty() {
+        return Err(refuse(format!("its data path `{data}` leads out of the folder")));
+    }
+    let file = folder.join(data);
+    let resolved = file.canonicalize().map_err(|_| refuse(format!("there is no file `{data}`")))?;
+    match folder.canonicalize() {
+        Ok(root) if resolved.starts_with(&root) && resolved.is_file() => Ok(resolved),
+        _ => Err(refuse(format!("`{data}` is no file inside the folder"))),
+    }
+}
+
+/// A graph that scores tables and tensors.
+#[derive(Debug)]
+pub(super) struct OnnxModel {
+    graph: Graph,
+}
+
+impl Predictor for OnnxModel {
+    fn predict(&self, input: &Input) -> Result<Vec<(String, Tensor)>> {
+        let fed = match (input, self.graph.inputs()) {
+            (Input::Table(table), [port]) => vec![whole(port, table)?],
+            (Input::Table(table), ports) => by_name(ports, table.columns())?,
+            (Input::Tensor(tensor), [port]) => vec![fit(port, tensor.clone())?],
+            (Input::Tensor(_), ports) => {
+                return Err(Error::Evaluation {
+                    problem: format!(
+                        "a tensor without a name fits a model with one input; this one has {}",
+                        names(ports)
+                    ),
+                });
+            }
+            (Input::Named(tensors), ports) => by_name(ports, tensors)?,
+        };
+        self.graph.run(&fed)
+    }
+}
+
+/// Makes one tensor of a whole table: a matrix, or its only column as it is.
+fn whole(port: &Port, table: &Table) -> Result<Tensor> {
+    if let [(_, only)] = table.columns()
+        && (only.shape().len() > 1 || port.shape.len() == 1)
+    {
+        return fit(port, only.clone());
+    }
+    let columns = table.columns().iter().map(|(name, column)| {
+        let (shape, values) = column.clone().into_parts();
+        Ok((name.clone(), Tensor::new(shape, convert(&port.name, values, port.data_type)?)?))
+    });
+    let matrix = Table::new(columns.collect::<Result<_>>()?)?.into_matrix();
+    let matrix = matrix.ok_or_else(|| Error::Evaluation {
+        problem: format!("the table's columns do not form the matrix for input `{}`", port.name),
+    })?;
+    fit(port, matrix)
+}
+
+/// Feeds inputs by their names; each must be there, and nothing else.
+fn by_name(ports: &[Port], given: &[(String, Tensor)]) -> Result<Vec<Tensor>> {
+    if let Some((stranger, _)) =
+        given.iter().find(|(name, _)| ports.iter().all(|port| port.name != *name))
+    {
+        return Err(Error::Evaluation {
+            problem: format!("the model has no input `{stranger}`; it has {}", names(ports)),
+        });
+    }
+    let fed = ports.iter().map(|port| {
+        let found = given.iter().find(|(name, _)| *name == port.name);
+        let (_, tensor) = found.ok_or_else(|| Error::Evaluation {
+            problem: format!("the input lacks `{}`; the model has {}", port.name, names(ports)),
+        })?;
+        fit(port, tensor.clone())
+    });
+    fed.collect()
+}
+
+/// Casts a tensor to an input's type; a column becomes a matrix of width 1 where one is asked for.
+fn fit(port: &Port, tensor: Tensor) -> Result<Tensor> {
+    let (mut shape, values) = tensor.into_parts();
+    if shape.len() == 1 && matches!(port.shape.as_slice(), [_, Some(1) | None]) {
+        shape.push(1);
+    }
+    if !port.takes(&shape) {
+        return Err(Error::Evaluation {
+            problem: format!(
+                "input `{}` has shape {}, given is {}",
+                port.name,
+                port.show_shape(),
+                crate::data::show_shape(&shape)
+            ),
+        });
+    }
+    Tensor::new(shape, convert(&port.name, values, port.data_type)?)
+}
+
+/// Casts numbers to the type of a graph's input; a float never becomes an integer.
+fn convert(input: &str, values: Values, to: DataType) -> Result<Values> {
+    use DataType::{Double, Float, Long};
+    if values.data_type() == to {
+        return Ok(values);
+    }
+    let from = values.data_type();
+    Ok(match (values, to) {
+        (Values::Double(list), Float) => {
+            Values::Float(list.into_iter().map(|value| value as f32).collect())
+        }
+        (Values::Float(list), Double) => Values::Double(list.into_iter().map(f64::from).collect()),
+        (Values::Long(list), Float) => {
+            Values::Float(list.into_iter().map(|value| value as f32).collect())
+        }
+        (Values::Long(list), Double) => {
+            Values::Double(list.into_iter().map(|value| value as f64).collect())
+        }
+        (Values::Integer(list), Float) => {
+            Values::Float(list.into_iter().map(|value| value as f32).collect())
+        }
+        (Values::Integer(list), Double) => {
+            Values::Double(list.into_iter().map(f64::from).collect())
+        }
+        (Values::Integer(list), Long) => Values::Long(list.into_iter().map(i64::from).collect()),
+        (Values::Boolean(list), Float) => {
+            Values::Float(list.into_iter().map(|value| f32::from(u8::from(value))).collect())
+        }
+        (Values::Boolean(list), Double) => {
+            Values::Double(list.into_iter().map(|value| f64::from(u8::from(value))).collect())
+        }
+        (Values::Boolean(list), Long) => Values::Long(list.into_iter().map(i64::from).collect()),
+        _ => {
+            return Err(Error::Evaluation {
+                problem: format!(
+                    "input `{input}` takes {}, which {} does not become",
+                    to.numpy_name(),
+                    from.numpy_name()
+                ),
+            });
+        }
+    })
+}
+
+fn names(ports: &[Port]) -> String {
+    ports.iter().map(|port| format!("`{}`", port.name)).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,157 @@
+//! JSON as it arrives, before any type is known.
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// One JSON value. Objects keep the order of their fields.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Cell {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Number(f64),
+    Text(String),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
+}
+
+impl Cell {
+    /// Returns JSON's word for the kind of value.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean(_) => "boolean",
+            Self::Integer(_) | Self::Number(_) => "number",
+            Self::Text(_) => "string",
+            Self::List(_) => "list",
+            Self::Object(_) => "object",
+        }
+    }
+}
+
+/// Reads JSON, with the three numbers that Python writes and JSON lacks.
+pub(super) fn parse(body: &[u8]) -> Result<Cell, serde_json::Error> {
+    serde_json::from_slice(&without_python_numbers(body))
+}
+
+/// Replaces `NaN` by null and the infinities by text that reads as a number.
+fn without_python_numbers(body: &[u8]) -> Cow<'_, [u8]> {
+    const SPELLINGS: [(&[u8], &[u8]); 3] =
+        [(b"NaN", b"null"), (b"-Infinity", b"\"-Infinity\""), (b"Infinity", b"\"Infinity\"")];
+    if !body.windows(3).any(|three| three == b"NaN" || three == b"Inf") {
+        return Cow::Borrowed(body);
+    }
+    let mut out = Vec::with_capacity(body.len() + 64);
+    let (mut at, mut in_text) = (0, false);
+    while let Some(&byte) = body.get(at) {
+        let found = SPELLINGS.iter().find(|(python, _)| !in_text && body[at..].starts_with(python));
+        if let Some((python, json)) = found {
+            out.extend_from_slice(json);
+            at += python.len();
+            continue;
+        }
+        match byte {
+            b'\\' if in_text => {
+                out.extend_from_slice(&body[at..body.len().min(at + 2)]);
+                at += 2;
+                continue;
+            }
+            b'"' => in_text = !in_text,
+            _ => {}
+        }
+        out.push(byte);
+        at += 1;
+    }
+    Cow::Owned(out)
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CellVisitor)
+    }
+}
+
+struct CellVisitor;
+
+impl<'de> Visitor<'de> for CellVisitor {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Cell, E> {
+        Ok(Cell::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Cell, E> {
+        Ok(Cell::Boolean(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Cell, E> {
+        Ok(Cell::Integer(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Cell, E> {
+        // Beyond 64 bits with a sign only a float column can hold it, rounded as any other.
+        Ok(i64::try_from(value).map_or(Cell::Number(value as f64), Cell::Integer))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Cell, E> {
+        Ok(Cell::Number(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Cell, E> {
+        Ok(Cell::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Cell, E> {
+        Ok(Cell::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
+        let mut cells = Vec::new();
+        while let Some(cell) = list.next_element()? {
+            cells.push(cell);
+        }
+        Ok(Cell::List(cells))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
+        let mut fields = Vec::new();
+        while let Some(field) = map.next_entry()? {
+            fields.push(field);
+        }
+        Ok(Cell::Object(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_that_only_python_writes_are_read_outside_of_text() {
+        let body = br#"["NaN", "a \" NaN \\", NaN, -Infinity, Infinity, {"NaN": 1}]"#;
+
+        let Cell::List(cells) = parse(body).unwrap() else { panic!("no list") };
+
+        let text = |value: &str| Cell::Text(value.to_owned());
+        assert_eq!(cells[0], text("NaN"));
+        assert_eq!(cells[1], text("a \" NaN \\"));
+        assert_eq!(cells[2], Cell::Null);
+        assert_eq!(cells[3], text("-Infinity"));
+        assert_eq!(cells[4], text("Infinity"));
+        assert_eq!(cells[5], Cell::Object(vec![("NaN".to_owned(), Cell::Integer(1))]));
+    }
+
+    #[test]
+    fn broken_bodies_are_errors() {
+        for body in [&b"{"[..], b"[NaN", b"\"\\", b"NaNa", b"\xff", b"", b"[1] 2"] {
+            assert!(parse(body).is_err(), "{:?}", String::from_utf8_lossy(body));
+        }
+        let deep = "[".repeat(100_000);
+        assert!(parse(deep.as_bytes()).is_err());
+    }
+}

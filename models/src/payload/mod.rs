@@ -1,0 +1,153 @@
+//! The request formats of `/invocations`, and its answer. Pure.
+//!
+//! A JSON body holds exactly one of `dataframe_split`, `dataframe_records`, `instances` and
+//! `inputs`. Where MLflow's own server would change a value without a word, this one refuses it:
+//! 1.5 for an integer, 2^31 for a 32-bit one, "x" for a boolean.
+
+mod answer;
+mod cell;
+mod csv;
+mod frame;
+mod gather;
+
+pub use answer::to_json;
+pub use csv::from_csv;
+
+use crate::signature::{DataType, Schema};
+use crate::{Error, Input, Result};
+use cell::Cell;
+
+const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];
+const RULE: &str = "The input must be a JSON dictionary with exactly one of the input fields \
+                    {'dataframe_split', 'dataframe_records', 'instances', 'inputs'}";
+
+/// Decodes the JSON body of a request; values take the types that `schema` declares.
+///
+/// Python's `NaN`, `Infinity` and `-Infinity` are accepted as numbers, and null is NaN in a column
+/// of floats. Other fields than the four, `params` among them, are ignored.
+///
+/// ```
+/// use mlctl_models::{Input, payload};
+///
+/// let input = payload::from_json(br#"{"inputs": [[1.5, NaN]]}"#, None)?;
+/// assert!(matches!(input, Input::Tensor(tensor) if tensor.shape() == [1, 2]));
+/// # Ok::<(), mlctl_models::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::BadRequest`] says which rule of the format the body breaks.
+pub fn from_json(body: &[u8], schema: Option<&Schema>) -> Result<Input> {
+    let tree = cell::parse(body).map_err(|problem| {
+        Error::bad_request(format!(
+            "Ensure that input is a valid JSON formatted string. Error: '{problem}'"
+        ))
+    })?;
+    let (form, value) = only_form(tree)?;
+    match form {
+        "dataframe_split" => frame::split(value, schema).map(Input::Table),
+        "dataframe_records" => frame::records(value, schema).map(Input::Table),
+        "instances" => instances(value, schema),
+        _ => inputs(value, schema),
+    }
+}
+
+/// Finds the one field that holds the data.
+fn only_form(tree: Cell) -> Result<(&'static str, Cell)> {
+    let fields = match tree {
+        Cell::Object(fields) => fields,
+        Cell::List(_) => return Err(Error::bad_request(format!("{RULE}. Received a list."))),
+        other => {
+            return Err(Error::bad_request(format!(
+                "{RULE}. Received unexpected input type '{}'.",
+                other.kind()
+            )));
+        }
+    };
+    let names: Vec<String> = fields.iter().map(|(name, _)| format!("'{name}'")).collect();
+    let mut found = fields.into_iter().filter_map(|(name, value)| {
+        FORMS.into_iter().find(|form| *form == name).map(|form| (form, value))
+    });
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Err(Error::BadRequest(format!(
+            "{RULE}. Received dictionary with input fields: [{}]",
+            names.join(", ")
+        ))),
+    }
+}
+
+/// Turns row-wise objects into columns; anything else counts as `inputs`.
+fn instances(value: Cell, schema: Option<&Schema>) -> Result<Input> {
+    let rows = match value {
+        Cell::List(rows) if matches!(rows.first(), Some(Cell::Object(_))) => rows,
+        other => return inputs(other, schema),
+    };
+    let count = rows.len();
+    let mut columns = frame::Columns::default();
+    for row in rows {
+        let Cell::Object(fields) = row else {
+            return Err(Error::bad_request("`instances` mixes objects with other values"));
+        };
+        columns.push_row(fields);
+    }
+    if columns.iter().any(|(_, cells)| cells.len() != count) {
+        return Err(Error::bad_request(
+            "The length of values for each input/column name are not the same",
+        ));
+    }
+    let columns = columns.into_iter().map(|(name, cells)| {
+        let tensor = gather::tensor(Cell::List(cells), declared(schema, &name));
+        tensor.map(|tensor| (name, tensor)).map_err(Error::bad_request)
+    });
+    columns.collect::<Result<_>>().map(Input::Named)
+}
+
+/// Takes columns or tensors as they are.
+fn inputs(value: Cell, schema: Option<&Schema>) -> Result<Input> {
+    let is_named = schema.is_some_and(Schema::is_named);
+    match value {
+        Cell::Object(_) if schema.is_some() && !is_named => Err(Error::bad_request(
+            "Failed to parse input data. This model contains an un-named model signature which \
+             expects a single n-dimensional array or a single value as input, however, an object \
+             was found.",
+        )),
+        Cell::Object(fields) => {
+            let columns = fields.into_iter().map(|(name, value)| {
+                let tensor = gather::tensor(value, declared(schema, &name));
+                tensor.map(|tensor| (name, tensor)).map_err(Error::bad_request)
+            });
+            columns.collect::<Result<_>>().map(Input::Named)
+        }
+        Cell::List(rows) if matches!(rows.first(), Some(Cell::Object(_))) => {
+            frame::records(Cell::List(rows), schema).map(Input::Table)
+        }
+        other => {
+            let name = schema.map(Schema::names).unwrap_or_default();
+            let tensor = gather::tensor(other, first_type(schema)).map_err(Error::bad_request)?;
+            match name.as_slice() {
+                [only] => Ok(Input::Named(vec![((*only).to_owned(), tensor)])),
+                _ => Ok(Input::Tensor(tensor)),
+            }
+        }
+    }
+}
+
+/// Returns the type that a schema declares for a name.
+fn declared(schema: Option<&Schema>, name: &str) -> Option<DataType> {
+    match schema? {
+        Schema::Columns(columns) => {
+            columns.iter().find(|column| column.name.as_deref() == Some(name))?.data_type()
+        }
+        Schema::Tensors(tensors) => {
+            tensors.iter().find(|tensor| tensor.name.as_deref() == Some(name))?.data_type()
+        }
+    }
+}
+
+/// Returns the type that a schema declares for its first input.
+fn first_type(schema: Option<&Schema>) -> Option<DataType> {
+    match schema? {
+        Schema::Columns(columns) => columns.first()?.data_type(),
+        Schema::Tensors(tensors) => tensors.first()?.data_type(),
+    }
+}

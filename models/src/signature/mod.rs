@@ -1,0 +1,294 @@
+//! Signatures: the types of a model's inputs, outputs and parameters. Pure.
+//!
+//! The format is MLflow's: each of the three is a JSON list, and in an `MLmodel` file that list is
+//! a string inside the YAML. Checking an input against a schema is in [`Schema::enforce`].
+
+mod cast;
+mod check;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
+
+/// The types of what goes into a model and of what comes out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Signature {
+    /// What the model takes.
+    #[serde(default, with = "json_text")]
+    pub inputs: Option<Schema>,
+    /// What the model answers.
+    #[serde(default, with = "json_text")]
+    pub outputs: Option<Schema>,
+    /// Parameters of a prediction, with their defaults; kept as they stand.
+    #[serde(default, with = "json_text")]
+    pub params: Option<Vec<Map<String, Value>>>,
+}
+
+/// The types of one side of a model: named or unnamed columns, or tensors; never both.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Schema {
+    /// Columns of a table.
+    Columns(Vec<ColumnSpec>),
+    /// Tensors: several with names, or one without.
+    Tensors(Vec<TensorSpec>),
+}
+
+/// A column's name and type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnSpec {
+    /// The name; `None` in a schema that goes by position.
+    pub name: Option<String>,
+    /// Whether an input without it is refused.
+    pub required: bool,
+    /// `type`, and what belongs to it when it is an array, object or map.
+    pub kind: Map<String, Value>,
+}
+
+/// The type of a single value, by MLflow's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DataType {
+    /// True or false.
+    Boolean,
+    /// 32-bit integer.
+    Integer,
+    /// 64-bit integer.
+    Long,
+    /// 32-bit float.
+    Float,
+    /// 64-bit float.
+    Double,
+    /// Text.
+    String,
+    /// Bytes; base64 in JSON.
+    Binary,
+    /// A point in time, in nanoseconds.
+    Datetime,
+}
+
+/// A tensor's name, type and shape.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorSpec {
+    /// The name; `None` for a single input.
+    pub name: Option<String>,
+    /// The type by numpy's name, as in `float32`.
+    pub dtype: String,
+    /// The dimensions; -1 where any size will do.
+    pub shape: Vec<i64>,
+}
+
+impl ColumnSpec {
+    /// Returns the type, when it is a single value's.
+    pub fn data_type(&self) -> Option<DataType> {
+        serde_json::from_value(self.kind.get("type")?.clone()).ok()
+    }
+}
+
+impl TensorSpec {
+    /// Returns the type of one element, when values of it can be held here.
+    pub fn data_type(&self) -> Option<DataType> {
+        match self.dtype.as_str() {
+            "bool" => Some(DataType::Boolean),
+            "int32" => Some(DataType::Integer),
+            "int64" => Some(DataType::Long),
+            "float32" => Some(DataType::Float),
+            "float64" => Some(DataType::Double),
+            "str" | "object" => Some(DataType::String),
+            _ => None,
+        }
+    }
+}
+
+impl DataType {
+    /// Returns numpy's name for the type, which messages use as MLflow's do.
+    pub fn numpy_name(self) -> &'static str {
+        match self {
+            Self::Boolean => "bool",
+            Self::Integer => "int32",
+            Self::Long => "int64",
+            Self::Float => "float32",
+            Self::Double => "float64",
+            Self::String => "str",
+            Self::Binary => "bytes",
+            Self::Datetime => "datetime64[ns]",
+        }
+    }
+}
+
+impl Schema {
+    /// Tells whether the inputs go by name; otherwise they go by position.
+    pub fn is_named(&self) -> bool {
+        match self {
+            Self::Columns(columns) => columns.iter().any(|column| column.name.is_some()),
+            Self::Tensors(tensors) => tensors.iter().any(|tensor| tensor.name.is_some()),
+        }
+    }
+
+    /// Returns the names in order; a schema that goes by position has none.
+    pub fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Columns(columns) => columns.iter().filter_map(|c| c.name.as_deref()).collect(),
+            Self::Tensors(tensors) => tensors.iter().filter_map(|t| t.name.as_deref()).collect(),
+        }
+    }
+}
+
+/// One entry of the JSON list, as it is written.
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", rename = "tensor-spec")]
+    tensor: Option<TensorInfo>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    required: Option<bool>,
+    // Some releases before 2.10 wrote this in place of `required`.
+    #[serde(default, skip_serializing)]
+    optional: Option<bool>,
+    #[serde(flatten)]
+    kind: Map<String, Value>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct TensorInfo {
+    dtype: String,
+    shape: Vec<i64>,
+}
+
+impl Serialize for Schema {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Columns(columns) => serializer.collect_seq(columns.iter().map(|column| Entry {
+                name: column.name.clone(),
+                tensor: None,
+                required: Some(column.required),
+                optional: None,
+                kind: column.kind.clone(),
+            })),
+            Self::Tensors(tensors) => serializer.collect_seq(tensors.iter().map(|tensor| Entry {
+                name: tensor.name.clone(),
+                tensor: Some(TensorInfo {
+                    dtype: tensor.dtype.clone(),
+                    shape: tensor.shape.clone(),
+                }),
+                required: None,
+                optional: None,
+                kind: Map::from_iter([("type".to_owned(), Value::from("tensor"))]),
+            })),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Schema {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let entries = Vec::<Entry>::deserialize(deserializer)?;
+        let tensors = entries.iter().filter(|entry| entry.tensor.is_some()).count();
+        if tensors == 0 {
+            return Ok(Self::Columns(entries.into_iter().map(ColumnSpec::from).collect()));
+        }
+        if tensors < entries.len() {
+            return Err(serde::de::Error::custom("a signature mixes columns with tensors"));
+        }
+        Ok(Self::Tensors(entries.into_iter().filter_map(TensorSpec::from_entry).collect()))
+    }
+}
+
+impl From<Entry> for ColumnSpec {
+    fn from(entry: Entry) -> Self {
+        let required = entry.required.unwrap_or(!entry.optional.unwrap_or(false));
+        Self { name: entry.name, required, kind: entry.kind }
+    }
+}
+
+impl TensorSpec {
+    fn from_entry(entry: Entry) -> Option<Self> {
+        let TensorInfo { dtype, shape } = entry.tensor?;
+        Some(Self { name: entry.name, dtype, shape })
+    }
+}
+
+/// JSON that is a string in the format around it, or null.
+mod json_text {
+    use serde::de::{DeserializeOwned, Error};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let Some(value) = value else { return serializer.serialize_none() };
+        let text = serde_json::to_string(value).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_some(&text)
+    }
+
+    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| D::Error::custom(format!("signature: {error}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(text: &str) -> Schema {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn columns_are_required_unless_they_say_otherwise() {
+        let text = r#"[{"type": "long", "name": "a"},
+                       {"type": "long", "name": "b", "required": false},
+                       {"type": "long", "name": "c", "optional": true}]"#;
+
+        let Schema::Columns(columns) = schema(text) else { panic!("no columns") };
+
+        let required: Vec<bool> = columns.iter().map(|column| column.required).collect();
+        assert_eq!(required, [true, false, false]);
+    }
+
+    #[test]
+    fn every_kind_of_schema_survives_a_round_trip() {
+        for text in [
+            r#"[{"type": "double", "name": "a", "required": true}]"#,
+            r#"[{"type": "double", "required": true}]"#,
+            r#"[{"type": "array", "items": {"type": "string"}, "name": "a", "required": false}]"#,
+            r#"[{"type": "object", "properties": {"x": {"type": "long", "required": true}},
+                 "name": "o", "required": true}]"#,
+            r#"[{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 3]}}]"#,
+            r#"[{"name": "a", "type": "tensor", "tensor-spec": {"dtype": "uint8", "shape": []}}]"#,
+        ] {
+            let want: Value = serde_json::from_str(text).unwrap();
+
+            let got = serde_json::to_value(schema(text)).unwrap();
+
+            assert_eq!(got, want, "for {text}");
+        }
+    }
+
+    #[test]
+    fn columns_and_tensors_do_not_mix() {
+        let text = r#"[{"type": "double"},
+                       {"type": "tensor", "tensor-spec": {"dtype": "bool", "shape": []}}]"#;
+
+        let error = serde_json::from_str::<Schema>(text).unwrap_err().to_string();
+
+        assert!(error.contains("mixes columns with tensors"), "{error}");
+    }
+
+    #[test]
+    fn params_are_kept() {
+        let text = r#"{"inputs": null, "outputs": null, "params":
+            "[{\"name\": \"t\", \"default\": 0.5, \"shape\": null, \"type\": \"double\"}]"}"#;
+
+        let signature: Signature = serde_json::from_str(text).unwrap();
+
+        assert_eq!(signature.params.as_ref().unwrap()[0]["default"], 0.5);
+        let again = serde_json::to_value(&signature).unwrap();
+        assert_eq!(serde_json::from_value::<Signature>(again).unwrap(), signature);
+    }
+}

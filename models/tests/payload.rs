@@ -1,0 +1,76 @@
+//! Whatever a client sends is an input or an error, never a panic.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use mlctl_models::signature::Schema;
+use mlctl_models::{Form, Input, Predictions, payload};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn schemas() -> [Option<Schema>; 4] {
+    let schema = |value: Value| Some(serde_json::from_value(value).unwrap());
+    [
+        None,
+        schema(json!([{"type": "double", "name": "a"}, {"type": "long", "name": "b"}])),
+        schema(json!([{"type": "string"}, {"type": "array", "items": {"type": "long"}}])),
+        schema(json!([{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 2]}}])),
+    ]
+}
+
+fn take(body: &[u8]) {
+    for schema in schemas() {
+        let inputs = [
+            payload::from_json(body, schema.as_ref()),
+            payload::from_csv(&String::from_utf8_lossy(body), schema.as_ref()),
+        ];
+        for input in inputs.into_iter().flatten() {
+            let _ = schema.as_ref().map(|schema| schema.enforce(input));
+        }
+    }
+}
+
+fn cell() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-z1]{0,3}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec(("[ab]|columns|data", inner), 0..4).prop_map(Value::from_iter),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_taken_or_refused(body in "\\PC*") {
+        take(body.as_bytes());
+        take(format!("{{\"inputs\": {body}}}").as_bytes());
+    }
+
+    #[test]
+    fn any_tree_in_any_form_is_taken_or_refused(value in cell()) {
+        for form in ["dataframe_split", "dataframe_records", "instances", "inputs"] {
+            take(json!({ form: value }).to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn numbers_survive_the_way_in_and_out(
+        rows in prop::collection::vec(prop::collection::vec(-1e9..1e9, 3), 0..5)
+    ) {
+        let body = json!({ "inputs": rows }).to_string();
+
+        let Input::Tensor(tensor) = payload::from_json(body.as_bytes(), None).unwrap() else {
+            panic!("no tensor")
+        };
+        let outputs = vec![("same".to_owned(), tensor)];
+        let text = payload::to_json(&Predictions { outputs, form: Form::Outputs });
+
+        prop_assert_eq!(text, json!({ "predictions": { "same": rows } }).to_string());
+    }
+}
