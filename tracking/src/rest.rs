@@ -1,1 +1,109 @@
-//! x
+//! MLflow's REST API over a [`TrackingStore`], as axum routers.
+//!
+//! [`router`] has the paths below `/api/2.0/mlflow`, [`artifact_proxy`] those below
+//! `/api/2.0/mlflow-artifacts`. A handler decodes, calls the store and encodes; rules live in the
+//! store. Building a router opens no socket.
+
+mod artifacts;
+mod experiments;
+mod logged_models;
+mod metrics;
+mod runs;
+mod serve_location;
+
+use crate::store::Millis;
+use crate::{Error, Key, Result, RunId, TrackingStore};
+use axum::Json;
+use axum::Router;
+use mlctl_wire::ErrorCode;
+use mlctl_wire::rest::{Failure, blocking};
+use serde::Serialize;
+pub use serve_location::ServedArtifacts;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What handlers work with.
+#[derive(Clone, Debug)]
+pub struct Service {
+    store: Arc<dyn TrackingStore>,
+    served: ServedArtifacts,
+}
+
+impl Service {
+    /// Serves `store`; clients reach artifacts inside `served` through the proxy.
+    pub fn new(store: Arc<dyn TrackingStore>, served: ServedArtifacts) -> Self {
+        Self { store, served }
+    }
+
+    /// Runs one call of the store where it may block, and encodes what it returns.
+    async fn call<T: Serialize + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        let service = self.clone();
+        blocking(move || work(&service)).await.map(Json)
+    }
+}
+
+/// An answer on its way to the client.
+type Answer<T> = std::result::Result<Json<T>, Failure>;
+
+/// `{}`.
+#[derive(Debug, Serialize)]
+struct Empty {}
+
+/// Builds the routes below `/api/2.0/mlflow`.
+pub fn router(service: Service) -> Router {
+    Router::new()
+        .merge(experiments::routes())
+        .merge(runs::routes())
+        .merge(metrics::routes())
+        .merge(logged_models::routes())
+        .merge(artifacts::run_routes())
+        .with_state(service)
+}
+
+/// Builds the routes below `/api/2.0/mlflow-artifacts`.
+pub fn artifact_proxy(service: Service) -> Router {
+    artifacts::proxy_routes().with_state(service)
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        if code == ErrorCode::InternalError {
+            tracing::error!(%error, cause = error.source().map(tracing::field::display), "request failed");
+        }
+        Self::new(code, error.to_string())
+    }
+}
+
+/// Takes the run's id from either of its names.
+fn run_id(run_id: Option<RunId>, run_uuid: Option<RunId>) -> std::result::Result<RunId, Failure> {
+    run_id.or(run_uuid).ok_or_else(|| Failure::missing("run_id"))
+}
+
+/// Takes a required key.
+fn key(text: Option<String>) -> std::result::Result<Key, Failure> {
+    let text = text.ok_or_else(|| Failure::missing("key"))?;
+    Key::parse(text).map_err(Failure::from)
+}
+
+/// Takes an optional number of rows.
+fn rows(max_results: Option<i64>, default: usize) -> std::result::Result<usize, Failure> {
+    match max_results {
+        None => Ok(default),
+        Some(rows) => usize::try_from(rows).map_err(|_| {
+            Error::invalid("max_results", &rows.to_string(), "it must be from 1 to 50000").into()
+        }),
+    }
+}
+
+fn now() -> Millis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+}
+
+#[cfg(test)]
+mod tests {}

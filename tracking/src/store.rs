@@ -4,6 +4,8 @@
 pub mod conformance;
 #[cfg(feature = "file")]
 pub mod file;
+#[cfg(any(feature = "file", feature = "client"))]
+pub mod location;
 pub mod memory;
 
 use crate::entity::{

@@ -23,11 +23,11 @@ use crate::entity::{
     DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
     LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
 };
+use crate::store::location::location_path;
 use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
 use index::Index;
 use layout::Layout;
-pub(crate) use layout::{location_path, path_uri};
 use mlctl_artifacts::{ArtifactStore, LocalArtifacts};
 use runs::RunCache;
 use std::fs::{self, File};

@@ -6,6 +6,7 @@ use super::layout::{self, TRASH};
 use super::write;
 use super::FileStore;
 use crate::entity::{Experiment, LifecycleStage, Tag};
+use crate::store::location::path_uri;
 use crate::store::{Millis, NewExperiment, check_experiment_active};
 use crate::{Error, ExperimentId, ExperimentName, Key, Result, RunId, rules};
 use std::fs;
@@ -53,7 +54,7 @@ impl FileStore {
             experiment_id: id,
             name: name.to_owned(),
             artifact_location: artifact_location
-                .map_or_else(|| layout::path_uri(&home), str::to_owned),
+                .map_or_else(|| path_uri(&home), str::to_owned),
             lifecycle_stage: LifecycleStage::Active,
             last_update_time: now,
             creation_time: now,

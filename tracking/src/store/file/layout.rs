@@ -10,8 +10,8 @@
 //! ```
 
 use super::document::META;
+use crate::store::location::{location_path, path_uri};
 use crate::{Error, ExperimentId, ModelId, Result, RunId};
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -27,10 +27,6 @@ pub(super) const ARTIFACTS: &str = "artifacts";
 
 /// Folders of an experiment that are no runs.
 const NO_RUNS: [&str; 4] = ["tags", DATASETS, "traces", MODELS];
-
-/// What a `file:` URI must not spell out. MLflow's own URIs are made by Python's `quote`.
-const QUOTED: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
 
 /// The paths of one store.
 #[derive(Clone, Debug)]
@@ -147,24 +143,6 @@ pub(super) fn folder_names(parent: &Path) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Spells a folder as the `file:` URI that MLflow writes.
-pub(crate) fn path_uri(path: &Path) -> String {
-    format!("file://{}", utf8_percent_encode(&path.to_string_lossy(), QUOTED))
-}
-
-/// Reads the path out of a plain path or a `file:` URI; `None` for any other URI.
-pub(crate) fn location_path(location: &str) -> Option<PathBuf> {
-    if let Some(rest) = location.strip_prefix("file:") {
-        let path = rest.strip_prefix("//").unwrap_or(rest);
-        let path = path.strip_prefix("localhost").unwrap_or(path);
-        return Some(PathBuf::from(percent_decode_str(path).decode_utf8_lossy().into_owned()));
-    }
-    let has_scheme = location.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-    });
-    (!location.is_empty() && !has_scheme).then(|| PathBuf::from(location))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,13 +163,5 @@ mod tests {
         check("", here);
         check("/data/abc/artifacts", "/data/abc/artifacts");
         check("s3://bucket/0/abc/artifacts", "s3://bucket/0/abc/artifacts");
-    }
-
-    #[test]
-    fn paths_and_file_uris_name_the_same_place() {
-        let path = Path::new("/a b/c#d/é%");
-        assert_eq!(location_path(&path_uri(path)).as_deref(), Some(path));
-        assert_eq!(location_path("/a b").as_deref(), Some(Path::new("/a b")));
-        assert_eq!(location_path("s3://b/c"), None);
     }
 }

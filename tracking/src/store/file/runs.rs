@@ -5,11 +5,12 @@ use super::document::{self, DatasetDocument, LinkDocument, META, RunDocument};
 use super::folder::{self, Kind};
 use super::layout::{ARTIFACTS, DATASETS, MODELS};
 use super::write::{self, Changes};
-use super::{line, path_uri};
+use super::line;
 use crate::entity::{
     DatasetInput, LifecycleStage, LoggedModelInput, LoggedModelOutput, Metric, Run, RunInfo,
     RunStatus, Tag,
 };
+use crate::store::location::path_uri;
 use crate::store::{Batch, Millis, NewRun, RunChange, check_run_active};
 use crate::{Error, Key, Result, RunId, rules};
 use md5::{Digest, Md5};

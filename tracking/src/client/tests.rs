@@ -1,0 +1,56 @@
+//! The shared suite through a live router: REST loses nothing.
+
+use super::*;
+use crate::rest::{ServedArtifacts, Service, artifact_proxy, router};
+use crate::store::file::FileStore;
+use crate::store::location::path_uri;
+use std::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// A server on a loopback port; it ends with this value.
+struct Live {
+    _runtime: Runtime,
+    _folder: tempfile::TempDir,
+}
+
+fn live() -> (HttpStore, Live) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(&folder.path().join("mlruns"), 1_700_000_000_000).unwrap();
+    let served = ServedArtifacts::below(path_uri(store.root()));
+    let service = Service::new(Arc::new(store), served);
+    let app = axum::Router::new()
+        .nest("/api/2.0/mlflow", router(service.clone()))
+        .nest("/api/2.0/mlflow-artifacts", artifact_proxy(service));
+    let runtime = Runtime::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    runtime.spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        axum::serve(listener, app).await.unwrap();
+    });
+    let client = HttpStore::new(&url, Credentials::None).unwrap();
+    (client, Live { _runtime: runtime, _folder: folder })
+}
+
+crate::conformance_tests!(live());
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let unused = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", unused.local_addr().unwrap());
+    drop(unused);
+    let store = HttpStore::new(&url, Credentials::None).unwrap();
+
+    let error = store.run(&RunId::random()).unwrap_err().to_string();
+
+    assert_eq!(error, format!("cannot reach the tracking server `{url}/`: nothing answers there"));
+}
+
+#[test]
+fn secrets_are_not_printed() {
+    let token = Credentials::Token("geheim".to_owned());
+    let basic =
+        Credentials::Basic { username: "ada".to_owned(), password: "geheim".to_owned() };
+    assert!(!format!("{token:?}{basic:?}").contains("geheim"));
+}

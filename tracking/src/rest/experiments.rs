@@ -1,0 +1,182 @@
+//! `experiments/…`.
+
+use super::{Answer, Empty, Service, key, now, rows};
+use crate::entity::{Experiment, Tag, ViewType};
+use crate::message::{
+    CreateExperiment, ExperimentAnswer, ExperimentByName, ExperimentTag, ExperimentsAnswer,
+    OfExperiment, SearchExperiments, UpdateExperiment,
+};
+use crate::search::ExperimentQuery;
+use crate::store::NewExperiment;
+use crate::{Error, ExperimentId, ExperimentName};
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use mlctl_wire::rest::{Failure, Parameters, Payload, required};
+
+pub(super) fn routes() -> Router<Service> {
+    Router::new()
+        .route("/experiments/create", post(create))
+        .route("/experiments/get", get(read))
+        .route("/experiments/get-by-name", get(by_name))
+        .route("/experiments/search", post(search))
+        .route("/experiments/update", post(update))
+        .route("/experiments/delete", post(delete))
+        .route("/experiments/restore", post(restore))
+        .route("/experiments/set-experiment-tag", post(set_tag))
+        .route("/experiments/delete-experiment-tag", post(delete_tag))
+}
+
+fn id(of: Option<ExperimentId>) -> Result<ExperimentId, Failure> {
+    of.ok_or_else(|| Failure::missing("experiment_id"))
+}
+
+impl Service {
+    fn outward_experiment(&self, mut experiment: Experiment) -> Experiment {
+        experiment.artifact_location = self.served.outward(&experiment.artifact_location);
+        experiment
+    }
+}
+
+async fn create(
+    State(service): State<Service>,
+    Payload(request): Payload<CreateExperiment>,
+) -> Answer<OfExperiment> {
+    let name = required(request.name, "name")?;
+    let new = NewExperiment {
+        name: ExperimentName::parse(name).map_err(Failure::from)?,
+        artifact_location: request.artifact_location.filter(|location| !location.is_empty()),
+        tags: request.tags,
+        time: now(),
+    };
+    service
+        .call(move |service| {
+            let experiment_id = Some(service.store.create_experiment(&new)?);
+            Ok(OfExperiment { experiment_id })
+        })
+        .await
+}
+
+async fn read(
+    State(service): State<Service>,
+    Parameters(request): Parameters<OfExperiment>,
+) -> Answer<ExperimentAnswer> {
+    let id = id(request.experiment_id)?;
+    service
+        .call(move |service| {
+            let experiment = service.outward_experiment(service.store.experiment(&id)?);
+            Ok(ExperimentAnswer { experiment: Some(experiment) })
+        })
+        .await
+}
+
+async fn by_name(
+    State(service): State<Service>,
+    Parameters(request): Parameters<ExperimentByName>,
+) -> Answer<ExperimentAnswer> {
+    let name = required(request.experiment_name, "experiment_name")?;
+    service
+        .call(move |service| {
+            let experiment = service.outward_experiment(service.store.experiment_by_name(&name)?);
+            Ok(ExperimentAnswer { experiment: Some(experiment) })
+        })
+        .await
+}
+
+async fn search(
+    State(service): State<Service>,
+    Payload(request): Payload<SearchExperiments>,
+) -> Answer<ExperimentsAnswer> {
+    let query = ExperimentQuery {
+        filter: request.filter.unwrap_or_default(),
+        view: view(request.view_type.as_deref())?,
+        order_by: request.order_by,
+        // MLflow refuses a request that does not say how many.
+        max_results: rows(request.max_results, 0)?,
+        page_token: request.page_token,
+    };
+    service
+        .call(move |service| {
+            let page = service.store.search_experiments(&query)?;
+            let outward = |one| service.outward_experiment(one);
+            Ok(ExperimentsAnswer {
+                experiments: page.items.into_iter().map(outward).collect(),
+                next_page_token: page.next_page_token,
+            })
+        })
+        .await
+}
+
+/// Reads a view; when not given it is the active ones.
+pub(super) fn view(text: Option<&str>) -> Result<ViewType, Error> {
+    text.map_or(Ok(ViewType::ActiveOnly), ViewType::parse)
+}
+
+async fn update(
+    State(service): State<Service>,
+    Payload(request): Payload<UpdateExperiment>,
+) -> Answer<Empty> {
+    let id = id(request.experiment_id)?;
+    let name = required(request.new_name, "new_name")?;
+    let name = ExperimentName::parse(name).map_err(Failure::from)?;
+    service
+        .call(move |service| {
+            service.store.rename_experiment(&id, &name, now())?;
+            Ok(Empty {})
+        })
+        .await
+}
+
+async fn delete(
+    State(service): State<Service>,
+    Payload(request): Payload<OfExperiment>,
+) -> Answer<Empty> {
+    let id = id(request.experiment_id)?;
+    service
+        .call(move |service| {
+            service.store.delete_experiment(&id, now())?;
+            Ok(Empty {})
+        })
+        .await
+}
+
+async fn restore(
+    State(service): State<Service>,
+    Payload(request): Payload<OfExperiment>,
+) -> Answer<Empty> {
+    let id = id(request.experiment_id)?;
+    service
+        .call(move |service| {
+            service.store.restore_experiment(&id, now())?;
+            Ok(Empty {})
+        })
+        .await
+}
+
+async fn set_tag(
+    State(service): State<Service>,
+    Payload(request): Payload<ExperimentTag>,
+) -> Answer<Empty> {
+    let id = id(request.experiment_id)?;
+    let tag = Tag { key: key(request.key)?, value: request.value.unwrap_or_default() };
+    service
+        .call(move |service| {
+            service.store.set_experiment_tag(&id, &tag)?;
+            Ok(Empty {})
+        })
+        .await
+}
+
+async fn delete_tag(
+    State(service): State<Service>,
+    Payload(request): Payload<ExperimentTag>,
+) -> Answer<Empty> {
+    let id = id(request.experiment_id)?;
+    let key = key(request.key)?;
+    service
+        .call(move |service| {
+            service.store.delete_experiment_tag(&id, &key)?;
+            Ok(Empty {})
+        })
+        .await
+}
