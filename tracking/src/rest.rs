@@ -11,7 +11,7 @@ mod metrics;
 mod runs;
 mod serve_location;
 
-use crate::store::Millis;
+use crate::fluent::now;
 use crate::{Error, Key, Result, RunId, TrackingStore};
 use axum::Json;
 use axum::Router;
@@ -21,7 +21,6 @@ use serde::Serialize;
 pub use serve_location::ServedArtifacts;
 use std::error::Error as _;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -100,10 +99,5 @@ fn rows(max_results: Option<i64>, default: usize) -> std::result::Result<usize, 
     }
 }
 
-fn now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
-}
-
 #[cfg(test)]
-mod tests {}
+mod tests;

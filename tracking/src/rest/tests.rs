@@ -1,0 +1,155 @@
+//! Facts of the wire that the client of this crate does not show.
+
+use super::*;
+use crate::store::NewRun;
+use crate::store::memory::MemoryStore;
+use crate::ExperimentId;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tower::ServiceExt;
+
+struct Api {
+    runtime: Runtime,
+    app: Router,
+    store: Arc<MemoryStore>,
+}
+
+impl Api {
+    fn new() -> Self {
+        let store = Arc::new(MemoryStore::new());
+        let service = Service::new(store.clone(), ServedArtifacts::below("memory:"));
+        let app = router(service.clone()).nest("/proxy", artifact_proxy(service));
+        Self { runtime: Runtime::new().unwrap(), app, store }
+    }
+
+    fn run_id(&self) -> String {
+        let new = NewRun {
+            experiment_id: ExperimentId::default_experiment(),
+            user_id: String::new(),
+            run_name: None,
+            start_time: 1,
+            tags: Vec::new(),
+        };
+        self.store.create_run(&new).unwrap().info.run_id.to_string()
+    }
+
+    fn send(&self, method: Method, path: &str, body: &str) -> (StatusCode, String) {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_owned()))
+            .unwrap();
+        self.runtime.block_on(async {
+            let response = self.app.clone().oneshot(request).await.unwrap();
+            let status = response.status();
+            let bytes = response.into_body().collect().await.unwrap().to_bytes();
+            (status, String::from_utf8(bytes.to_vec()).unwrap())
+        })
+    }
+
+    fn post(&self, path: &str, body: &Value) -> (StatusCode, String) {
+        self.send(Method::POST, path, &body.to_string())
+    }
+}
+
+#[track_caller]
+fn refused((status, text): (StatusCode, String), code: &str, part: &str) {
+    let body: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(body["error_code"], code, "{status} {text}");
+    assert!(body["message"].as_str().unwrap().contains(part), "{text}");
+}
+
+#[test]
+fn logging_to_an_unknown_run_names_the_run() {
+    let api = Api::new();
+    let id = "f".repeat(32);
+    let body = json!({"run_id": id, "key": "loss", "value": 0.5, "timestamp": 1});
+    let answer = api.post("/runs/log-metric", &body);
+    assert_eq!(answer.0, StatusCode::NOT_FOUND);
+    refused(answer, "RESOURCE_DOES_NOT_EXIST", &id);
+}
+
+#[test]
+fn a_run_is_told_with_both_of_its_ids_and_its_empty_parts() {
+    let api = Api::new();
+    let (status, text) = api.post("/runs/create", &json!({"experiment_id": "0"}));
+    assert_eq!(status, StatusCode::OK);
+    let run = &serde_json::from_str::<Value>(&text).unwrap()["run"];
+    assert_eq!(run["info"]["run_id"], run["info"]["run_uuid"]);
+    assert_eq!(run["info"]["user_id"], "");
+    assert_eq!(run["info"]["start_time"], 0);
+    assert_eq!(run["info"].get("end_time"), None);
+    assert_eq!(run["inputs"], json!({}));
+    assert!(run["info"]["artifact_uri"].as_str().unwrap().starts_with("mlflow-artifacts:/0/"));
+    assert_eq!(run["data"]["tags"][0]["key"], "mlflow.runName");
+}
+
+#[test]
+fn the_old_name_of_the_id_works() {
+    let api = Api::new();
+    let id = api.run_id();
+    let (status, _) = api.send(Method::GET, &format!("/runs/get?run_uuid={id}"), "");
+    assert_eq!(status, StatusCode::OK);
+    let both = format!("/runs/get?run_uuid={id}&run_id={id}");
+    assert_eq!(api.send(Method::GET, &both, "").0, StatusCode::OK);
+    refused(api.send(Method::GET, "/runs/get", ""), "INVALID_PARAMETER_VALUE", "'run_id'");
+}
+
+#[test]
+fn numbers_come_as_text_too_and_bad_ones_are_refused() {
+    let api = Api::new();
+    let id = api.run_id();
+    let metric = |value: Value, timestamp: Value| {
+        json!({"run_id": id, "key": "m", "value": value, "timestamp": timestamp, "step": "3"})
+    };
+    assert_eq!(api.post("/runs/log-metric", &metric(json!("NaN"), json!("17"))).0, StatusCode::OK);
+    let history = format!("/metrics/get-history?run_id={id}&metric_key=m");
+    let (_, text) = api.send(Method::GET, &history, "");
+    let want = json!({"metrics": [{"key": "m", "value": "NaN", "timestamp": 17, "step": 3}]});
+    assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), want);
+    let half = api.post("/runs/log-metric", &metric(json!(1), json!(1.5)));
+    refused(half, "INVALID_PARAMETER_VALUE", "'timestamp'");
+    let huge = format!(r#"{{"run_id": "{id}", "key": "m", "value": 1e400, "timestamp": 1}}"#);
+    refused(api.send(Method::POST, "/runs/log-metric", &huge), "INVALID_PARAMETER_VALUE", "JSON");
+    let status = api.post("/runs/update", &json!({"run_id": id, "status": "DONE"}));
+    refused(status, "INVALID_PARAMETER_VALUE", "DONE");
+}
+
+#[test]
+fn a_bad_id_or_type_is_refused_by_its_name() {
+    let api = Api::new();
+    let number = api.post("/experiments/delete", &json!({"experiment_id": 0}));
+    refused(number, "INVALID_PARAMETER_VALUE", "'experiment_id'");
+    let path = api.post("/runs/delete", &json!({"run_id": "../../etc"}));
+    refused(path, "INVALID_PARAMETER_VALUE", "../../etc");
+    let none = api.post("/experiments/search", &json!({}));
+    refused(none, "INVALID_PARAMETER_VALUE", "max_results");
+    refused(
+        api.post("/experiments/create", &json!({"name": ""})),
+        "INVALID_PARAMETER_VALUE",
+        "Missing value for required parameter 'name'",
+    );
+}
+
+#[test]
+fn the_proxy_reaches_artifacts_and_nothing_else() {
+    let api = Api::new();
+    let id = api.run_id();
+    let path = format!("/proxy/artifacts/0/{id}/artifacts/plots/a%20b.txt");
+    assert_eq!(api.send(Method::PUT, &path, "hello"), (StatusCode::OK, String::new()));
+    assert_eq!(api.send(Method::GET, &path, ""), (StatusCode::OK, "hello".to_owned()));
+    let listing = format!("/proxy/artifacts?path=0/{id}/artifacts/plots");
+    let (_, text) = api.send(Method::GET, &listing, "");
+    let files = &serde_json::from_str::<Value>(&text).unwrap()["files"];
+    assert_eq!(files, &json!([{"path": "a b.txt", "is_dir": false, "file_size": 5}]));
+    for bad in ["meta.yaml", "artifacts/../meta.yaml", "artifacts/%2e%2e/meta.yaml", "tags/x"] {
+        let (status, _) = api.send(Method::PUT, &format!("/proxy/artifacts/0/{id}/{bad}"), "x");
+        assert!(status.is_client_error(), "{bad}: {status}");
+    }
+    assert_eq!(api.send(Method::DELETE, &path, "").0, StatusCode::OK);
+    assert_eq!(api.send(Method::GET, &path, "").0, StatusCode::NOT_FOUND);
+}
