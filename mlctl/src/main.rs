@@ -1,2 +1,70 @@
 //! The binary: parse, dispatch, print the error, exit code.
-fn main() {}
+
+mod bridge;
+mod cli;
+mod command;
+mod config;
+mod failure;
+mod output;
+mod resolve;
+mod server;
+mod stores;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use config::Config;
+use failure::Failure;
+use output::Output;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// What a command reports: whether it did what it is for.
+type Outcome = anyhow::Result<ExitCode>;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(cli.global.verbose);
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => Failure::of(&error).print(),
+    }
+}
+
+fn dispatch(cli: Cli) -> Outcome {
+    if let Command::Completions { shell } = cli.command {
+        return command::completions::print(shell);
+    }
+    let context = command::Context {
+        output: Output { json: cli.global.json },
+        config: Config::load(&cli.global)?,
+    };
+    match cli.command {
+        Command::Run(args) => command::run::run(&context, *args),
+        Command::Server(args) => command::server::serve(&context, args),
+        Command::Log(log) => command::log::log(&context, log),
+        Command::Experiments(experiments) => command::experiments::dispatch(&context, experiments),
+        Command::Runs(runs) => command::runs::dispatch(&context, runs),
+        Command::Artifacts(artifacts) => command::artifacts::dispatch(&context, artifacts),
+        Command::Models(models) => command::models::dispatch(&context, models),
+        Command::Registry(registry) => command::registry::dispatch(&context, registry),
+        Command::Config(cli::ConfigCommand::Show) => command::config::show(&context),
+        Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Logs go to stderr: warnings, or what `MLCTL_LOG` asks for.
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => "warn",
+        1 => "info",
+        _ => "debug",
+    };
+    let filter = EnvFilter::try_from_env("MLCTL_LOG")
+        .unwrap_or_else(|_| EnvFilter::new(format!("{level},tract=error")));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .without_time()
+        .init();
+}

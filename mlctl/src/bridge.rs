@@ -1,0 +1,186 @@
+//! Adapters between the libraries: a project's run, reported to a tracking store.
+
+use crate::server::{Access, Background, tracking_app};
+use crate::stores::Tracking;
+use mlctl_artifacts::ArtifactPath;
+use mlctl_projects::{About, BoxError, Cause, Failure, Outcome, Reporter};
+use mlctl_tracking::entity::{Param, RunInfo, RunStatus, Tag};
+use mlctl_tracking::fluent::now;
+use mlctl_tracking::store::{Batch, NewRun, RunChange};
+use mlctl_tracking::{ExperimentId, Key, RunId, TrackingStore};
+use mlctl_wire::limits;
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use uuid::Uuid;
+
+/// Tags of our own on a run that failed.
+const EXIT_CODE: &str = "mlctl.exit_code";
+const FAILURE: &str = "mlctl.failure";
+
+/// Which run a project reports to.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// A new one.
+    New { experiment_id: ExperimentId, run_name: Option<String>, user: String },
+    /// One that exists.
+    Existing(RunId),
+}
+
+/// Reports a project's run to a tracking store.
+#[derive(Debug)]
+pub(crate) struct RunReporter {
+    tracking: Tracking,
+    /// The address of the store, when it is a server; else one is started for the child.
+    server: Option<String>,
+    target: Target,
+    info: OnceLock<RunInfo>,
+    background: Mutex<Option<Background>>,
+}
+
+impl RunReporter {
+    pub(crate) fn new(tracking: Tracking, store_uri: &str, target: Target) -> Self {
+        let server = tracking.root.is_none().then(|| store_uri.to_owned());
+        Self { tracking, server, target, info: OnceLock::new(), background: Mutex::new(None) }
+    }
+
+    /// Returns the run, once it has started.
+    pub(crate) fn info(&self) -> Option<&RunInfo> {
+        self.info.get()
+    }
+
+    fn store(&self) -> &dyn TrackingStore {
+        self.tracking.store.as_ref()
+    }
+
+    fn run_id(&self) -> Result<&RunId, BoxError> {
+        Ok(&self.info.get().ok_or("the run has not started")?.run_id)
+    }
+
+    fn open_run(&self, about: &About) -> Result<RunInfo, BoxError> {
+        let tags = tags(&about.tags)?;
+        match &self.target {
+            Target::New { experiment_id, run_name, user } => {
+                let new = NewRun {
+                    experiment_id: experiment_id.clone(),
+                    user_id: user.clone(),
+                    run_name: run_name.clone(),
+                    start_time: now(),
+                    tags,
+                };
+                Ok(self.store().create_run(&new)?.info)
+            }
+            Target::Existing(id) => {
+                self.store().log_batch(id, &Batch { tags, ..Batch::default() })?;
+                let running =
+                    RunChange { status: Some(RunStatus::Running), ..RunChange::default() };
+                Ok(self.store().update_run(id, &running)?)
+            }
+        }
+    }
+
+    fn log_params(&self, id: &RunId, about: &About) -> Result<(), BoxError> {
+        let params = about.parameters.iter().map(|(name, value)| {
+            Ok(Param::new(Key::parse(name)?, value))
+        });
+        let params: Vec<Param> = params.collect::<mlctl_tracking::Result<_>>()?;
+        for part in params.chunks(limits::PARAMS_TAGS_PER_BATCH_MAX) {
+            let batch = Batch { params: part.to_vec(), ..Batch::default() };
+            self.store().log_batch(id, &batch)?;
+        }
+        Ok(())
+    }
+
+    /// Returns how the child reaches the store.
+    fn connection(&self) -> Result<Vec<(String, String)>, BoxError> {
+        if let Some(url) = &self.server {
+            return Ok(vec![("MLFLOW_TRACKING_URI".to_owned(), url.clone())]);
+        }
+        let token = Uuid::new_v4().simple().to_string();
+        let access = Access { token: Some(token.clone()) };
+        let background = Background::start(tracking_app(&self.tracking, access))?;
+        let url = background.url().to_owned();
+        *self.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(background);
+        Ok(vec![
+            ("MLFLOW_TRACKING_URI".to_owned(), url),
+            ("MLFLOW_TRACKING_TOKEN".to_owned(), token),
+        ])
+    }
+
+    fn note_failure(&self, id: &RunId, failure: &Failure) -> Result<(), BoxError> {
+        let mut text = failure.cause.to_string();
+        for line in &failure.last_lines {
+            text.push('\n');
+            text.push_str(line);
+        }
+        let mut tags = vec![Tag::new(Key::parse(FAILURE)?, text)];
+        if let Cause::Exit(code) = failure.cause {
+            tags.push(Tag::new(Key::parse(EXIT_CODE)?, code.to_string()));
+        }
+        Ok(self.store().log_batch(id, &Batch { tags, ..Batch::default() })?)
+    }
+
+    fn set_end(&self, outcome: &Outcome) -> Result<(), BoxError> {
+        let id = self.run_id()?;
+        let status = match outcome {
+            Outcome::Finished => {
+                // The child may have ended the run itself, and knows better.
+                let current = self.store().run(id)?.info.status;
+                if current.is_terminated() {
+                    return Ok(());
+                }
+                RunStatus::Finished
+            }
+            Outcome::Failed(_) => RunStatus::Failed,
+            Outcome::Killed => RunStatus::Killed,
+        };
+        let change =
+            RunChange { status: Some(status), end_time: Some(now()), ..RunChange::default() };
+        self.store().update_run(id, &change)?;
+        if let Outcome::Failed(failure) = outcome {
+            self.note_failure(id, failure)?;
+        }
+        Ok(())
+    }
+}
+
+impl Reporter for RunReporter {
+    fn start(&self, about: &About) -> Result<Vec<(String, String)>, BoxError> {
+        let info = self.open_run(about)?;
+        let info = self.info.get_or_init(|| info);
+        let started = self.log_params(&info.run_id, about).and_then(|()| self.connection());
+        let mut variables = match started {
+            Ok(variables) => variables,
+            Err(error) => {
+                // Nobody else ends a run that could not start.
+                let cause = Cause::Preparation(error.to_string());
+                self.set_end(&Outcome::Failed(Failure { cause, last_lines: Vec::new() }))?;
+                return Err(error);
+            }
+        };
+        variables.push(("MLFLOW_RUN_ID".to_owned(), info.run_id.to_string()));
+        variables.push(("MLFLOW_EXPERIMENT_ID".to_owned(), info.experiment_id.to_string()));
+        Ok(variables)
+    }
+
+    fn artifact(&self, path: &str, file: &Path) -> Result<(), BoxError> {
+        let info = self.info.get().ok_or("the run has not started")?;
+        let artifacts = self.store().artifacts(&info.artifact_uri)?;
+        mlctl_artifacts::upload(artifacts.as_ref(), file, &ArtifactPath::parse(path)?)?;
+        Ok(())
+    }
+
+    fn warn(&self, message: &str) {
+        tracing::warn!("{message}");
+    }
+
+    fn end(&self, outcome: &Outcome) -> Result<(), BoxError> {
+        let ended = self.set_end(outcome);
+        *self.background.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        ended
+    }
+}
+
+fn tags(pairs: &[(String, String)]) -> Result<Vec<Tag>, BoxError> {
+    let tag = |(key, value): &(String, String)| Ok(Tag::new(Key::parse(key.as_str())?, value));
+    pairs.iter().map(tag).collect()
+}

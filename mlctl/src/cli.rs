@@ -1,0 +1,403 @@
+//! Every command and flag, and nothing of what they do.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// MLflow's tracking, projects, models and registry in one small binary.
+#[derive(Debug, Parser)]
+#[command(name = "mlctl", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(after_help = "The store is ./mlruns unless --store, MLFLOW_TRACKING_URI or mlctl.toml \
+                        names another one; `mlctl config show` says which and why.")]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Where runs are: a folder, file:…, or the http(s):// address of a server
+    #[arg(long, visible_alias = "tracking-uri", global = true, value_name = "URI")]
+    pub(crate) store: Option<String>,
+    /// Where registered models are: sqlite:///FILE; by default registry.db in the store's folder
+    #[arg(long, visible_alias = "registry-uri", global = true, value_name = "URI")]
+    pub(crate) registry_store: Option<String>,
+    /// Print JSON for scripts
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say more of what happens; twice says even more
+    #[arg(long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a project: a folder, a git URL or a zip file
+    Run(Box<RunArgs>),
+    /// Serve the store to MLflow's clients
+    Server(ServerArgs),
+    /// Log to the run that MLFLOW_RUN_ID names, or to --run-id
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// List and change experiments
+    #[command(subcommand, visible_alias = "experiment")]
+    Experiments(ExperimentsCommand),
+    /// List, search, show and compare runs
+    #[command(subcommand)]
+    Runs(RunsCommand),
+    /// List, fetch and store the files of a run
+    #[command(subcommand)]
+    Artifacts(ArtifactsCommand),
+    /// Serve models
+    #[command(subcommand)]
+    Models(ModelsCommand),
+    /// Register models and move their versions through stages
+    #[command(subcommand)]
+    Registry(RegistryCommand),
+    /// Show the settings and where each comes from
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The project: a folder, a git URL or a zip file; #DIR names a folder inside it
+    #[arg(value_name = "URI")]
+    pub(crate) uri: String,
+    /// The entry point, or a .py, .sh or .R file
+    #[arg(long, short, value_name = "NAME", default_value = "main")]
+    pub(crate) entry_point: String,
+    /// The branch, tag or commit of a git project
+    #[arg(long, short, value_name = "VERSION")]
+    pub(crate) version: Option<String>,
+    /// A parameter; may be given several times
+    #[arg(long = "param-list", short = 'P', value_name = "NAME=VALUE")]
+    pub(crate) parameters: Vec<String>,
+    #[command(flatten)]
+    pub(crate) experiment: ExperimentChoice,
+    /// Name the run
+    #[arg(long, value_name = "NAME")]
+    pub(crate) run_name: Option<String>,
+    /// Go on with a run that exists
+    #[arg(long, value_name = "ID")]
+    pub(crate) run_id: Option<String>,
+    /// What prepares the environment; by default what the project's files ask for
+    #[arg(long, value_name = "MANAGER")]
+    pub(crate) env_manager: Option<EnvManagerChoice>,
+    /// Where temporary folders are made
+    #[arg(long, env = "MLFLOW_TMP_DIR", value_name = "DIR")]
+    pub(crate) storage_dir: Option<PathBuf>,
+    /// Refuse doubtful parameter values instead of warning
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// Which experiment.
+#[derive(Clone, Debug, Default, Args)]
+#[group(multiple = false)]
+pub(crate) struct ExperimentChoice {
+    /// The experiment's name
+    #[arg(long, value_name = "NAME", visible_alias = "experiment")]
+    pub(crate) experiment_name: Option<String>,
+    /// The experiment's id
+    #[arg(long, value_name = "ID")]
+    pub(crate) experiment_id: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EnvManagerChoice {
+    /// This shell as it is
+    Local,
+    /// uv
+    Uv,
+    /// python -m venv and pip
+    Virtualenv,
+    /// conda, mamba or micromamba
+    Conda,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerArgs {
+    /// The address to listen on
+    #[arg(long, env = "MLFLOW_HOST", default_value = "127.0.0.1")]
+    pub(crate) host: String,
+    /// The port to listen on; 0 takes a free one and prints it
+    #[arg(long, short, env = "MLFLOW_PORT", default_value_t = 5000)]
+    pub(crate) port: u16,
+    /// The store to serve, as --store
+    #[arg(long, env = "MLFLOW_BACKEND_STORE_URI", value_name = "URI")]
+    pub(crate) backend_store_uri: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Log a param: mlctl log param alpha 0.5
+    Param {
+        /// The param's name
+        key: String,
+        /// Its value
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+        #[command(flatten)]
+        run: RunChoice,
+    },
+    /// Log one point of a metric: mlctl log metric loss 0.3 --step 7
+    Metric {
+        /// The metric's name
+        key: String,
+        /// Its value; nan and inf are values too
+        #[arg(allow_hyphen_values = true)]
+        value: f64,
+        /// The step of the training
+        #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
+        step: i64,
+        /// When it was measured, in milliseconds since 1970; now by default
+        #[arg(long, value_name = "MILLISECONDS")]
+        timestamp: Option<i64>,
+        #[command(flatten)]
+        run: RunChoice,
+    },
+    /// Set a tag: mlctl log tag kind nightly
+    Tag {
+        /// The tag's name
+        key: String,
+        /// Its value
+        #[arg(allow_hyphen_values = true)]
+        value: String,
+        #[command(flatten)]
+        run: RunChoice,
+    },
+    /// Store a file or a folder among the run's artifacts
+    Artifact {
+        /// The file or folder
+        file: PathBuf,
+        /// The folder among the artifacts that it goes to
+        #[arg(long, value_name = "DIR", default_value = "")]
+        path: String,
+        #[command(flatten)]
+        run: RunChoice,
+    },
+}
+
+/// Which run.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunChoice {
+    /// The run
+    #[arg(long, env = "MLFLOW_RUN_ID", value_name = "ID")]
+    pub(crate) run_id: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExperimentsCommand {
+    /// Make an experiment
+    Create {
+        /// Its name
+        name: String,
+        /// Where the artifacts of its runs go
+        #[arg(long, value_name = "URI")]
+        artifact_location: Option<String>,
+    },
+    /// List experiments
+    #[command(visible_alias = "search")]
+    List {
+        /// A filter such as "name LIKE 'a%'"
+        #[arg(long, default_value = "")]
+        filter: String,
+        /// Which ones
+        #[arg(long, value_enum, default_value_t)]
+        view: View,
+    },
+    /// Show an experiment, by name or id
+    Show {
+        /// Its name or id
+        experiment: String,
+    },
+    /// Give an experiment another name
+    Rename {
+        /// Its name or id
+        experiment: String,
+        /// The new name
+        new_name: String,
+    },
+    /// Delete an experiment and its runs; restore brings them back
+    Delete {
+        /// Its name or id
+        experiment: String,
+    },
+    /// Bring a deleted experiment and its runs back
+    Restore {
+        /// Its name or id
+        experiment: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum View {
+    /// What is in use
+    #[default]
+    Active,
+    /// What is deleted
+    Deleted,
+    /// Both
+    All,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// List the newest runs of an experiment
+    List(ListArgs),
+    /// Find runs: mlctl runs search "metrics.rmse < 70 and params.alpha = '0.5'"
+    Search {
+        /// The filter
+        filter: String,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Show everything about a run
+    Show {
+        /// The run's id
+        run_id: String,
+    },
+    /// Show side by side what differs between runs
+    Compare {
+        /// The runs' ids
+        #[arg(required = true, num_args = 2..)]
+        run_ids: Vec<String>,
+        /// Also show what is equal
+        #[arg(long)]
+        all: bool,
+    },
+    /// Delete runs; restore brings them back
+    Delete {
+        /// The runs' ids
+        #[arg(required = true)]
+        run_ids: Vec<String>,
+    },
+    /// Bring deleted runs back
+    Restore {
+        /// The runs' ids
+        #[arg(required = true)]
+        run_ids: Vec<String>,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) experiment: ExperimentChoice,
+    /// Look in all experiments
+    #[arg(long, conflicts_with_all = ["experiment_name", "experiment_id"])]
+    pub(crate) all_experiments: bool,
+    /// How to order, such as "metrics.rmse DESC"; may be given several times
+    #[arg(long, value_name = "CLAUSE")]
+    pub(crate) order_by: Vec<String>,
+    /// How many at most
+    #[arg(long, short = 'n', default_value_t = 20, value_name = "COUNT")]
+    pub(crate) max_results: usize,
+    /// Which ones
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) view: View,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArtifactsCommand {
+    /// List the files of a run
+    List {
+        /// The run's id
+        run_id: String,
+        /// A folder among them
+        #[arg(default_value = "")]
+        path: String,
+        /// Also list what is in folders
+        #[arg(long, short)]
+        recursive: bool,
+    },
+    /// Fetch a file or a folder of a run
+    #[command(visible_alias = "download")]
+    Get {
+        /// The run's id
+        run_id: String,
+        /// The file or folder; everything by default
+        #[arg(default_value = "")]
+        path: String,
+        /// Where to; the current folder by default
+        #[arg(long, short, default_value = ".", value_name = "PATH")]
+        output: PathBuf,
+    },
+    /// Store a file or a folder among those of a run
+    #[command(visible_alias = "upload")]
+    Put {
+        /// The run's id
+        run_id: String,
+        /// The file or folder
+        file: PathBuf,
+        /// The folder among the artifacts that it goes to
+        #[arg(long, value_name = "DIR", default_value = "")]
+        path: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelsCommand {
+    /// Answer predictions over HTTP: /invocations, /ping, /version
+    Serve {
+        /// The model: a folder, runs:/ID/NAME, models:/NAME/VERSION-OR-STAGE or models:/NAME@ALIAS
+        #[arg(value_name = "URI")]
+        uri: String,
+        /// The address to listen on
+        #[arg(long, default_value = "127.0.0.1")]
+        host: String,
+        /// The port to listen on; 0 takes a free one and prints it
+        #[arg(long, short, default_value_t = 5000)]
+        port: u16,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// Register a model's next version: mlctl registry register runs:/ID/model churn
+    Register {
+        /// The model: runs:/ID/NAME, models:/MODEL-ID or a folder
+        #[arg(value_name = "MODEL_URI")]
+        model_uri: String,
+        /// The registered model; it is made when it does not exist
+        name: String,
+        /// What to say about this version
+        #[arg(long)]
+        description: Option<String>,
+        /// Why, for the history
+        #[arg(long, value_name = "REASON")]
+        why: Option<String>,
+    },
+    /// Move a version to a stage: mlctl registry transition churn 1 Production
+    Transition {
+        /// The registered model
+        name: String,
+        /// The version's number
+        version: String,
+        /// None, Staging, Production or Archived
+        stage: String,
+        /// Archive the versions that are in this stage now
+        #[arg(long)]
+        archive_existing_versions: bool,
+        /// Why, for the history
+        #[arg(long, value_name = "REASON")]
+        why: Option<String>,
+    },
+    /// List registered models and their latest versions
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Show every setting, its value and its origin
+    Show,
+}

@@ -1,0 +1,96 @@
+//! The commands, one family a file.
+
+pub(crate) mod artifacts;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod experiments;
+pub(crate) mod log;
+pub(crate) mod models;
+pub(crate) mod registry;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod server;
+
+use crate::cli::{ExperimentChoice, View};
+use crate::config::Config;
+use crate::failure::Hinted;
+use crate::output::Output;
+use anyhow::Result;
+use mlctl_tracking::entity::{Experiment, ViewType};
+use mlctl_tracking::search::ExperimentQuery;
+use mlctl_tracking::{Error, ExperimentId, RunId, TrackingStore};
+
+/// What every command works with.
+#[derive(Debug)]
+pub(crate) struct Context {
+    pub(crate) output: Output,
+    pub(crate) config: Config,
+}
+
+impl From<View> for ViewType {
+    fn from(view: View) -> Self {
+        match view {
+            View::Active => Self::ActiveOnly,
+            View::Deleted => Self::DeletedOnly,
+            View::All => Self::All,
+        }
+    }
+}
+
+/// Reads a run's id off the command line.
+fn run_id(text: &str) -> Result<RunId> {
+    Ok(RunId::parse(text)?)
+}
+
+/// Finds an experiment by its name, else by its id.
+fn experiment(store: &dyn TrackingStore, name_or_id: &str) -> Result<Experiment> {
+    match store.experiment_by_name(name_or_id) {
+        Err(error) if error.code() == mlctl_wire::ErrorCode::ResourceDoesNotExist => {}
+        found => return Ok(found?),
+    }
+    let by_id = ExperimentId::parse(name_or_id).and_then(|id| store.experiment(&id));
+    by_id.map_err(|error| match error {
+        Error::ExperimentNotFound(_) | Error::Invalid { .. } | Error::Remote { .. } => {
+            unknown_experiment(store, name_or_id)
+        }
+        other => other.into(),
+    })
+}
+
+/// Says that an experiment is not there, with the name that is most like it.
+fn unknown_experiment(store: &dyn TrackingStore, name: &str) -> anyhow::Error {
+    /// Names less alike than this are no suggestion.
+    const ALIKE_MIN: f64 = 0.7;
+    let message = format!("there is no experiment with the name or id `{name}`");
+    let all = store.search_experiments(&ExperimentQuery::default()).map(|page| page.items);
+    let nearest = all.unwrap_or_default().into_iter().map(|one| one.name).max_by(|a, b| {
+        strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
+    });
+    match nearest.filter(|near| strsim::jaro_winkler(near, name) >= ALIKE_MIN) {
+        Some(near) => Hinted::new(message, format!("did you mean `{near}`?")),
+        None => Hinted::new(message, "list them with `mlctl experiments list --view all`"),
+    }
+}
+
+impl Context {
+    /// Settles which experiment a command is about: the flags, the settings, the default one.
+    fn chosen_experiment(
+        &self,
+        store: &dyn TrackingStore,
+        choice: &ExperimentChoice,
+    ) -> Result<ExperimentId> {
+        if let Some(id) = &choice.experiment_id {
+            return Ok(store.experiment(&ExperimentId::parse(id.as_str())?)?.experiment_id);
+        }
+        if let Some(name) = &choice.experiment_name {
+            return Ok(experiment(store, name)?.experiment_id);
+        }
+        if let Some(id) = &self.config.experiment_id.value {
+            return Ok(ExperimentId::parse(id.as_str())?);
+        }
+        match &self.config.experiment_name.value {
+            Some(name) => Ok(experiment(store, name)?.experiment_id),
+            None => Ok(ExperimentId::default_experiment()),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `mlctl runs`.
+
+use super::{Context, run_id};
+use crate::Outcome;
+use crate::cli::{ListArgs, RunsCommand};
+use crate::output::{duration, number, table, time};
+use crate::stores::{self, Missing, Tracking};
+use anyhow::Result;
+use mlctl_tracking::entity::{Run, RunInfo};
+use mlctl_tracking::fluent::now;
+use mlctl_tracking::search::{ExperimentQuery, RunQuery};
+use mlctl_tracking::{ExperimentId, TrackingStore};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+/// Columns of metrics and params that a list shows; the rest is in `runs show`.
+const COLUMNS_MAX: usize = 4;
+
+pub(crate) fn dispatch(context: &Context, command: RunsCommand) -> Outcome {
+    let Tracking { store, .. } = stores::tracking(&context.config, Missing::Refuse)?;
+    let store = store.as_ref();
+    match command {
+        RunsCommand::List(list) => find(context, store, String::new(), &list),
+        RunsCommand::Search { filter, list } => find(context, store, filter, &list),
+        RunsCommand::Show { run_id: id } => show(context, &store.run(&run_id(&id)?)?),
+        RunsCommand::Compare { run_ids, all } => compare(context, store, &run_ids, all),
+        RunsCommand::Delete { run_ids } => each(&run_ids, |id| {
+            store.delete_run(&run_id(id)?, now())?;
+            context.output.say(&format!("deleted {id}; `mlctl runs restore {id}` brings it back"))
+        }),
+        RunsCommand::Restore { run_ids } => each(&run_ids, |id| {
+            store.restore_run(&run_id(id)?)?;
+            context.output.say(&format!("restored {id}"))
+        }),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn each(run_ids: &[String], work: impl Fn(&str) -> Result<()>) -> Result<()> {
+    // A wrong id is found before anything is changed.
+    run_ids.iter().try_for_each(|id| run_id(id).map(drop))?;
+    run_ids.iter().try_for_each(|id| work(id))
+}
+
+fn find(context: &Context, store: &dyn TrackingStore, filter: String, list: &ListArgs) -> Result<()> {
+    let experiment_ids = if list.all_experiments {
+        all_experiments(store)?
+    } else {
+        vec![context.chosen_experiment(store, &list.experiment)?]
+    };
+    let query = RunQuery {
+        filter,
+        view: list.view.into(),
+        order_by: list.order_by.clone(),
+        max_results: list.max_results,
+        ..RunQuery::of(experiment_ids)
+    };
+    let page = store.search_runs(&query)?;
+    context.output.show(&page.items, |runs| runs_table(runs))?;
+    if page.next_page_token.is_some() {
+        context.output.say(&format!(
+            "the first {} runs; --max-results shows more",
+            list.max_results
+        ))?;
+    }
+    Ok(())
+}
+
+fn all_experiments(store: &dyn TrackingStore) -> Result<Vec<ExperimentId>> {
+    let query = ExperimentQuery { max_results: 50_000, ..ExperimentQuery::default() };
+    let page = store.search_experiments(&query)?;
+    Ok(page.items.into_iter().map(|one| one.experiment_id).collect())
+}
+
+fn runs_table(runs: &[Run]) -> String {
+    let metrics = common(runs, |run| run.data.metrics.iter().map(|m| m.key.as_str()).collect());
+    let params = common(runs, |run| run.data.params.iter().map(|p| p.key.as_str()).collect());
+    let mut header = vec!["RUN ID", "NAME", "STATUS", "STARTED", "TOOK"];
+    header.extend(metrics.iter().copied().chain(params.iter().copied()));
+    let rows = runs.iter().map(|run| {
+        let info = &run.info;
+        let mut row = vec![
+            info.run_id.to_string(),
+            info.run_name.clone(),
+            info.status.as_str().to_owned(),
+            time(info.start_time),
+            took(info),
+        ];
+        row.extend(metrics.iter().map(|key| metric(run, key)));
+        row.extend(params.iter().map(|key| param(run, key)));
+        row
+    });
+    table(&header, rows.collect(), "no runs")
+}
+
+fn took(info: &RunInfo) -> String {
+    info.end_time.map_or_else(|| "-".to_owned(), |end| duration(end - info.start_time))
+}
+
+/// Picks the keys that most runs have, in alphabetical order.
+fn common<'a>(runs: &'a [Run], keys: impl Fn(&'a Run) -> Vec<&'a str>) -> Vec<&'a str> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for key in runs.iter().flat_map(&keys) {
+        *counts.entry(key).or_default() += 1;
+    }
+    let mut ranked: Vec<_> = counts.into_iter().collect();
+    ranked.sort_by_key(|(key, count)| (usize::MAX - count, *key));
+    let mut shown: Vec<&str> = ranked.into_iter().take(COLUMNS_MAX).map(|(key, _)| key).collect();
+    shown.sort_unstable();
+    shown
+}
+
+fn metric(run: &Run, key: &str) -> String {
+    let found = run.data.metrics.iter().find(|metric| metric.key.as_str() == key);
+    found.map_or_else(|| "-".to_owned(), |metric| number(metric.value))
+}
+
+fn param(run: &Run, key: &str) -> String {
+    let found = run.data.params.iter().find(|param| param.key.as_str() == key);
+    found.map_or_else(|| "-".to_owned(), |param| param.value.clone())
+}
+
+fn show(context: &Context, run: &Run) -> Result<()> {
+    context.output.show(run, |run| {
+        facts(run)
+            .into_iter()
+            .filter(|(_, rows)| !rows.is_empty())
+            .map(|(title, rows)| format!("{title}\n{}", indent(&table(&[], rows, ""))))
+            .collect::<Vec<_>>()
+            .join("\n")
+    })
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!(" {line}\n")).collect()
+}
+
+/// Everything about a run, by the kind of fact.
+fn facts(run: &Run) -> Vec<(&'static str, Vec<Vec<String>>)> {
+    let info = &run.info;
+    let pair = |key: &str, value: String| vec![key.to_owned(), value];
+    let mut about = vec![
+        pair("id", info.run_id.to_string()),
+        pair("name", info.run_name.clone()),
+        pair("experiment", info.experiment_id.to_string()),
+        pair("status", info.status.as_str().to_owned()),
+        pair("started", time(info.start_time)),
+        pair("took", took(info)),
+        pair("user", info.user_id.clone()),
+        pair("artifacts", info.artifact_uri.clone()),
+    ];
+    if info.lifecycle_stage.as_str() == "deleted" {
+        about.push(pair("stage", "deleted".to_owned()));
+    }
+    let data = &run.data;
+    let metric = |m: &mlctl_tracking::entity::Metric| {
+        vec![m.key.to_string(), number(m.value), format!("step {}", m.step)]
+    };
+    let datasets = run.inputs.dataset_inputs.iter().map(|input| {
+        vec![input.dataset.name.clone(), format!("digest {}", input.dataset.digest)]
+    });
+    let models = run.outputs.model_outputs.iter().map(|model| vec![model.model_id.to_string()]);
+    vec![
+        ("Run", about),
+        ("Params", data.params.iter().map(|p| pair(p.key.as_str(), p.value.clone())).collect()),
+        ("Metrics", data.metrics.iter().map(metric).collect()),
+        ("Tags", data.tags.iter().map(|t| pair(t.key.as_str(), t.value.clone())).collect()),
+        ("Datasets", datasets.collect()),
+        ("Logged models", models.collect()),
+    ]
+}
+
+fn compare(
+    context: &Context,
+    store: &dyn TrackingStore,
+    run_ids: &[String],
+    all: bool,
+) -> Result<()> {
+    let runs: Vec<Run> =
+        run_ids.iter().map(|id| Ok(store.run(&run_id(id)?)?)).collect::<Result<_>>()?;
+    let rows: Vec<(&str, String, Vec<String>)> = compared(&runs)
+        .into_iter()
+        .filter(|(_, _, values)| all || values.iter().any(|value| value != &values[0]))
+        .collect();
+    let as_json: Vec<_> = rows
+        .iter()
+        .map(|(kind, key, values)| json!({ "kind": kind, "key": key, "values": values }))
+        .collect();
+    context.output.show(&json!({ "run_ids": run_ids, "rows": as_json }), |_| {
+        let names = runs.iter().map(|run| run.info.run_name.as_str());
+        let header: Vec<&str> = ["", ""].into_iter().chain(names).collect();
+        let cells = rows.into_iter().map(|(kind, key, values)| {
+            [kind.to_owned(), key].into_iter().chain(values).collect()
+        });
+        table(&header, cells.collect(), "the runs have equal params, metrics and tags")
+    })
+}
+
+/// One row for each fact that any of the runs has.
+fn compared(runs: &[Run]) -> Vec<(&'static str, String, Vec<String>)> {
+    let keys = |of: &dyn Fn(&Run) -> Vec<String>| -> Vec<String> {
+        let mut keys: Vec<String> = runs.iter().flat_map(of).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys
+    };
+    let texts = |values: &dyn Fn(&Run) -> String| runs.iter().map(values).collect::<Vec<_>>();
+    let mut rows = vec![
+        ("run", "id".to_owned(), texts(&|run| run.info.run_id.to_string())),
+        ("run", "status".to_owned(), texts(&|run| run.info.status.as_str().to_owned())),
+        ("run", "took".to_owned(), texts(&|run| took(&run.info))),
+    ];
+    for key in keys(&|run| run.data.params.iter().map(|p| p.key.to_string()).collect()) {
+        let values = texts(&|run| param(run, &key));
+        rows.push(("param", key, values));
+    }
+    for key in keys(&|run| run.data.metrics.iter().map(|m| m.key.to_string()).collect()) {
+        let values = texts(&|run| metric(run, &key));
+        rows.push(("metric", key, values));
+    }
+    for key in keys(&|run| run.data.tags.iter().map(|t| t.key.to_string()).collect()) {
+        let tag = |run: &Run| {
+            let found = run.data.tags.iter().find(|tag| tag.key.as_str() == key);
+            found.map_or_else(|| "-".to_owned(), |tag| tag.value.clone())
+        };
+        let values = texts(&tag);
+        rows.push(("tag", key, values));
+    }
+    rows
+}

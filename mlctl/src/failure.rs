@@ -1,0 +1,138 @@
+//! What a person sees when a command fails: one line, a hint, an exit code.
+
+use mlctl_tracking as tracking;
+use std::error::Error;
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// The exit code of a command that failed; wrong usage exits with 2.
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+
+/// A failure that brings its own hint.
+#[derive(Debug)]
+pub(crate) struct Hinted {
+    message: String,
+    hint: String,
+    usage: bool,
+}
+
+impl Hinted {
+    /// Makes a failure with a hint.
+    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+        anyhow::Error::new(Self { message: message.into(), hint: hint.into(), usage: false })
+    }
+
+    /// Makes a failure of the command line itself.
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+        anyhow::Error::new(Self { message: message.into(), hint: hint.into(), usage: true })
+    }
+}
+
+impl fmt::Display for Hinted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Hinted {}
+
+/// A failure, ready to be printed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    hint: Option<String>,
+    code: u8,
+}
+
+impl Failure {
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        let hinted = error.downcast_ref::<Hinted>();
+        Self {
+            message: one_line(error),
+            hint: hinted.map(|hinted| hinted.hint.clone()).or_else(|| hint(error)),
+            code: if hinted.is_some_and(|hinted| hinted.usage) { USAGE } else { FAILED },
+        }
+    }
+
+    pub(crate) fn print(self) -> ExitCode {
+        let mut text = format!("error: {}\n", self.message);
+        if let Some(hint) = self.hint {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        // Nobody is left to tell when stderr is gone.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        ExitCode::from(self.code)
+    }
+}
+
+/// Joins what happened and why, leaving out what an outer text says already.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut line = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if !line.is_empty() {
+            if line.contains(&text) {
+                continue;
+            }
+            line.push_str(": ");
+        }
+        line.push_str(&text);
+    }
+    line
+}
+
+fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        tracking_hint(cause.downcast_ref()?).or_else(|| None)
+    })
+    .or_else(|| error.chain().find_map(|cause| project_hint(cause.downcast_ref()?)))
+    .or_else(|| error.chain().find_map(|cause| registry_hint(cause.downcast_ref()?)))
+}
+
+fn tracking_hint(error: &tracking::Error) -> Option<String> {
+    use tracking::Error as E;
+    let text = match error {
+        E::ExperimentNotFound(_) | E::ExperimentNameNotFound(_) => {
+            "list them with `mlctl experiments list --view all`"
+        }
+        E::RunNotFound(_) => "list runs with `mlctl runs list --all-experiments`",
+        E::NotActive { .. } => "`mlctl runs restore` and `mlctl experiments restore` bring things back",
+        E::Corrupt { .. } => "mend or move the file away; everything else in the store still works",
+        E::Remote { code: mlctl_wire::ErrorCode::Unauthenticated, .. } => {
+            "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn project_hint(error: &mlctl_projects::Error) -> Option<String> {
+    use mlctl_projects::Error as E;
+    let text = match error {
+        E::MissingParameters { names } => {
+            let given: Vec<String> = names.iter().map(|name| format!("-P {name}=…")).collect();
+            format!("give them with {}", given.join(" "))
+        }
+        E::UnknownEntryPoint { known, .. } if !known.is_empty() => {
+            format!("run one of them with `-e {}`", known[0])
+        }
+        E::ToolNotFound { .. } => {
+            "install it, or choose another way with --env-manager local|uv|virtualenv|conda".to_owned()
+        }
+        _ => return None,
+    };
+    Some(text)
+}
+
+fn registry_hint(error: &mlctl_registry::Error) -> Option<String> {
+    use mlctl_registry::Error as E;
+    match error {
+        E::ModelNotFound(_) => Some("list models with `mlctl registry list`".to_owned()),
+        E::VersionNotFound { newest: Some(newest), .. } => {
+            Some(format!("the newest version is {newest}"))
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,164 @@
+//! Finds the folder that a model URI means.
+
+use crate::command::Context;
+use crate::failure::Hinted;
+use crate::stores::{self, Missing};
+use anyhow::{Context as _, Result};
+use mlctl_artifacts::ArtifactPath;
+use mlctl_registry::ModelUri;
+use mlctl_tracking::entity::LoggedModel;
+use mlctl_tracking::search::LoggedModelQuery;
+use mlctl_tracking::store::location::location_path;
+use mlctl_tracking::{ModelId, RunId, TrackingStore};
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// A model's folder on this machine.
+#[derive(Debug)]
+pub(crate) struct ModelFolder {
+    pub(crate) path: PathBuf,
+    /// Keeps a downloaded folder until the model is done with.
+    _download: Option<TempDir>,
+}
+
+/// What a URI names, before anything is fetched.
+#[derive(Debug)]
+pub(crate) struct Located {
+    /// What the registry notes as the version's source.
+    pub(crate) source: String,
+    /// Where the files are: a folder or URI, and the path below it.
+    pub(crate) location: String,
+    pub(crate) below: ArtifactPath,
+    /// The run that made the model, if known.
+    pub(crate) run_id: Option<String>,
+}
+
+/// How deep one registered version may point to another.
+const HOPS_MAX: usize = 8;
+
+/// Finds what a model URI names.
+pub(crate) fn locate(context: &Context, uri: &str) -> Result<Located> {
+    follow(context, uri, HOPS_MAX)
+}
+
+fn follow(context: &Context, uri: &str, hops: usize) -> Result<Located> {
+    if hops == 0 {
+        anyhow::bail!("`{uri}` is at the end of too many references");
+    }
+    if let Some(rest) = uri.strip_prefix("runs:/") {
+        return of_run(context, uri, rest);
+    }
+    let Some(rest) = uri.strip_prefix("models:/") else { return of_folder(uri) };
+    if rest.starts_with("m-") && !rest.contains(['/', '@']) {
+        let store = stores::tracking(&context.config, Missing::Refuse)?.store;
+        return Ok(of_model(store.logged_model(&ModelId::parse(rest)?)?));
+    }
+    let registry = stores::registry(&context.config)?;
+    let version = mlctl_registry::resolve(registry.as_ref(), &ModelUri::parse(uri)?)?;
+    match follow(context, &version.source, hops - 1) {
+        Ok(located) => Ok(located),
+        // The run may be gone while the files are still where they were.
+        Err(gone) => match version.storage_location.filter(|place| *place != version.source) {
+            Some(place) => follow(context, &place, hops - 1),
+            None => Err(gone.context(format!("the source of `{uri}` cannot be found"))),
+        },
+    }
+}
+
+fn of_folder(uri: &str) -> Result<Located> {
+    let Some(path) = location_path(uri) else {
+        return Err(Hinted::new(
+            format!("cannot load a model from `{uri}`: this kind of URI is not supported"),
+            "a model is a folder, runs:/RUN_ID/NAME, models:/NAME/VERSION or models:/NAME@ALIAS",
+        ));
+    };
+    let path = std::path::absolute(&path)?;
+    let text = path.to_string_lossy().into_owned();
+    Ok(Located { source: text.clone(), location: text, below: ArtifactPath::root(), run_id: None })
+}
+
+fn of_model(model: LoggedModel) -> Located {
+    Located {
+        source: format!("models:/{}", model.model_id),
+        location: model.artifact_uri,
+        below: ArtifactPath::root(),
+        run_id: model.source_run_id.map(|id| id.to_string()),
+    }
+}
+
+/// Looks for a logged model of the run, as MLflow 3 does, then among the run's own artifacts.
+fn of_run(context: &Context, uri: &str, rest: &str) -> Result<Located> {
+    let (id, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let run_id = RunId::parse(id)?;
+    let store = stores::tracking(&context.config, Missing::Refuse)?.store;
+    let info = store.run(&run_id)?.info;
+    if let Some(model) = model_named(store.as_ref(), &run_id, &info.experiment_id, path)? {
+        return Ok(Located { run_id: Some(id.to_owned()), ..of_model(model) });
+    }
+    let below = ArtifactPath::parse(path)?;
+    let artifacts = store.artifacts(&info.artifact_uri)?;
+    if artifacts.list(&below)?.is_empty() {
+        let logged = logged_names(store.as_ref(), &run_id, &info.experiment_id)?;
+        return Err(no_model(uri, id, &logged));
+    }
+    Ok(Located {
+        source: uri.to_owned(),
+        location: info.artifact_uri,
+        below,
+        run_id: Some(id.to_owned()),
+    })
+}
+
+fn models_of(run: &RunId, experiment: &mlctl_tracking::ExperimentId) -> LoggedModelQuery {
+    LoggedModelQuery {
+        experiment_ids: vec![experiment.clone()],
+        filter: format!("source_run_id = '{run}'"),
+        datasets: Vec::new(),
+        order_by: Vec::new(),
+        max_results: 1000,
+        page_token: None,
+    }
+}
+
+fn model_named(
+    store: &dyn TrackingStore,
+    run: &RunId,
+    experiment: &mlctl_tracking::ExperimentId,
+    name: &str,
+) -> Result<Option<LoggedModel>> {
+    let models = store.search_logged_models(&models_of(run, experiment))?.items;
+    Ok(models.into_iter().find(|model| model.name == name))
+}
+
+fn logged_names(
+    store: &dyn TrackingStore,
+    run: &RunId,
+    experiment: &mlctl_tracking::ExperimentId,
+) -> Result<Vec<String>> {
+    let models = store.search_logged_models(&models_of(run, experiment))?.items;
+    Ok(models.into_iter().map(|model| format!("runs:/{run}/{}", model.name)).collect())
+}
+
+fn no_model(uri: &str, run: &str, logged: &[String]) -> anyhow::Error {
+    let hint = if logged.is_empty() {
+        format!("see its files with `mlctl artifacts list {run}`")
+    } else {
+        format!("the run logged {}", logged.join(", "))
+    };
+    Hinted::new(format!("there is no model at `{uri}`"), hint)
+}
+
+/// Brings the model that a URI names to this machine, unless it is here.
+pub(crate) fn fetch(context: &Context, uri: &str) -> Result<ModelFolder> {
+    let located = locate(context, uri)?;
+    if let Some(folder) = location_path(&located.location) {
+        return Ok(ModelFolder { path: folder.join(located.below.as_str()), _download: None });
+    }
+    let store = stores::tracking(&context.config, Missing::Refuse)?.store;
+    let artifacts = store.artifacts(&located.location)?;
+    let download = tempfile::Builder::new().prefix("mlctl-model-").tempdir()?;
+    let folder = download.path().join("model");
+    mlctl_artifacts::download(artifacts.as_ref(), &located.below, &folder)
+        .with_context(|| format!("cannot download `{uri}`"))?;
+    Ok(ModelFolder { path: folder, _download: Some(download) })
+}
