@@ -10,7 +10,7 @@ use mlctl_tracking::store::{Batch, NewRun, RunChange};
 use mlctl_tracking::{ExperimentId, Key, RunId, TrackingStore};
 use mlctl_wire::limits;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use uuid::Uuid;
 
 /// Tags of our own on a run that failed.
@@ -26,21 +26,49 @@ pub(crate) enum Target {
     Existing(RunId),
 }
 
+/// The store that a run is reported to, opened when the run starts: a project that cannot run
+/// leaves no new store behind.
+pub(crate) struct Destination {
+    open: Box<dyn Fn() -> anyhow::Result<(Tracking, Target)> + Send + Sync>,
+    opened: OnceLock<(Tracking, Target)>,
+}
+
+impl Destination {
+    pub(crate) fn new(
+        open: impl Fn() -> anyhow::Result<(Tracking, Target)> + Send + Sync + 'static,
+    ) -> Self {
+        Self { open: Box::new(open), opened: OnceLock::new() }
+    }
+
+    /// Opens the store, unless it is open.
+    pub(crate) fn get(&self) -> anyhow::Result<&(Tracking, Target)> {
+        match self.opened.get() {
+            Some(opened) => Ok(opened),
+            None => {
+                let opened = (self.open)()?;
+                Ok(self.opened.get_or_init(|| opened))
+            }
+        }
+    }
+}
+
 /// Reports a project's run to a tracking store.
-#[derive(Debug)]
 pub(crate) struct RunReporter {
-    tracking: Tracking,
+    destination: Arc<Destination>,
     /// The address of the store, when it is a server; else one is started for the child.
-    server: Option<String>,
-    target: Target,
+    store_uri: String,
     info: OnceLock<RunInfo>,
     background: Mutex<Option<Background>>,
 }
 
 impl RunReporter {
-    pub(crate) fn new(tracking: Tracking, store_uri: &str, target: Target) -> Self {
-        let server = tracking.root.is_none().then(|| store_uri.to_owned());
-        Self { tracking, server, target, info: OnceLock::new(), background: Mutex::new(None) }
+    pub(crate) fn new(destination: Arc<Destination>, store_uri: &str) -> Self {
+        Self {
+            destination,
+            store_uri: store_uri.to_owned(),
+            info: OnceLock::new(),
+            background: Mutex::new(None),
+        }
     }
 
     /// Returns the run, once it has started.
@@ -48,8 +76,8 @@ impl RunReporter {
         self.info.get()
     }
 
-    fn store(&self) -> &dyn TrackingStore {
-        self.tracking.store.as_ref()
+    fn store(&self) -> Result<&dyn TrackingStore, BoxError> {
+        Ok(self.destination.get()?.0.store.as_ref())
     }
 
     fn run_id(&self) -> Result<&RunId, BoxError> {
@@ -58,7 +86,7 @@ impl RunReporter {
 
     fn open_run(&self, about: &About) -> Result<RunInfo, BoxError> {
         let tags = tags(&about.tags)?;
-        match &self.target {
+        match &self.destination.get()?.1 {
             Target::New { experiment_id, run_name, user } => {
                 let new = NewRun {
                     experiment_id: experiment_id.clone(),
@@ -67,13 +95,13 @@ impl RunReporter {
                     start_time: now(),
                     tags,
                 };
-                Ok(self.store().create_run(&new)?.info)
+                Ok(self.store()?.create_run(&new)?.info)
             }
             Target::Existing(id) => {
-                self.store().log_batch(id, &Batch { tags, ..Batch::default() })?;
+                self.store()?.log_batch(id, &Batch { tags, ..Batch::default() })?;
                 let running =
                     RunChange { status: Some(RunStatus::Running), ..RunChange::default() };
-                Ok(self.store().update_run(id, &running)?)
+                Ok(self.store()?.update_run(id, &running)?)
             }
         }
     }
@@ -85,19 +113,20 @@ impl RunReporter {
         let params: Vec<Param> = params.collect::<mlctl_tracking::Result<_>>()?;
         for part in params.chunks(limits::PARAMS_TAGS_PER_BATCH_MAX) {
             let batch = Batch { params: part.to_vec(), ..Batch::default() };
-            self.store().log_batch(id, &batch)?;
+            self.store()?.log_batch(id, &batch)?;
         }
         Ok(())
     }
 
     /// Returns how the child reaches the store.
     fn connection(&self) -> Result<Vec<(String, String)>, BoxError> {
-        if let Some(url) = &self.server {
-            return Ok(vec![("MLFLOW_TRACKING_URI".to_owned(), url.clone())]);
+        let (tracking, _) = self.destination.get()?;
+        if tracking.root.is_none() {
+            return Ok(vec![("MLFLOW_TRACKING_URI".to_owned(), self.store_uri.clone())]);
         }
         let token = Uuid::new_v4().simple().to_string();
         let access = Access { token: Some(token.clone()) };
-        let background = Background::start(tracking_app(&self.tracking, access))?;
+        let background = Background::start(tracking_app(tracking, access))?;
         let url = background.url().to_owned();
         *self.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(background);
         Ok(vec![
@@ -116,7 +145,7 @@ impl RunReporter {
         if let Cause::Exit(code) = failure.cause {
             tags.push(Tag::new(Key::parse(EXIT_CODE)?, code.to_string()));
         }
-        Ok(self.store().log_batch(id, &Batch { tags, ..Batch::default() })?)
+        Ok(self.store()?.log_batch(id, &Batch { tags, ..Batch::default() })?)
     }
 
     fn set_end(&self, outcome: &Outcome) -> Result<(), BoxError> {
@@ -124,7 +153,7 @@ impl RunReporter {
         let status = match outcome {
             Outcome::Finished => {
                 // The child may have ended the run itself, and knows better.
-                let current = self.store().run(id)?.info.status;
+                let current = self.store()?.run(id)?.info.status;
                 if current.is_terminated() {
                     return Ok(());
                 }
@@ -135,7 +164,7 @@ impl RunReporter {
         };
         let change =
             RunChange { status: Some(status), end_time: Some(now()), ..RunChange::default() };
-        self.store().update_run(id, &change)?;
+        self.store()?.update_run(id, &change)?;
         if let Outcome::Failed(failure) = outcome {
             self.note_failure(id, failure)?;
         }
@@ -164,7 +193,7 @@ impl Reporter for RunReporter {
 
     fn artifact(&self, path: &str, file: &Path) -> Result<(), BoxError> {
         let info = self.info.get().ok_or("the run has not started")?;
-        let artifacts = self.store().artifacts(&info.artifact_uri)?;
+        let artifacts = self.store()?.artifacts(&info.artifact_uri)?;
         mlctl_artifacts::upload(artifacts.as_ref(), file, &ArtifactPath::parse(path)?)?;
         Ok(())
     }

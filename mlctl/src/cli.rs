@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 /// MLflow's tracking, projects, models and registry in one small binary.
 #[derive(Debug, Parser)]
-#[command(name = "mlctl", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "mlctl", version, disable_help_subcommand = true)]
 #[command(after_help = "The store is ./mlruns unless --store, MLFLOW_TRACKING_URI or mlctl.toml \
                         names another one; `mlctl config show` says which and why.")]
 pub(crate) struct Cli {
@@ -67,7 +67,7 @@ pub(crate) enum Command {
     },
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct RunArgs {
     /// The project: a folder, a git URL or a zip file; #DIR names a folder inside it
     #[arg(value_name = "URI")]

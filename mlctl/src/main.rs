@@ -16,6 +16,7 @@ use config::Config;
 use failure::Failure;
 use output::Output;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tracing_subscriber::EnvFilter;
 
 /// What a command reports: whether it did what it is for.
@@ -34,10 +35,10 @@ fn dispatch(cli: Cli) -> Outcome {
     if let Command::Completions { shell } = cli.command {
         return command::completions::print(shell);
     }
-    let context = command::Context {
+    let context = Arc::new(command::Context {
         output: Output { json: cli.global.json },
         config: Config::load(&cli.global)?,
-    };
+    });
     match cli.command {
         Command::Run(args) => command::run::run(&context, *args),
         Command::Server(args) => command::server::serve(&context, args),

@@ -49,10 +49,15 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>, none: &str) -> Stri
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(header.iter().map(Cell::new));
+    if !header.is_empty() {
+        table.set_header(header.iter().map(Cell::new));
+    }
     for row in rows {
         table.add_row(row);
     }
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
     let lines: Vec<String> =
         table.to_string().lines().map(|line| line.trim_end().to_owned() + "\n").collect();
     lines.concat()

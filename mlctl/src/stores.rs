@@ -32,6 +32,11 @@ pub(crate) fn tracking(config: &Config, missing: Missing) -> Result<Tracking> {
     open_tracking(config, &config.store.value, missing)
 }
 
+/// Tells whether the store of the settings is there; a server is taken to be.
+pub(crate) fn exists(config: &Config) -> bool {
+    location_path(&config.store.value).is_none_or(|path| path.exists())
+}
+
 /// Opens the tracking store at `uri`.
 pub(crate) fn open_tracking(config: &Config, uri: &str, missing: Missing) -> Result<Tracking> {
     if uri.starts_with("http://") || uri.starts_with("https://") {

@@ -4,7 +4,7 @@ mod progress;
 
 use super::{Context, experiment, run_id};
 use crate::Outcome;
-use crate::bridge::{RunReporter, Target};
+use crate::bridge::{Destination, RunReporter, Target};
 use crate::cli::{EnvManagerChoice, RunArgs};
 use crate::config::variable;
 use crate::failure::Hinted;
@@ -32,16 +32,13 @@ use tempfile::TempDir;
 /// The exit code of a shell whose child was ended by SIGINT.
 const INTERRUPTED: u8 = 130;
 
-pub(crate) fn run(context: &Context, args: RunArgs) -> Outcome {
+pub(crate) fn run(context: &Arc<Context>, args: RunArgs) -> Outcome {
     let parameters = Parameters::parse(&args.parameters)
         .map_err(|error| Hinted::usage(error.to_string(), "write -P NAME=VALUE"))?;
-    let store_uri = &context.config.store.value;
-    // A wrong project must not leave a new store behind: it is looked at before.
-    let tracking = stores::tracking(&context.config, Missing::Make)?;
-    let target = target(context, &args, &tracking)?;
+    let destination = destination(context, &args)?;
     let own_folder = OwnFolder::make()?;
-    let request = request(context, &args, parameters, &tracking, &own_folder)?;
-    let reporter = RunReporter::new(tracking, store_uri, target);
+    let request = request(context, &args, parameters, &destination, &own_folder)?;
+    let reporter = RunReporter::new(destination, &context.config.store.value);
     let cancel = Cancel::new();
     cancel_on_signal(&cancel)?;
     let display = Display::new();
@@ -54,6 +51,22 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Outcome {
     };
     let outcome = outcome.with_context(|| format!("run {} ({}) failed", info.run_name, info.run_id))?;
     report(context, info, &outcome, now() - began)
+}
+
+/// Settles where the run is reported to. What exists is opened now, so that a wrong name is said
+/// before anything is fetched or built.
+fn destination(context: &Arc<Context>, args: &RunArgs) -> Result<Arc<Destination>> {
+    let opening = (context.clone(), args.clone());
+    let destination = Destination::new(move || {
+        let (context, args) = &opening;
+        let tracking = stores::tracking(&context.config, Missing::Make)?;
+        let target = target(context, args, &tracking)?;
+        Ok((tracking, target))
+    });
+    if stores::exists(&context.config) {
+        destination.get()?;
+    }
+    Ok(Arc::new(destination))
 }
 
 /// Settles which run is reported to.
@@ -100,7 +113,7 @@ fn request(
     context: &Context,
     args: &RunArgs,
     parameters: Parameters,
-    tracking: &Tracking,
+    destination: &Arc<Destination>,
     own_folder: &OwnFolder,
 ) -> Result<Request> {
     let mut environ: Environ = env::vars_os().collect();
@@ -120,7 +133,7 @@ fn request(
         Some(_) => None,
         None => variable("MLFLOW_RUN_ID").map(|(id, _)| id),
     };
-    request.fetch = Some(Arc::new(ArtifactFetch { store: tracking.store.clone() }));
+    request.fetch = Some(Arc::new(ArtifactFetch(destination.clone())));
     // With --json, standard output is the answer's alone.
     request.stdout =
         if context.output.json { Box::new(io::stderr()) } else { Box::new(io::stdout()) };
@@ -154,24 +167,22 @@ impl OwnFolder {
 }
 
 /// Downloads `path` parameters that name artifacts.
-#[derive(Debug)]
-struct ArtifactFetch {
-    store: Arc<dyn TrackingStore>,
-}
+struct ArtifactFetch(Arc<Destination>);
 
 impl Fetch for ArtifactFetch {
     fn fetch(&self, uri: &str, into: &Path) -> Result<PathBuf, BoxError> {
+        let store = &self.0.get()?.0.store;
         let (location, path) = match uri.strip_prefix("runs:/") {
             Some(rest) => {
                 let (id, path) = rest.split_once('/').unwrap_or((rest, ""));
-                (self.store.run(&RunId::parse(id)?)?.info.artifact_uri, path)
+                (store.run(&RunId::parse(id)?)?.info.artifact_uri, path)
             }
             None => uri.rsplit_once('/').map_or((uri.to_owned(), ""), |(parent, name)| {
                 (parent.to_owned(), name)
             }),
         };
         let path = ArtifactPath::parse(path)?;
-        let artifacts = self.store.artifacts(&location)?;
+        let artifacts = store.artifacts(&location)?;
         let target = into.join(path.file_name().unwrap_or("artifacts"));
         Ok(mlctl_artifacts::download(artifacts.as_ref(), &path, &target)?)
     }
