@@ -107,9 +107,8 @@ impl RunReporter {
     }
 
     fn log_params(&self, id: &RunId, about: &About) -> Result<(), BoxError> {
-        let params = about.parameters.iter().map(|(name, value)| {
-            Ok(Param::new(Key::parse(name)?, value))
-        });
+        let params =
+            about.parameters.iter().map(|(name, value)| Ok(Param::new(Key::parse(name)?, value)));
         let params: Vec<Param> = params.collect::<mlctl_tracking::Result<_>>()?;
         for part in params.chunks(limits::PARAMS_TAGS_PER_BATCH_MAX) {
             let batch = Batch { params: part.to_vec(), ..Batch::default() };

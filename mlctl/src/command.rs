@@ -63,9 +63,11 @@ fn unknown_experiment(store: &dyn TrackingStore, name: &str) -> anyhow::Error {
     const ALIKE_MIN: f64 = 0.7;
     let message = format!("there is no experiment with the name or id `{name}`");
     let all = store.search_experiments(&ExperimentQuery::default()).map(|page| page.items);
-    let nearest = all.unwrap_or_default().into_iter().map(|one| one.name).max_by(|a, b| {
-        strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name))
-    });
+    let nearest = all
+        .unwrap_or_default()
+        .into_iter()
+        .map(|one| one.name)
+        .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     match nearest.filter(|near| strsim::jaro_winkler(near, name) >= ALIKE_MIN) {
         Some(near) => Hinted::new(message, format!("did you mean `{near}`?")),
         None => Hinted::new(message, "list them with `mlctl experiments list --view all`"),

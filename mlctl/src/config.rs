@@ -72,7 +72,8 @@ impl Config {
         let (path, file) = find_file()?;
         let at = |folder: &Path, uri: String| relative_to(folder, uri);
         let home = path.parent().unwrap_or(Path::new("")).to_owned();
-        let from_file = |value: Option<String>| value.map(|value| (value, Origin::File(path.clone())));
+        let from_file =
+            |value: Option<String>| value.map(|value| (value, Origin::File(path.clone())));
         let store = flag("store", &flags.store)
             .or_else(|| variable("MLFLOW_TRACKING_URI"))
             .or_else(|| from_file(file.store.map(|uri| at(&home, uri))))
@@ -136,8 +137,8 @@ fn find_file() -> Result<(PathBuf, File)> {
     else {
         return Ok((PathBuf::new(), File::default()));
     };
-    let text = fs::read_to_string(&path)
-        .with_context(|| format!("cannot read `{}`", path.display()))?;
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
     let file = toml::from_str(&text).map_err(|error| {
         let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
         let place = line.map_or(String::new(), |line| format!(":{line}"));

@@ -84,11 +84,11 @@ fn one_line(error: &anyhow::Error) -> String {
 }
 
 fn hint(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| {
-        tracking_hint(cause.downcast_ref()?).or_else(|| None)
-    })
-    .or_else(|| error.chain().find_map(|cause| project_hint(cause.downcast_ref()?)))
-    .or_else(|| error.chain().find_map(|cause| registry_hint(cause.downcast_ref()?)))
+    error
+        .chain()
+        .find_map(|cause| tracking_hint(cause.downcast_ref()?).or_else(|| None))
+        .or_else(|| error.chain().find_map(|cause| project_hint(cause.downcast_ref()?)))
+        .or_else(|| error.chain().find_map(|cause| registry_hint(cause.downcast_ref()?)))
 }
 
 fn tracking_hint(error: &tracking::Error) -> Option<String> {
@@ -98,7 +98,9 @@ fn tracking_hint(error: &tracking::Error) -> Option<String> {
             "list them with `mlctl experiments list --view all`"
         }
         E::RunNotFound(_) => "list runs with `mlctl runs list --all-experiments`",
-        E::NotActive { .. } => "`mlctl runs restore` and `mlctl experiments restore` bring things back",
+        E::NotActive { .. } => {
+            "`mlctl runs restore` and `mlctl experiments restore` bring things back"
+        }
         E::Corrupt { .. } => "mend or move the file away; everything else in the store still works",
         E::Remote { code: mlctl_wire::ErrorCode::Unauthenticated, .. } => {
             "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
@@ -119,7 +121,8 @@ fn project_hint(error: &mlctl_projects::Error) -> Option<String> {
             format!("run one of them with `-e {}`", known[0])
         }
         E::ToolNotFound { .. } => {
-            "install it, or choose another way with --env-manager local|uv|virtualenv|conda".to_owned()
+            "install it, or choose another way with --env-manager local|uv|virtualenv|conda"
+                .to_owned()
         }
         _ => return None,
     };

@@ -66,9 +66,7 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>, none: &str) -> Stri
 /// Shows a time of day to people, in their own zone.
 pub(crate) fn time(millis: i64) -> String {
     match Timestamp::from_millisecond(millis) {
-        Ok(time) => {
-            time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string()
-        }
+        Ok(time) => time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => millis.to_string(),
     }
 }

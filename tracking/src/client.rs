@@ -48,7 +48,9 @@ impl HttpStore {
 
 /// Takes what an answer has to hold.
 fn present<T>(value: Option<T>, what: &'static str) -> Result<T> {
-    value.ok_or_else(|| Error::backend(format!("the server's answer has no `{what}`"), "no MLflow server"))
+    value.ok_or_else(|| {
+        Error::backend(format!("the server's answer has no `{what}`"), "no MLflow server")
+    })
 }
 
 fn view(view: ViewType) -> Option<String> {
@@ -96,10 +98,8 @@ impl TrackingStore for HttpStore {
     }
 
     fn rename_experiment(&self, id: &ExperimentId, name: &ExperimentName, _: Millis) -> Result<()> {
-        let request = UpdateExperiment {
-            experiment_id: Some(id.clone()),
-            new_name: Some(name.to_string()),
-        };
+        let request =
+            UpdateExperiment { experiment_id: Some(id.clone()), new_name: Some(name.to_string()) };
         self.transport.post("experiments/update", &request).map(|Ignored {}| ())
     }
 

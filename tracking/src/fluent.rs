@@ -218,9 +218,8 @@ mod tests {
     #[test]
     fn a_body_that_panics_leaves_a_failed_run() {
         let store: Arc<dyn TrackingStore> = Arc::new(MemoryStore::new());
-        let body = || {
-            start_run(&store, RunOptions::default(), |_| -> Result<()> { panic!("diverged") })
-        };
+        let body =
+            || start_run(&store, RunOptions::default(), |_| -> Result<()> { panic!("diverged") });
         assert!(catch_unwind(AssertUnwindSafe(body)).is_err());
         assert_eq!(only_status(&store), (RunStatus::Failed, true));
     }

@@ -215,10 +215,7 @@ impl DatasetScope {
     }
 }
 
-fn parse_order(
-    clauses: &[String],
-    vocabulary: &mlctl_filter::Vocabulary,
-) -> Result<Vec<OrderBy>> {
+fn parse_order(clauses: &[String], vocabulary: &mlctl_filter::Vocabulary) -> Result<Vec<OrderBy>> {
     clauses
         .iter()
         .map(|clause| mlctl_filter::parse_order_by(clause, vocabulary).map_err(Error::from))
@@ -352,9 +349,7 @@ pub(crate) fn select_runs(query: &RunQuery, runs: impl Iterator<Item = Run>) -> 
     let compiled = query.compile()?;
     let rows = runs
         .filter(|run| query.view.shows(run.info.lifecycle_stage) && compiled.admits(run))
-        .map(|run| {
-            (compiled.order.key(&run, run.info.start_time, run.info.run_id.as_str()), run)
-        })
+        .map(|run| (compiled.order.key(&run, run.info.start_time, run.info.run_id.as_str()), run))
         .collect();
     page(rows, &compiled, query.max_results, query.page_token.as_deref())
 }

@@ -128,8 +128,12 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Error::ExperimentExists`] when the name is taken.
-    fn rename_experiment(&self, id: &ExperimentId, name: &ExperimentName, now: Millis)
-    -> Result<()>;
+    fn rename_experiment(
+        &self,
+        id: &ExperimentId,
+        name: &ExperimentName,
+        now: Millis,
+    ) -> Result<()>;
 
     /// Marks an experiment and its runs as deleted.
     fn delete_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()>;
@@ -291,7 +295,11 @@ pub(crate) fn check_experiment_active(experiment: &Experiment) -> Result<()> {
 }
 
 /// Cuts a page out of a metric's points, which are in the order of logging.
-pub(crate) fn history_page(points: Vec<Metric>, scope: &str, page: &HistoryPage) -> Result<Page<Metric>> {
+pub(crate) fn history_page(
+    points: Vec<Metric>,
+    scope: &str,
+    page: &HistoryPage,
+) -> Result<Page<Metric>> {
     use mlctl_wire::page as token;
     let from = match page.page_token.as_deref().filter(|text| !text.is_empty()) {
         None => 0,

@@ -48,7 +48,9 @@ fn of_run(store: &dyn TrackingStore, id: &str) -> Result<Arc<dyn ArtifactStore>>
 fn list(context: &Context, found: &[ArtifactInfo]) -> Result<()> {
     let as_json: Vec<_> = found
         .iter()
-        .map(|info| json!({ "path": info.path, "is_dir": info.is_dir, "file_size": info.file_size }))
+        .map(
+            |info| json!({ "path": info.path, "is_dir": info.is_dir, "file_size": info.file_size }),
+        )
         .collect();
     context.output.show(&as_json, |_| {
         let rows = found.iter().map(|info| {

@@ -28,7 +28,8 @@ pub(crate) fn show(context: &Context) -> Outcome {
         row("credentials", &config.credentials, |secret| format!("{secret:?}")),
     ];
     context.output.show(&rows, |rows| {
-        let cells = rows.iter().map(|row| vec![row.name.to_owned(), row.value.clone(), row.origin.clone()]);
+        let cells =
+            rows.iter().map(|row| vec![row.name.to_owned(), row.value.clone(), row.origin.clone()]);
         table(&["SETTING", "VALUE", "FROM"], cells.collect(), "")
     })?;
     Ok(ExitCode::SUCCESS)

@@ -49,7 +49,8 @@ pub(crate) fn run(context: &Arc<Context>, args: RunArgs) -> Outcome {
         outcome?;
         anyhow::bail!("the run did not start");
     };
-    let outcome = outcome.with_context(|| format!("run {} ({}) failed", info.run_name, info.run_id))?;
+    let outcome =
+        outcome.with_context(|| format!("run {} ({}) failed", info.run_name, info.run_id))?;
     report(context, info, &outcome, now() - began)
 }
 
@@ -177,9 +178,9 @@ impl Fetch for ArtifactFetch {
                 let (id, path) = rest.split_once('/').unwrap_or((rest, ""));
                 (store.run(&RunId::parse(id)?)?.info.artifact_uri, path)
             }
-            None => uri.rsplit_once('/').map_or((uri.to_owned(), ""), |(parent, name)| {
-                (parent.to_owned(), name)
-            }),
+            None => uri
+                .rsplit_once('/')
+                .map_or((uri.to_owned(), ""), |(parent, name)| (parent.to_owned(), name)),
         };
         let path = ArtifactPath::parse(path)?;
         let artifacts = store.artifacts(&location)?;
@@ -213,7 +214,9 @@ fn report(
             Ok(ExitCode::SUCCESS)
         }
         Ended::Killed => {
-            context.output.show(&answer("KILLED"), |_| format!("run {name} ({id}) was killed\n"))?;
+            context
+                .output
+                .show(&answer("KILLED"), |_| format!("run {name} ({id}) was killed\n"))?;
             Ok(ExitCode::from(INTERRUPTED))
         }
         Ended::Failed(failure) => {

@@ -43,7 +43,12 @@ fn each(run_ids: &[String], work: impl Fn(&str) -> Result<()>) -> Result<()> {
     run_ids.iter().try_for_each(|id| work(id))
 }
 
-fn find(context: &Context, store: &dyn TrackingStore, filter: String, list: &ListArgs) -> Result<()> {
+fn find(
+    context: &Context,
+    store: &dyn TrackingStore,
+    filter: String,
+    list: &ListArgs,
+) -> Result<()> {
     let experiment_ids = if list.all_experiments {
         all_experiments(store)?
     } else {
@@ -59,10 +64,9 @@ fn find(context: &Context, store: &dyn TrackingStore, filter: String, list: &Lis
     let page = store.search_runs(&query)?;
     context.output.show(&page.items, |runs| runs_table(runs))?;
     if page.next_page_token.is_some() {
-        context.output.say(&format!(
-            "the first {} runs; --max-results shows more",
-            list.max_results
-        ))?;
+        context
+            .output
+            .say(&format!("the first {} runs; --max-results shows more", list.max_results))?;
     }
     Ok(())
 }
@@ -157,9 +161,10 @@ fn facts(run: &Run) -> Vec<(&'static str, Vec<Vec<String>>)> {
     let metric = |m: &mlctl_tracking::entity::Metric| {
         vec![m.key.to_string(), number(m.value), format!("step {}", m.step)]
     };
-    let datasets = run.inputs.dataset_inputs.iter().map(|input| {
-        vec![input.dataset.name.clone(), format!("digest {}", input.dataset.digest)]
-    });
+    let datasets =
+        run.inputs.dataset_inputs.iter().map(|input| {
+            vec![input.dataset.name.clone(), format!("digest {}", input.dataset.digest)]
+        });
     let models = run.outputs.model_outputs.iter().map(|model| vec![model.model_id.to_string()]);
     vec![
         ("Run", about),
@@ -190,9 +195,9 @@ fn compare(
     context.output.show(&json!({ "run_ids": run_ids, "rows": as_json }), |_| {
         let names = runs.iter().map(|run| run.info.run_name.as_str());
         let header: Vec<&str> = ["", ""].into_iter().chain(names).collect();
-        let cells = rows.into_iter().map(|(kind, key, values)| {
-            [kind.to_owned(), key].into_iter().chain(values).collect()
-        });
+        let cells = rows
+            .into_iter()
+            .map(|(kind, key, values)| [kind.to_owned(), key].into_iter().chain(values).collect());
         table(&header, cells.collect(), "the runs have equal params, metrics and tags")
     })
 }

@@ -39,7 +39,9 @@ impl HttpArtifacts {
             crate::Error::Remote { code: ErrorCode::ResourceDoesNotExist, .. } => {
                 Error::NotFound { path: path.clone() }
             }
-            other => Error::Io { doing: format!("{doing} `{path}`"), source: io::Error::other(other) },
+            other => {
+                Error::Io { doing: format!("{doing} `{path}`"), source: io::Error::other(other) }
+            }
         }
     }
 }
@@ -102,10 +104,8 @@ impl ArtifactStore for HttpArtifacts {
         let mut file = tempfile::tempfile().map_err(io)?;
         let size = io::copy(content, &mut file).map_err(io)?;
         file.seek(SeekFrom::Start(0)).map_err(io)?;
-        let request = self
-            .transport
-            .request(Method::PUT, &self.url(path))
-            .body(Body::sized(file, size));
+        let request =
+            self.transport.request(Method::PUT, &self.url(path)).body(Body::sized(file, size));
         self.transport.send(request).map_err(|error| self.failed("write", path, error))?;
         Ok(size)
     }

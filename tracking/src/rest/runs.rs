@@ -2,6 +2,7 @@
 
 use super::experiments::view;
 use super::{Answer, Empty, Service, key, now, rows, run_id};
+use crate::ExperimentId;
 use crate::entity::{Run, RunInfo, RunStatus, Tag};
 use crate::message::{
     CreateRun, LogInputs, LogOutputs, OfRun, RunAnswer, RunInfoAnswer, RunPair, RunsAnswer,
@@ -9,7 +10,6 @@ use crate::message::{
 };
 use crate::search::RunQuery;
 use crate::store::{Batch, NewRun, RunChange};
-use crate::ExperimentId;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};

@@ -38,9 +38,10 @@ impl ServedArtifacts {
     /// Finds where a proxied path lies: the location of a run's or model's artifacts, and the path
     /// below it.
     pub(super) fn inward(&self, path: &str) -> Result<(String, ArtifactPath)> {
-        let root = self.root.as_ref().ok_or_else(|| {
-            Error::Unsupported("this server does not serve artifacts".to_owned())
-        })?;
+        let root = self
+            .root
+            .as_ref()
+            .ok_or_else(|| Error::Unsupported("this server does not serve artifacts".to_owned()))?;
         let whole = ArtifactPath::parse(path)?;
         let parts: Vec<&str> = whole.as_str().split('/').collect();
         let trash = usize::from(parts.first() == Some(&".trash"));

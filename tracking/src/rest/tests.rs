@@ -1,9 +1,9 @@
 //! Facts of the wire that the client of this crate does not show.
 
 use super::*;
+use crate::ExperimentId;
 use crate::store::NewRun;
 use crate::store::memory::MemoryStore;
-use crate::ExperimentId;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -103,9 +103,7 @@ fn the_old_name_of_the_id_works() {
 fn numbers_come_as_text_too_and_bad_ones_are_refused() {
     let api = Api::new();
     let id = api.run_id();
-    let metric = |value: Value, timestamp: Value| {
-        json!({"run_id": id, "key": "m", "value": value, "timestamp": timestamp, "step": "3"})
-    };
+    let metric = |value: Value, timestamp: Value| json!({"run_id": id, "key": "m", "value": value, "timestamp": timestamp, "step": "3"});
     assert_eq!(api.post("/runs/log-metric", &metric(json!("NaN"), json!("17"))).0, StatusCode::OK);
     let history = format!("/metrics/get-history?run_id={id}&metric_key=m");
     let (_, text) = api.send(Method::GET, &history, "");

@@ -49,9 +49,9 @@ impl SortKey {
 
     fn compare(&self, other: &Self, ascending: bool) -> Ordering {
         let natural = match (self, other) {
-            (Self::Number(a), Self::Number(b)) => f64::from_bits(*a)
-                .partial_cmp(&f64::from_bits(*b))
-                .unwrap_or(Ordering::Equal),
+            (Self::Number(a), Self::Number(b)) => {
+                f64::from_bits(*a).partial_cmp(&f64::from_bits(*b)).unwrap_or(Ordering::Equal)
+            }
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             _ => return self.rank().cmp(&other.rank()),
         };
@@ -105,8 +105,7 @@ pub(crate) fn page<T>(
 ) -> Result<Page<T>> {
     let order = &compiled.order;
     if let Some(text) = page_token.filter(|text| !text.is_empty()) {
-        let after: RowKey =
-            token::open(&compiled.scope, text).map_err(|_| Error::PageToken)?;
+        let after: RowKey = token::open(&compiled.scope, text).map_err(|_| Error::PageToken)?;
         rows.retain(|(key, _)| order.compare(key, &after).is_gt());
     }
     let more = rows.len() > max_results;

@@ -23,8 +23,8 @@ use crate::entity::{
     DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
     LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
 };
-use crate::store::location::location_path;
 use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
+use crate::store::location::location_path;
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
 use index::Index;
 use layout::Layout;
@@ -81,7 +81,9 @@ impl FileStore {
 
 fn absolute(path: &Path) -> Result<PathBuf> {
     let made = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
-    made.map_err(|error| Error::backend(format!("cannot use the folder `{}`", path.display()), error))
+    made.map_err(|error| {
+        Error::backend(format!("cannot use the folder `{}`", path.display()), error)
+    })
 }
 
 impl TrackingStore for FileStore {

@@ -198,8 +198,7 @@ impl TrackingStore for MemoryStore {
         };
         let mut data = RunData::default();
         tags.iter().for_each(|tag| set_tag(&mut data.tags, tag));
-        let run =
-            Run { info, data, inputs: RunInputs::default(), outputs: RunOutputs::default() };
+        let run = Run { info, data, inputs: RunInputs::default(), outputs: RunOutputs::default() };
         state.runs.insert(run_id, RunState { run: run.clone(), history: Vec::new() });
         Ok(run)
     }

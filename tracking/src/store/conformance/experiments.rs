@@ -43,7 +43,9 @@ pub fn a_renamed_experiment_has_only_the_new_name(store: &dyn TrackingStore) {
     let id = experiment(store, "old");
     experiment(store, "taken");
 
-    store.rename_experiment(&id, &ExperimentName::parse("new").unwrap(), 1_700_000_000_999).unwrap();
+    store
+        .rename_experiment(&id, &ExperimentName::parse("new").unwrap(), 1_700_000_000_999)
+        .unwrap();
 
     assert_eq!(store.experiment(&id).unwrap().name, "new");
     assert_eq!(store.experiment_by_name("new").unwrap().experiment_id, id);

@@ -78,7 +78,11 @@ pub fn a_batch_over_the_limit_is_refused(store: &dyn TrackingStore) {
         params: (0..n).map(|i| param(&format!("p{i}"), "1")).collect(),
         ..Batch::default()
     };
-    refused(store.log_batch(&id, &metrics(1001)), "INVALID_PARAMETER_VALUE", "at most 1000 metrics");
+    refused(
+        store.log_batch(&id, &metrics(1001)),
+        "INVALID_PARAMETER_VALUE",
+        "at most 1000 metrics",
+    );
     refused(store.log_batch(&id, &params(101)), "INVALID_PARAMETER_VALUE", "at most 100 params");
     let both = Batch { tags: vec![tag("a", "b")], ..metrics(1000) };
     refused(store.log_batch(&id, &both), "INVALID_PARAMETER_VALUE", "metrics, params, and tags");
@@ -93,8 +97,7 @@ pub fn nan_and_the_infinities_are_kept(store: &dyn TrackingStore) {
     let id = start(store).info.run_id;
     let odd = [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.0, 5e-324, 1e300, 0.1];
     for (step, value) in odd.into_iter().enumerate() {
-        let batch =
-            Batch { metrics: vec![point("loss", value, step as i64)], ..Batch::default() };
+        let batch = Batch { metrics: vec![point("loss", value, step as i64)], ..Batch::default() };
         store.log_batch(&id, &batch).unwrap();
     }
 
@@ -113,7 +116,8 @@ pub fn nan_and_the_infinities_are_kept(store: &dyn TrackingStore) {
 pub fn the_latest_metric_is_the_one_of_the_highest_step(store: &dyn TrackingStore) {
     let id = start(store).info.run_id;
     let at = |value, timestamp, step| Metric::new(key("m"), value, timestamp, step);
-    let points = vec![at(1.0, 50, 3), at(2.0, 90, -1), at(3.0, 50, 3), at(2.5, 50, 3), at(9.0, 40, 3)];
+    let points =
+        vec![at(1.0, 50, 3), at(2.0, 90, -1), at(3.0, 50, 3), at(2.5, 50, 3), at(9.0, 40, 3)];
     store.log_batch(&id, &Batch { metrics: points, ..Batch::default() }).unwrap();
 
     let latest = &store.run(&id).unwrap().data.metrics[0];

@@ -119,7 +119,8 @@ pub fn tags_are_set_changed_and_removed(store: &dyn TrackingStore) {
 /// Text is data: no spelling of it may change on the way.
 pub fn odd_names_and_values_come_back_unchanged(store: &dyn TrackingStore) {
     let id = start(store).info.run_id;
-    let values = ["", " ", "a\nb", "line\n", "é 漢 🦦", "'; DROP TABLE runs; --", "\"x\": [1]", "\t"];
+    let values =
+        ["", " ", "a\nb", "line\n", "é 漢 🦦", "'; DROP TABLE runs; --", "\"x\": [1]", "\t"];
     let keys = ["train/loss", "a b", "x:y", "α", "...", "train/val/loss.v1"];
     let batch = Batch {
         params: keys.iter().zip(values).map(|(k, v)| param(k, v)).collect(),

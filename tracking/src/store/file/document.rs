@@ -316,7 +316,8 @@ impl ModelDocument {
         let Ok(experiment_id) = ExperimentId::parse(self.experiment_id) else {
             return corrupt(folder, "it has no valid experiment_id");
         };
-        let status = self.status.map_or(Some(LoggedModelStatus::Pending), LoggedModelStatus::from_number);
+        let status =
+            self.status.map_or(Some(LoggedModelStatus::Pending), LoggedModelStatus::from_number);
         Ok(LoggedModel {
             model_id,
             experiment_id,

@@ -1,10 +1,10 @@
 //! Experiments in folders.
 
+use super::FileStore;
 use super::document::{self, ExperimentDocument, META};
 use super::folder::{self, Kind};
 use super::layout::{self, TRASH};
 use super::write;
-use super::FileStore;
 use crate::entity::{Experiment, LifecycleStage, Tag};
 use crate::store::location::path_uri;
 use crate::store::{Millis, NewExperiment, check_experiment_active};
@@ -53,8 +53,7 @@ impl FileStore {
         Experiment {
             experiment_id: id,
             name: name.to_owned(),
-            artifact_location: artifact_location
-                .map_or_else(|| path_uri(&home), str::to_owned),
+            artifact_location: artifact_location.map_or_else(|| path_uri(&home), str::to_owned),
             lifecycle_stage: LifecycleStage::Active,
             last_update_time: now,
             creation_time: now,

@@ -108,9 +108,11 @@ pub(super) fn read(folder: &Path, kind: Kind, key: &str) -> Result<Option<String
 /// Reads a file as text; `None` when it does not exist.
 pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
     match fs::read(path) {
-        Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_else(|not_utf8| {
-            String::from_utf8_lossy(not_utf8.as_bytes()).into_owned()
-        }))),
+        Ok(bytes) => {
+            Ok(Some(String::from_utf8(bytes).unwrap_or_else(|not_utf8| {
+                String::from_utf8_lossy(not_utf8.as_bytes()).into_owned()
+            })))
+        }
         Err(error) => match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => Ok(None),
             _ => Err(Error::backend(format!("cannot read `{}`", path.display()), error)),
@@ -202,9 +204,10 @@ fn read_link_entity(folder: &Path, kind: Kind, id: &str) -> Result<Option<Link>>
         tracing::warn!(run = %folder.display(), id, "a dataset that the run used is missing");
         return Ok(None);
     };
-    let tags = link.tags.into_iter().filter_map(|(key, value)| {
-        Key::parse(key).ok().map(|key| Tag::new(key, value))
-    });
+    let tags = link
+        .tags
+        .into_iter()
+        .filter_map(|(key, value)| Key::parse(key).ok().map(|key| Tag::new(key, value)));
     Ok(Some(Link::Dataset(DatasetInput { tags: tags.collect(), dataset: dataset.entity() })))
 }
 

@@ -19,33 +19,46 @@ use crate::entity::{Run, RunInfo};
 use crate::search::{self, Page, RunQuery};
 use crate::{ExperimentId, Result};
 use mlctl_filter::{Entity, Facts, Field, Scalar, Values};
-use refresh::Candidate;
+use refresh::{Candidate, Refresh};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use table::Table;
 
 /// The name of the database in the store's root.
 pub(super) const FILE: &str = ".mlctl.db";
 
+/// A file that changed so shortly before it was read may change again without a new time.
+const SETTLED: Duration = Duration::from_secs(2);
+
 /// Answers searches of one file store.
 #[derive(Debug)]
-pub(super) struct Index(Mutex<Option<Table>>);
+pub(super) struct Index {
+    table: Mutex<Option<Table>>,
+    settled: Duration,
+}
 
 impl Index {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(None))
+        Self::trusting_after(SETTLED)
+    }
+
+    /// Takes a file's stamp for good once the file has been quiet for so long.
+    pub(super) fn trusting_after(settled: Duration) -> Self {
+        Self { table: Mutex::new(None), settled }
     }
 
     /// Finds runs.
     pub(super) fn search(&self, layout: &Layout, query: &RunQuery) -> Result<Page<Run>> {
         let compiled = query.compile()?;
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = guard.as_ref().is_none_or(|table| !table.is_in_place(layout.root()));
         if fresh {
             *guard = None;
         }
         let table = guard.get_or_insert_with(|| Table::open(&layout.root().join(FILE)));
-        let page = search_in(table, layout, query, &compiled);
+        let refresh = Refresh::begin(table, layout.root(), self.settled)?;
+        let page = search_in(refresh, layout, query, &compiled);
         if page.is_err() {
             // A broken database must not outlive the failure that it caused.
             *guard = None;
@@ -55,7 +68,7 @@ impl Index {
 }
 
 fn search_in(
-    table: &mut Table,
+    mut refresh: Refresh<'_>,
     layout: &Layout,
     query: &RunQuery,
     compiled: &search::Compiled,
@@ -63,7 +76,6 @@ fn search_in(
     let mut fields: Vec<Field> = compiled.fields().cloned().collect();
     fields.sort_by(|a, b| (a.entity as u8, &a.key).cmp(&(b.entity as u8, &b.key)));
     fields.dedup();
-    let mut refresh = refresh::Refresh::begin(table, layout.root())?;
     let mut candidates = Vec::new();
     for id in distinct(&query.experiment_ids) {
         candidates.extend(refresh.runs(layout, id)?);
@@ -127,8 +139,10 @@ impl Facts for Row<'_> {
                 None => Values::None,
             },
             Entity::Metric | Entity::Param | Entity::Tag => {
-                let at = self.fields.iter().filter(|f| kind_of(f).is_some()).position(|f| f == field);
-                let text = at.and_then(|at| self.candidate.values.get(at)).and_then(Option::as_deref);
+                let at =
+                    self.fields.iter().filter(|f| kind_of(f).is_some()).position(|f| f == field);
+                let text =
+                    at.and_then(|at| self.candidate.values.get(at)).and_then(Option::as_deref);
                 match text {
                     None => Values::None,
                     Some(line) if field.entity == Entity::Metric => metric_value(line),

@@ -4,8 +4,8 @@ use super::FileStore;
 use super::document::{self, DatasetDocument, LinkDocument, META, RunDocument};
 use super::folder::{self, Kind};
 use super::layout::{ARTIFACTS, DATASETS, MODELS};
-use super::write::{self, Changes};
 use super::line;
+use super::write::{self, Changes};
 use crate::entity::{
     DatasetInput, LifecycleStage, LoggedModelInput, LoggedModelOutput, Metric, Run, RunInfo,
     RunStatus, Tag,
@@ -291,12 +291,7 @@ fn check_param(run: &RunId, path: &Path, key: &Key, new: &str) -> Result<()> {
     if old == new {
         return Ok(());
     }
-    Err(Error::ParamChanged {
-        run: run.clone(),
-        key: key.to_string(),
-        old,
-        new: new.to_owned(),
-    })
+    Err(Error::ParamChanged { run: run.clone(), key: key.to_string(), old, new: new.to_owned() })
 }
 
 /// MLflow writes the source's id in both places.

@@ -1,11 +1,374 @@
 //! The shared suite on folders, and what only folders can suffer.
 
 use super::*;
+use crate::entity::RunStatus;
+use crate::store::memory::MemoryStore;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::time::Duration;
+use tempfile::TempDir;
 
-fn store() -> (FileStore, tempfile::TempDir) {
+const NOW: Millis = 1_700_000_000_000;
+
+fn store() -> (FileStore, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = FileStore::open(&folder.path().join("mlruns"), 1_700_000_000_000).unwrap();
+    let store = FileStore::open(&folder.path().join("mlruns"), NOW).unwrap();
+    (store, folder)
+}
+
+/// A store whose index believes a stamp at once, so that tests need not wait for files to settle.
+fn trusting_store() -> (FileStore, TempDir) {
+    let (mut store, folder) = store();
+    store.index = Index::trusting_after(Duration::ZERO);
     (store, folder)
 }
 
 crate::conformance_tests!(store());
+
+fn key(text: &str) -> Key {
+    Key::parse(text).unwrap()
+}
+
+fn new_run(name: &str) -> NewRun {
+    NewRun {
+        experiment_id: ExperimentId::default_experiment(),
+        user_id: "ada".to_owned(),
+        run_name: Some(name.to_owned()),
+        start_time: NOW,
+        tags: Vec::new(),
+    }
+}
+
+fn start(store: &dyn TrackingStore, name: &str) -> RunId {
+    store.create_run(&new_run(name)).unwrap().info.run_id
+}
+
+fn metric(name: &str, value: f64, step: i64) -> Batch {
+    Batch { metrics: vec![Metric::new(key(name), value, NOW, step)], ..Batch::default() }
+}
+
+fn found(store: &dyn TrackingStore, filter: &str) -> Vec<String> {
+    let query = RunQuery {
+        filter: filter.to_owned(),
+        ..RunQuery::of(vec![ExperimentId::default_experiment()])
+    };
+    let mut names: Vec<String> =
+        store.search_runs(&query).unwrap().items.into_iter().map(|run| run.info.run_name).collect();
+    names.sort();
+    names
+}
+
+fn run_folder(store: &FileStore, id: &RunId) -> PathBuf {
+    store.root().join("0").join(id.as_str())
+}
+
+/// Writes as other programs do: in place, keeping the inode.
+fn overwrite(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+}
+
+fn append(path: &Path, text: &str) {
+    OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+#[test]
+fn what_other_programs_change_shows_in_the_next_search() {
+    let (store, _folder) = trusting_store();
+    let id = start(&store, "one");
+    store.log_batch(&id, &metric("train/loss", 0.5, 0)).unwrap();
+    let folder = run_folder(&store, &id);
+    overwrite(&folder.join("tags/kind"), "a");
+    overwrite(&folder.join("params/depth"), "3");
+    assert_eq!(found(&store, "metrics.`train/loss` = 0.5 AND tags.kind = 'a'"), ["one"]);
+
+    append(&folder.join("metrics/train/loss"), "1700000000001 0.25 1\n");
+    assert_eq!(found(&store, "metrics.`train/loss` = 0.25"), ["one"]);
+
+    overwrite(&folder.join("tags/kind"), "bb");
+    assert_eq!(found(&store, "tags.kind = 'bb'"), ["one"]);
+    assert!(found(&store, "tags.kind = 'a'").is_empty());
+
+    overwrite(&folder.join("metrics/new"), "1700000000001 7 0\n");
+    assert_eq!(found(&store, "metrics.new = 7"), ["one"]);
+
+    fs::remove_file(folder.join("params/depth")).unwrap();
+    assert!(found(&store, "params.depth = '3'").is_empty());
+
+    let meta = fs::read_to_string(folder.join("meta.yaml")).unwrap();
+    overwrite(&folder.join("meta.yaml"), &meta.replace("status: 1", "status: 3 "));
+    assert_eq!(found(&store, "status = 'FINISHED'"), ["one"]);
+
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(found(&store, "").is_empty());
+}
+
+#[test]
+fn a_shown_run_is_compared_in_whole() {
+    let (store, _folder) = trusting_store();
+    let id = start(&store, "one");
+    store.log_batch(&id, &metric("loss", 0.5, 0)).unwrap();
+    let query = RunQuery::of(vec![ExperimentId::default_experiment()]);
+    store.search_runs(&query).unwrap();
+
+    let folder = run_folder(&store, &id);
+    append(&folder.join("metrics/loss"), "1700000000001 0.25 1\n");
+    overwrite(&folder.join("tags/late"), "x");
+    fs::remove_file(folder.join("tags/mlflow.runName")).unwrap();
+
+    let run = &store.search_runs(&query).unwrap().items[0];
+    assert_eq!(run, &store.run(&id).unwrap());
+    assert_eq!(run.data.metrics[0].value, 0.25);
+    assert_eq!(run.data.tags, [Tag::new(key("late"), "x")]);
+}
+
+#[test]
+fn a_copied_run_and_a_second_store_are_seen() {
+    let (store, _folder) = trusting_store();
+    start(&store, "one");
+    assert_eq!(found(&store, ""), ["one"]);
+
+    let other = FileStore::open(store.root(), NOW).unwrap();
+    let id = start(&other, "two");
+    other.log_batch(&id, &metric("loss", 0.5, 0)).unwrap();
+
+    assert_eq!(found(&store, ""), ["one", "two"]);
+    assert_eq!(found(&store, "metrics.loss < 1"), ["two"]);
+    other.delete_run(&id, NOW).unwrap();
+    assert_eq!(found(&store, ""), ["one"]);
+}
+
+#[test]
+fn deleting_or_breaking_the_index_loses_nothing() {
+    let (store, _folder) = trusting_store();
+    let id = start(&store, "one");
+    store.log_batch(&id, &metric("loss", 0.5, 0)).unwrap();
+    let index = store.root().join(index::FILE);
+    assert_eq!(found(&store, "metrics.loss = 0.5"), ["one"]);
+
+    fs::remove_file(&index).unwrap();
+    assert_eq!(found(&store, "metrics.loss = 0.5"), ["one"]);
+
+    overwrite(&index, "this is no database, but it is long enough to be taken for one at first");
+    let again = FileStore::open(store.root(), NOW).unwrap();
+    assert_eq!(found(&again, "metrics.loss = 0.5"), ["one"]);
+
+    let of_the_future = rusqlite::Connection::open(&index).unwrap();
+    of_the_future.pragma_update(None, "user_version", 99).unwrap();
+    drop(of_the_future);
+    let again = FileStore::open(store.root(), NOW).unwrap();
+    assert_eq!(found(&again, "metrics.loss = 0.5"), ["one"]);
+}
+
+#[test]
+fn an_unchanged_store_is_searched_without_reading_runs() {
+    let (store, _folder) = trusting_store();
+    let id = start(&store, "one");
+    store.log_batch(&id, &metric("loss", 0.5, 0)).unwrap();
+    assert_eq!(found(&store, "metrics.loss = 0.5"), ["one"]);
+    // What the index says shows that nothing else was read: the file still says 0.5.
+    let index = rusqlite::Connection::open(store.root().join(index::FILE)).unwrap();
+    let changed =
+        index.execute("UPDATE part SET text = '1 0.125 0\n' WHERE key = 'loss'", []).unwrap();
+    assert_eq!(changed, 1);
+    assert_eq!(found(&store, "metrics.loss = 0.125"), ["one"]);
+}
+
+#[test]
+fn a_broken_run_is_skipped_and_the_rest_works() {
+    let (store, _folder) = store();
+    let broken = start(&store, "broken");
+    start(&store, "whole");
+    overwrite(&run_folder(&store, &broken).join("meta.yaml"), "run_id: [\n");
+
+    assert_eq!(found(&store, ""), ["whole"]);
+    let error = FileStore::open(store.root(), NOW).unwrap().run(&broken).unwrap_err();
+    assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    assert!(error.to_string().contains("meta.yaml"), "{error}");
+}
+
+#[test]
+fn a_torn_last_line_is_skipped_and_then_cut_off() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    store.log_batch(&id, &metric("loss", 0.5, 0)).unwrap();
+    let file = run_folder(&store, &id).join("metrics/loss");
+    append(&file, "1700000000001 0.2");
+    let values = |store: &FileStore| -> Vec<f64> {
+        let history = store.metric_history(&id, &key("loss"), &HistoryPage::default()).unwrap();
+        history.items.iter().map(|point| point.value).collect()
+    };
+    assert_eq!(values(&store), [0.5]);
+
+    store.log_batch(&id, &metric("loss", 0.125, 1)).unwrap();
+
+    assert_eq!(values(&store), [0.5, 0.125]);
+    assert!(!fs::read_to_string(&file).unwrap().contains("0.2"));
+}
+
+#[test]
+fn a_batch_that_fails_half_way_is_taken_back() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    store.log_batch(&id, &metric("a", 1.0, 0)).unwrap();
+    let before = store.run(&id).unwrap();
+    // `a` is a file, so that `a/b` has no folder to go to.
+    let batch = Batch {
+        metrics: vec![Metric::new(key("a"), 2.0, NOW, 1), Metric::new(key("a/b"), 1.0, NOW, 0)],
+        params: vec![Param::new(key("p"), "1")],
+        tags: vec![Tag::new(key("t"), "1")],
+    };
+
+    let error = store.log_batch(&id, &batch).unwrap_err();
+
+    assert!(error.to_string().contains("one key is a file where another one needs a folder"));
+    assert_eq!(store.run(&id).unwrap(), before);
+    let history = store.metric_history(&id, &key("a"), &HistoryPage::default()).unwrap();
+    assert_eq!(history.items.len(), 1);
+}
+
+#[test]
+fn a_moved_store_still_finds_its_artifacts() {
+    let (store, folder) = store();
+    let run = store.create_run(&new_run("one")).unwrap();
+    let path = mlctl_artifacts::ArtifactPath::parse("a.txt").unwrap();
+    store.artifacts(&run.info.artifact_uri).unwrap().write(&path, &mut "x".as_bytes()).unwrap();
+    let moved = folder.path().join("elsewhere");
+    fs::rename(store.root(), &moved).unwrap();
+
+    let store = FileStore::open(&moved, NOW).unwrap();
+
+    let query = RunQuery::of(vec![ExperimentId::default_experiment()]);
+    let found = store.search_runs(&query).unwrap().items.remove(0).info;
+    assert_eq!(found, store.run(&run.info.run_id).unwrap().info);
+    assert!(found.artifact_uri.contains("elsewhere"), "{}", found.artifact_uri);
+    assert_eq!(store.artifacts(&found.artifact_uri).unwrap().open(&path).unwrap().size, 1);
+}
+
+#[test]
+fn of_many_writers_of_one_param_only_one_value_stays() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    let accepted: Vec<bool> = std::thread::scope(|scope| {
+        let (store, id) = (&store, &id);
+        let write = |at: usize| {
+            let params = vec![Param::new(key("p"), at.to_string())];
+            store.log_batch(id, &Batch { params, ..Batch::default() }).is_ok()
+        };
+        let threads: Vec<_> = (0..8).map(|at| scope.spawn(move || write(at))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_eq!(accepted.iter().filter(|accepted| **accepted).count(), 1);
+    let winner = accepted.iter().position(|accepted| *accepted).unwrap();
+    assert_eq!(store.run(&id).unwrap().data.params[0].value, winner.to_string());
+}
+
+#[test]
+fn an_ended_run_that_another_program_deletes_takes_no_more_metrics() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    let ended = RunChange { status: Some(RunStatus::Finished), ..RunChange::default() };
+    store.update_run(&id, &ended).unwrap();
+    store.log_batch(&id, &metric("loss", 0.5, 0)).unwrap();
+    FileStore::open(store.root(), NOW).unwrap().delete_run(&id, NOW).unwrap();
+    let error = store.log_batch(&id, &metric("loss", 0.5, 1)).unwrap_err();
+    assert!(matches!(error, Error::NotActive { .. }), "{error}");
+}
+
+#[test]
+fn no_temporary_file_stays_behind() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    let tags = vec![Tag::new(key("a/b"), "1")];
+    store.log_batch(&id, &Batch { tags, ..metric("loss", 0.5, 0) }).unwrap();
+    let names: BTreeSet<String> = fs::read_dir(run_folder(&store, &id))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let want = ["artifacts", "meta.yaml", "metrics", "params", "tags"].map(str::to_owned);
+    assert_eq!(names, BTreeSet::from(want));
+}
+
+/// One thing that a search may ask for.
+fn test_strategy() -> impl Strategy<Value = String> {
+    let value = prop_oneof![Just("0.25"), Just("0.5"), Just("1"), Just("-1")];
+    let text = prop_oneof![Just("a"), Just("B"), Just("a%"), Just("_")];
+    let compare = prop_oneof![Just("="), Just("!="), Just("<"), Just(">="), Just(">")];
+    let like = prop_oneof![Just("="), Just("!="), Just("LIKE"), Just("ILIKE")];
+    let null = prop_oneof![Just("IS NULL"), Just("IS NOT NULL")];
+    prop_oneof![
+        ("[mn]", compare, value).prop_map(|(k, op, v)| format!("metrics.{k} {op} {v}")),
+        ("[pq]", like.clone(), text.clone())
+            .prop_map(|(k, op, v)| format!("params.{k} {op} '{v}'")),
+        ("[tu]", like, text).prop_map(|(k, op, v)| format!("tags.{k} {op} '{v}'")),
+        ("[pt]", null)
+            .prop_map(|(k, op)| format!("{}.{k} {op}", if k == "p" { "params" } else { "tags" })),
+        Just("datasets.name = 'd1'".to_owned()),
+        Just("status = 'FINISHED'".to_owned()),
+        Just("run_name IN ('r1', 'r3')".to_owned()),
+    ]
+}
+
+fn filter_strategy() -> impl Strategy<Value = String> {
+    test_strategy().prop_recursive(3, 8, 3, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} AND {b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} OR {b})")),
+            inner.prop_map(|a| format!("NOT ({a})")),
+        ]
+    })
+}
+
+fn fill(store: &dyn TrackingStore, seeds: &[u32]) {
+    for (at, seed) in seeds.iter().enumerate() {
+        let new = NewRun { start_time: NOW + (at / 2) as i64, ..new_run(&format!("r{at}")) };
+        let id = store.create_run(&new).unwrap().info.run_id;
+        let pick = |shift: u32, of: usize| (seed >> shift) as usize % of;
+        let value = [0.25, 0.5, 1.0, f64::NAN, f64::INFINITY][pick(0, 5)];
+        let text = ["a", "B", "ab", ""][pick(3, 4)];
+        let mut batch = Batch::default();
+        if pick(5, 3) > 0 {
+            batch.metrics.push(Metric::new(key(["m", "n"][pick(7, 2)]), value, NOW, 0));
+        }
+        if pick(8, 3) > 0 {
+            batch.params.push(Param::new(key(["p", "q"][pick(10, 2)]), text));
+        }
+        if pick(11, 3) > 0 {
+            batch.tags.push(Tag::new(key(["t", "u"][pick(13, 2)]), text));
+        }
+        store.log_batch(&id, &batch).unwrap();
+        if pick(14, 2) > 0 {
+            let ended = RunChange { status: Some(RunStatus::Finished), ..RunChange::default() };
+            store.update_run(&id, &ended).unwrap();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn folders_and_memory_agree_on_random_filters(
+        seeds in prop::collection::vec(0u32..1 << 16, 1..8),
+        filters in prop::collection::vec(filter_strategy(), 1..6),
+        order in prop::sample::select(vec!["metrics.m DESC", "params.p", "tags.t DESC", "start_time"]),
+    ) {
+        let (on_disk, _folder) = trusting_store();
+        let in_memory = MemoryStore::new();
+        fill(&on_disk, &seeds);
+        fill(&in_memory, &seeds);
+        for filter in filters {
+            let query = RunQuery {
+                filter: filter.clone(),
+                order_by: vec![order.to_owned(), "run_name".to_owned()],
+                ..RunQuery::of(vec![ExperimentId::default_experiment()])
+            };
+            let names = |store: &dyn TrackingStore| -> Vec<String> {
+                let runs = store.search_runs(&query).unwrap().items;
+                runs.into_iter().map(|run| run.info.run_name).collect()
+            };
+            prop_assert_eq!(names(&on_disk), names(&in_memory), "for {}", filter);
+        }
+    }
+}

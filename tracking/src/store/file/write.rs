@@ -180,7 +180,9 @@ fn append(path: &Path, lines: &str) -> Result<(u64, u64)> {
 fn lock(file: &File) -> io::Result<()> {
     match flock(file, FlockOperation::LockExclusive) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOLCK) => Ok(()),
+        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOLCK) => {
+            Ok(())
+        }
         Err(error) => Err(error.into()),
     }
 }

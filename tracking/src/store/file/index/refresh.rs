@@ -12,10 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// A file that changed so shortly before it was read gets no stamp.
-const SETTLED_NS: i64 = 2_000_000_000;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Below this many files one thread asks faster than two.
 const STATS_PER_THREAD_MIN: usize = 2_000;
@@ -57,16 +54,18 @@ impl Candidate {
 pub(super) struct Refresh<'a> {
     table: &'a Table,
     root: PathBuf,
-    now_ns: i64,
+    /// A file that changed since gets no stamp.
+    settled_before_ns: i64,
     writing: bool,
 }
 
 impl<'a> Refresh<'a> {
-    pub(super) fn begin(table: &'a Table, root: &Path) -> Result<Self> {
+    pub(super) fn begin(table: &'a Table, root: &Path, settled: Duration) -> Result<Self> {
         table.connection().execute_batch("BEGIN DEFERRED").map_err(unusable)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ns = i64::try_from(now.as_nanos()).unwrap_or(i64::MAX);
-        Ok(Self { table, root: root.to_owned(), now_ns, writing: true })
+        let quiet_since = now.saturating_sub(settled);
+        let settled_before_ns = i64::try_from(quiet_since.as_nanos()).unwrap_or(i64::MAX);
+        Ok(Self { table, root: root.to_owned(), settled_before_ns, writing: true })
     }
 
     /// Ends the transaction; a cache that cannot be written is none the worse.
@@ -85,7 +84,8 @@ impl<'a> Refresh<'a> {
             Error::backend(format!("cannot open `{}`", path.display()), std::io::Error::from(error))
         })?;
         let names = layout::run_names(&path)?;
-        let below_root = path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy().into_owned();
+        let below_root =
+            path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy().into_owned();
         let mut known = self.table.runs(&below_root).map_err(unusable)?;
         let home = Arc::new(Home { path, handle });
         let stamps = stamps(&names, |name| (&home, format!("{name}/{META}")));
@@ -99,7 +99,14 @@ impl<'a> Refresh<'a> {
             let folder = format!("{below_root}/{name}");
             if let Some((row, info)) = self.run(layout, &folder, stamp, known, id) {
                 let home = home.clone();
-                candidates.push(Candidate { row, home, name, info, values: Vec::new(), whole: None });
+                candidates.push(Candidate {
+                    row,
+                    home,
+                    name,
+                    info,
+                    values: Vec::new(),
+                    whole: None,
+                });
             }
         }
         known.into_values().for_each(|gone| self.forget(Some(gone)));
@@ -254,7 +261,7 @@ impl<'a> Refresh<'a> {
 
     /// A file that may still be changing gets a stamp that fits nothing.
     fn settled(&self, stamp: Stamp) -> Stamp {
-        if stamp.changed < self.now_ns - SETTLED_NS { stamp } else { Stamp::NONE }
+        if stamp.changed < self.settled_before_ns { stamp } else { Stamp::NONE }
     }
 }
 
@@ -312,4 +319,3 @@ fn stat(home: &impl AsFd, path: &str) -> Option<Stamp> {
 fn unusable(error: rusqlite::Error) -> Error {
     Error::backend("cannot use the index `.mlctl.db`", error)
 }
-
