@@ -69,8 +69,8 @@ fn unknown_experiment(store: &dyn TrackingStore, name: &str) -> anyhow::Error {
         .map(|one| one.name)
         .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     match nearest.filter(|near| strsim::jaro_winkler(near, name) >= ALIKE_MIN) {
-        Some(near) => Hinted::new(message, format!("did you mean `{near}`?")),
-        None => Hinted::new(message, "list them with `mlctl experiments list --view all`"),
+        Some(near) => Hinted::error(message, format!("did you mean `{near}`?")),
+        None => Hinted::error(message, "list them with `mlctl experiments list --view all`"),
     }
 }
 

@@ -142,7 +142,7 @@ fn find_file() -> Result<(PathBuf, File)> {
     let file = toml::from_str(&text).map_err(|error| {
         let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
         let place = line.map_or(String::new(), |line| format!(":{line}"));
-        Hinted::new(
+        Hinted::error(
             format!("{}{place}: {}", path.display(), error.message()),
             "the settings are store, registry_store, experiment_name and cache_dir",
         )

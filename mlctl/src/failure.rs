@@ -20,7 +20,7 @@ pub(crate) struct Hinted {
 
 impl Hinted {
     /// Makes a failure with a hint.
-    pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+    pub(crate) fn error(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
         anyhow::Error::new(Self { message: message.into(), hint: hint.into(), usage: false })
     }
 
@@ -84,11 +84,13 @@ fn one_line(error: &anyhow::Error) -> String {
 }
 
 fn hint(error: &anyhow::Error) -> Option<String> {
-    error
-        .chain()
-        .find_map(|cause| tracking_hint(cause.downcast_ref()?).or_else(|| None))
-        .or_else(|| error.chain().find_map(|cause| project_hint(cause.downcast_ref()?)))
-        .or_else(|| error.chain().find_map(|cause| registry_hint(cause.downcast_ref()?)))
+    let hint_of = |cause: &(dyn Error + 'static)| {
+        let tracking = cause.downcast_ref().and_then(tracking_hint);
+        let project = || cause.downcast_ref().and_then(project_hint);
+        let registry = || cause.downcast_ref().and_then(registry_hint);
+        tracking.or_else(project).or_else(registry)
+    };
+    error.chain().find_map(hint_of)
 }
 
 fn tracking_hint(error: &tracking::Error) -> Option<String> {

@@ -40,8 +40,8 @@ fn dispatch(cli: Cli) -> Outcome {
         config: Config::load(&cli.global)?,
     });
     match cli.command {
-        Command::Run(args) => command::run::run(&context, *args),
-        Command::Server(args) => command::server::serve(&context, args),
+        Command::Run(args) => command::run::run(&context, &args),
+        Command::Server(args) => command::server::serve(&context, &args),
         Command::Log(log) => command::log::log(&context, log),
         Command::Experiments(experiments) => command::experiments::dispatch(&context, experiments),
         Command::Runs(runs) => command::runs::dispatch(&context, runs),

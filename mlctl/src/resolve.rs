@@ -67,7 +67,7 @@ fn follow(context: &Context, uri: &str, hops: usize) -> Result<Located> {
 
 fn of_folder(uri: &str) -> Result<Located> {
     let Some(path) = location_path(uri) else {
-        return Err(Hinted::new(
+        return Err(Hinted::error(
             format!("cannot load a model from `{uri}`: this kind of URI is not supported"),
             "a model is a folder, runs:/RUN_ID/NAME, models:/NAME/VERSION or models:/NAME@ALIAS",
         ));
@@ -145,7 +145,7 @@ fn no_model(uri: &str, run: &str, logged: &[String]) -> anyhow::Error {
     } else {
         format!("the run logged {}", logged.join(", "))
     };
-    Hinted::new(format!("there is no model at `{uri}`"), hint)
+    Hinted::error(format!("there is no model at `{uri}`"), hint)
 }
 
 /// Brings the model that a URI names to this machine, unless it is here.

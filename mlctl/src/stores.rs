@@ -44,13 +44,13 @@ pub(crate) fn open_tracking(config: &Config, uri: &str, missing: Missing) -> Res
         return Ok(Tracking { store: Arc::new(store), root: None });
     }
     let Some(path) = location_path(uri) else {
-        return Err(Hinted::new(
+        return Err(Hinted::error(
             format!("cannot open the store `{uri}`: this kind of URI is not supported"),
             "a store is a folder such as ./mlruns, or the address of a server: http://…",
         ));
     };
     if missing == Missing::Refuse && !path.exists() {
-        return Err(Hinted::new(
+        return Err(Hinted::error(
             format!("there is no store at `{}`", path.display()),
             "name one with --store or MLFLOW_TRACKING_URI; `mlctl run` and `mlctl experiments create` make one",
         ));
@@ -85,7 +85,7 @@ fn sqlite_path(uri: &str) -> Result<PathBuf> {
         None => location_path(uri),
     };
     path.ok_or_else(|| {
-        Hinted::new(
+        Hinted::error(
             format!("cannot open the registry `{uri}`: this kind of URI is not supported"),
             "a registry is a file: sqlite:///PATH, with four slashes for an absolute path",
         )
@@ -96,7 +96,7 @@ fn default_registry(store: &str) -> Result<PathBuf> {
     match location_path(store) {
         Some(folder) if folder.is_dir() => Ok(folder.join("registry.db")),
         Some(folder) => Err(no_store(&folder)),
-        None => Err(Hinted::new(
+        None => Err(Hinted::error(
             format!("the registry of the server `{store}` cannot be reached yet"),
             "name a registry file with --registry-store sqlite:///FILE",
         )),
@@ -104,7 +104,7 @@ fn default_registry(store: &str) -> Result<PathBuf> {
 }
 
 fn no_store(folder: &Path) -> anyhow::Error {
-    Hinted::new(
+    Hinted::error(
         format!("there is no store at `{}`", folder.display()),
         "name one with --store, or a registry with --registry-store sqlite:///FILE",
     )

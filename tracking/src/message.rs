@@ -111,6 +111,7 @@ messages! {
     RunInfoAnswer {
         run_info: Option<RunInfo>,
     }
+    #[cfg(feature = "rest")]
     LogMetric {
         run_id: Option<RunId>,
         run_uuid: Option<RunId>,
@@ -213,6 +214,7 @@ messages! {
         models: Vec<LoggedModel>,
         next_page_token: Option<String>,
     }
+    #[cfg(feature = "rest")]
     ListArtifacts {
         run_id: Option<RunId>,
         run_uuid: Option<RunId>,

@@ -134,6 +134,7 @@ impl Compiled {
     }
 
     /// Lists what the filter and the order look at.
+    #[cfg(feature = "file")]
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
         self.filter.iter().flat_map(Expr::fields).chain(self.order.fields())
     }

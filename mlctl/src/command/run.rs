@@ -32,12 +32,12 @@ use tempfile::TempDir;
 /// The exit code of a shell whose child was ended by SIGINT.
 const INTERRUPTED: u8 = 130;
 
-pub(crate) fn run(context: &Arc<Context>, args: RunArgs) -> Outcome {
+pub(crate) fn run(context: &Arc<Context>, args: &RunArgs) -> Outcome {
     let parameters = Parameters::parse(&args.parameters)
         .map_err(|error| Hinted::usage(error.to_string(), "write -P NAME=VALUE"))?;
-    let destination = destination(context, &args)?;
+    let destination = destination(context, args)?;
     let own_folder = OwnFolder::make()?;
-    let request = request(context, &args, parameters, &destination, &own_folder)?;
+    let request = request(context, args, parameters, &destination, &own_folder)?;
     let reporter = RunReporter::new(destination, &context.config.store.value);
     let cancel = Cancel::new();
     cancel_on_signal(&cancel)?;
@@ -230,7 +230,7 @@ fn report(
 
 fn failed(info: &RunInfo, failure: &Failure) -> anyhow::Error {
     let id = &info.run_id;
-    Hinted::new(
+    Hinted::error(
         format!("run {} ({id}) failed: {}", info.run_name, failure.cause),
         format!("its output is in `mlctl artifacts get {id} logs`"),
     )

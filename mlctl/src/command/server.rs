@@ -8,7 +8,7 @@ use crate::stores::{self, Missing};
 use serde_json::json;
 use std::process::ExitCode;
 
-pub(crate) fn serve(context: &Context, args: ServerArgs) -> Outcome {
+pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     let uri = args.backend_store_uri.as_ref().unwrap_or(&context.config.store.value);
     let tracking = stores::open_tracking(&context.config, uri, Missing::Make)?;
     let listener = server::bind(&args.host, args.port)?;

@@ -107,7 +107,7 @@ impl Transport {
 
     /// Sends a request, and turns an answer that is no success into an error.
     pub(super) fn send(&self, request: RequestBuilder) -> Result<Response> {
-        let response = request.send().map_err(|error| self.unreachable(error))?;
+        let response = request.send().map_err(|error| self.unreachable(&error))?;
         if response.status().is_success() {
             return Ok(response);
         }
@@ -118,13 +118,13 @@ impl Transport {
 
     fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
         let response = self.send(request)?;
-        let body = response.bytes().map_err(|error| self.unreachable(error))?;
+        let body = response.bytes().map_err(|error| self.unreachable(&error))?;
         serde_json::from_slice(&body).map_err(|error| {
             Error::backend(format!("`{}` does not answer like an MLflow server", self.base), error)
         })
     }
 
-    fn unreachable(&self, error: reqwest::Error) -> Error {
+    fn unreachable(&self, error: &reqwest::Error) -> Error {
         let why = if error.is_connect() {
             "nothing answers there"
         } else if error.is_timeout() {
@@ -133,7 +133,7 @@ impl Transport {
             "the connection broke"
         };
         // The innermost cause says most, and the URL is said already.
-        let mut cause: &dyn std::error::Error = &error;
+        let mut cause: &dyn std::error::Error = error;
         while let Some(inner) = cause.source() {
             cause = inner;
         }

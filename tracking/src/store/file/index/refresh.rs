@@ -123,11 +123,11 @@ impl<'a> Refresh<'a> {
         id: &ExperimentId,
     ) -> Option<(i64, RunInfo)> {
         let folder = layout.root().join(below_root);
-        if let Some(mut known) = known {
-            if known.stamp == stamp {
-                known.info.artifact_uri = layout.settle(&folder, &known.info.artifact_uri);
-                return Some((known.row, known.info));
-            }
+        if let Some(mut known) = known
+            && known.stamp == stamp
+        {
+            known.info.artifact_uri = layout.settle(&folder, &known.info.artifact_uri);
+            return Some((known.row, known.info));
         }
         match read_info(&folder) {
             Ok(Some(info)) if &info.experiment_id == id => {
