@@ -64,6 +64,7 @@ def log_models(model, features):
         signature=signature,
         input_example=example,
         pip_requirements=["mlflow-skinny", "onnx", "onnxruntime"],
+        onnx_execution_providers=["CPUExecutionProvider"],
     )
 
 

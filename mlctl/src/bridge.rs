@@ -131,6 +131,8 @@ impl RunReporter {
         Ok(vec![
             ("MLFLOW_TRACKING_URI".to_owned(), url),
             ("MLFLOW_TRACKING_TOKEN".to_owned(), token),
+            // Its clients would show a link to a page of a server that is gone with the run.
+            ("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT".to_owned(), "true".to_owned()),
         ])
     }
 

@@ -156,10 +156,14 @@ fn default_cache() -> Result<PathBuf> {
 }
 
 fn user() -> (String, Origin) {
-    ["MLFLOW_TRACKING_USERNAME", "LOGNAME", "USER"]
-        .into_iter()
-        .find_map(variable)
-        .unwrap_or_else(|| ("unknown".to_owned(), Origin::Default))
+    let from_variable =
+        ["MLFLOW_TRACKING_USERNAME", "LOGNAME", "USER"].into_iter().find_map(variable);
+    from_variable.unwrap_or_else(|| {
+        let account = uzers::get_current_username();
+        let name =
+            account.map_or_else(|| "unknown".into(), |name| name.to_string_lossy().into_owned());
+        (name, Origin::Default)
+    })
 }
 
 fn credentials() -> (Credentials, Origin) {

@@ -8,7 +8,7 @@ use crate::entity::{
     DatasetInput, Experiment, LoggedModel, LoggedModelInput, LoggedModelOutput, Metric, Param, Run,
     RunInfo, Tag,
 };
-use crate::{ExperimentId, Key, ModelId, RunId};
+use crate::{ExperimentId, Key, RunId};
 use mlctl_wire::number;
 use serde::{Deserialize, Serialize};
 
@@ -122,7 +122,7 @@ messages! {
         timestamp: Option<i64>,
         #[serde(deserialize_with = "number::optional_int64::deserialize")]
         step: Option<i64>,
-        model_id: Option<ModelId>,
+        model_id: Option<crate::ModelId>,
         dataset_name: Option<String>,
         dataset_digest: Option<String>,
     }

@@ -46,9 +46,7 @@ impl ErrorCode {
     /// says so, where MLflow's 429 would make its client try again.
     pub fn http_status(self) -> u16 {
         match self {
-            Self::BadRequest
-            | Self::InvalidParameterValue
-            | Self::ResourceAlreadyExists => 400,
+            Self::BadRequest | Self::InvalidParameterValue | Self::ResourceAlreadyExists => 400,
             Self::Unauthenticated => 401,
             Self::PermissionDenied => 403,
             Self::ResourceDoesNotExist | Self::EndpointNotFound => 404,
