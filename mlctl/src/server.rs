@@ -8,6 +8,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, extract};
+use futures_util::FutureExt;
 use mlctl_tracking::rest::{ServedArtifacts, Service, artifact_proxy, router};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
@@ -15,6 +16,7 @@ use serde_json::json;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -22,6 +24,9 @@ use crate::stores::Tracking;
 
 /// Threads that serve connections; what blocks runs on others.
 const THREADS: usize = 2;
+
+/// How long requests that are under way may take after a signal.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Who may use a server.
 #[derive(Clone, Debug, Default)]
@@ -129,15 +134,25 @@ pub(crate) fn bind(host: &str, port: u16) -> Result<TcpListener> {
     Ok(listener)
 }
 
-/// Serves until SIGINT or SIGTERM, then lets what is under way finish.
+/// Serves until SIGINT or SIGTERM, then lets what is under way finish, but not for ever: a client
+/// that hangs does not keep the server.
 pub(crate) fn serve(listener: TcpListener, app: Router) -> Result<()> {
     let runtime = runtime()?;
     let (stop, stopped) = oneshot::channel();
     stop_on_signal(stop)?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        axum::serve(listener, app).with_graceful_shutdown(async { drop(stopped.await) }).await?;
-        anyhow::Ok(())
+        let stopped = stopped.shared();
+        let asked = stopped.clone();
+        let server = axum::serve(listener, app).with_graceful_shutdown(async { drop(asked.await) });
+        let late = async {
+            drop(stopped.await);
+            tokio::time::sleep(FAREWELL).await;
+        };
+        tokio::select! {
+            ended = server => ended.map_err(anyhow::Error::from),
+            () = late => Ok(()),
+        }
     })
 }
 
