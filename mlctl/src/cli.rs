@@ -18,6 +18,7 @@ pub(crate) struct Cli {
 
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Where runs are: a folder, file:…, or the http(s):// address of a server
     #[arg(long, visible_alias = "tracking-uri", global = true, value_name = "URI")]
