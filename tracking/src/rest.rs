@@ -43,6 +43,18 @@ impl Service {
         let service = self.clone();
         blocking(move || work(&service)).await.map(Json)
     }
+
+    /// Makes one change, and answers `{}`.
+    async fn act(
+        &self,
+        change: impl FnOnce(&dyn TrackingStore) -> Result<()> + Send + 'static,
+    ) -> Answer<Empty> {
+        self.call(move |service| {
+            change(service.store.as_ref())?;
+            Ok(Empty {})
+        })
+        .await
+    }
 }
 
 /// An answer on its way to the client.

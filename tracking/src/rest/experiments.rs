@@ -119,12 +119,7 @@ async fn update(
     let id = id(request.experiment_id)?;
     let name = required(request.new_name, "new_name")?;
     let name = ExperimentName::parse(name).map_err(Failure::from)?;
-    service
-        .call(move |service| {
-            service.store.rename_experiment(&id, &name, now())?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.rename_experiment(&id, &name, now())).await
 }
 
 async fn delete(
@@ -132,12 +127,7 @@ async fn delete(
     Payload(request): Payload<OfExperiment>,
 ) -> Answer<Empty> {
     let id = id(request.experiment_id)?;
-    service
-        .call(move |service| {
-            service.store.delete_experiment(&id, now())?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.delete_experiment(&id, now())).await
 }
 
 async fn restore(
@@ -145,12 +135,7 @@ async fn restore(
     Payload(request): Payload<OfExperiment>,
 ) -> Answer<Empty> {
     let id = id(request.experiment_id)?;
-    service
-        .call(move |service| {
-            service.store.restore_experiment(&id, now())?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.restore_experiment(&id, now())).await
 }
 
 async fn set_tag(
@@ -159,12 +144,7 @@ async fn set_tag(
 ) -> Answer<Empty> {
     let id = id(request.experiment_id)?;
     let tag = Tag { key: key(request.key)?, value: request.value.unwrap_or_default() };
-    service
-        .call(move |service| {
-            service.store.set_experiment_tag(&id, &tag)?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.set_experiment_tag(&id, &tag)).await
 }
 
 async fn delete_tag(
@@ -173,10 +153,5 @@ async fn delete_tag(
 ) -> Answer<Empty> {
     let id = id(request.experiment_id)?;
     let key = key(request.key)?;
-    service
-        .call(move |service| {
-            service.store.delete_experiment_tag(&id, &key)?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.delete_experiment_tag(&id, &key)).await
 }

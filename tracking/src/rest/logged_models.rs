@@ -95,12 +95,7 @@ async fn finalize(
 
 async fn remove(State(service): State<Service>, Path(model_id): Path<String>) -> Answer<Empty> {
     let id = id(model_id)?;
-    service
-        .call(move |service| {
-            service.store.delete_logged_model(&id, now())?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.delete_logged_model(&id, now())).await
 }
 
 async fn log_params(
@@ -109,12 +104,7 @@ async fn log_params(
     Payload(request): Payload<LoggedModelPairs>,
 ) -> Answer<Empty> {
     let id = id(model_id)?;
-    service
-        .call(move |service| {
-            service.store.log_model_params(&id, &request.params)?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.log_model_params(&id, &request.params)).await
 }
 
 async fn set_tags(
@@ -137,12 +127,7 @@ async fn delete_tag(
 ) -> Answer<Empty> {
     let id = id(model_id)?;
     let key = Key::parse(key).map_err(Failure::from)?;
-    service
-        .call(move |service| {
-            service.store.delete_model_tag(&id, &key)?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.delete_model_tag(&id, &key)).await
 }
 
 async fn search(

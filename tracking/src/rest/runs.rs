@@ -94,12 +94,7 @@ async fn update(
 
 async fn delete(State(service): State<Service>, Payload(request): Payload<OfRun>) -> Answer<Empty> {
     let id = run_id(request.run_id, request.run_uuid)?;
-    service
-        .call(move |service| {
-            service.store.delete_run(&id, now())?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.delete_run(&id, now())).await
 }
 
 async fn restore(
@@ -107,12 +102,7 @@ async fn restore(
     Payload(request): Payload<OfRun>,
 ) -> Answer<Empty> {
     let id = run_id(request.run_id, request.run_uuid)?;
-    service
-        .call(move |service| {
-            service.store.restore_run(&id)?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.restore_run(&id)).await
 }
 
 async fn search(
@@ -146,12 +136,7 @@ async fn set_tag(
     let id = run_id(request.run_id, request.run_uuid)?;
     let tag = Tag { key: key(request.key)?, value: request.value.unwrap_or_default() };
     let batch = Batch { tags: vec![tag], ..Batch::default() };
-    service
-        .call(move |service| {
-            service.store.log_batch(&id, &batch)?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.log_batch(&id, &batch)).await
 }
 
 async fn delete_tag(
@@ -160,12 +145,7 @@ async fn delete_tag(
 ) -> Answer<Empty> {
     let id = run_id(request.run_id, request.run_uuid)?;
     let key = key(request.key)?;
-    service
-        .call(move |service| {
-            service.store.delete_tag(&id, &key)?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.delete_tag(&id, &key)).await
 }
 
 async fn log_inputs(
@@ -173,12 +153,7 @@ async fn log_inputs(
     Payload(request): Payload<LogInputs>,
 ) -> Answer<Empty> {
     let id = run_id(request.run_id, None)?;
-    service
-        .call(move |service| {
-            service.store.log_inputs(&id, &request.datasets, &request.models)?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.log_inputs(&id, &request.datasets, &request.models)).await
 }
 
 async fn log_outputs(
@@ -186,10 +161,5 @@ async fn log_outputs(
     Payload(request): Payload<LogOutputs>,
 ) -> Answer<Empty> {
     let id = run_id(request.run_id, None)?;
-    service
-        .call(move |service| {
-            service.store.log_outputs(&id, &request.models)?;
-            Ok(Empty {})
-        })
-        .await
+    service.act(move |store| store.log_outputs(&id, &request.models)).await
 }
