@@ -10,6 +10,7 @@
 //! The database is a cache: it is not synced, and when it is missing, of another version, broken
 //! or cannot be written, the search goes on with one in memory.
 
+mod disk;
 mod refresh;
 mod table;
 

@@ -1,5 +1,6 @@
 //! Brings the index up to date with the folders, as far as one query needs.
 
+use super::disk::{in_parallel, stat};
 use super::table::{KnownPart, KnownRun, Table};
 use super::{Stamp, assemble};
 use crate::entity::{Run, RunInfo};
@@ -7,15 +8,18 @@ use crate::store::file::document::{self, META, RunDocument};
 use crate::store::file::folder::{self, Kind};
 use crate::store::file::layout::{self, Layout};
 use crate::{Error, ExperimentId, Result};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, statat};
-use std::os::fd::{AsFd, OwnedFd};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Below this many files one thread asks faster than two.
 const STATS_PER_THREAD_MIN: usize = 2_000;
+/// Below this many runs one thread reads faster than two.
+const RUNS_PER_THREAD_MIN: usize = 50;
+/// New runs that are held in memory at a time.
+const NEW_AT_ONCE: usize = 1_000;
 
 /// The row of a run that the index could not take.
 const NO_ROW: i64 = -1;
@@ -88,8 +92,10 @@ impl<'a> Refresh<'a> {
             path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy().into_owned();
         let mut known = self.table.runs(&below_root).map_err(unusable)?;
         let home = Arc::new(Home { path, handle });
-        let stamps = stamps(&names, |name| (&home, format!("{name}/{META}")));
-        let mut candidates = Vec::with_capacity(names.len());
+        let stamps = in_parallel(&names, STATS_PER_THREAD_MIN, |name| {
+            stat(&home.handle, &format!("{name}/{META}"))
+        });
+        let (mut candidates, mut new) = (Vec::with_capacity(names.len()), Vec::new());
         for (name, stamp) in names.into_iter().zip(stamps) {
             let known = known.remove(&name);
             let Some(stamp) = stamp else {
@@ -97,19 +103,15 @@ impl<'a> Refresh<'a> {
                 continue;
             };
             let folder = format!("{below_root}/{name}");
+            let into = if known.is_some() { &mut candidates } else { &mut new };
             if let Some((row, info)) = self.run(layout, &folder, stamp, known, id) {
-                let home = home.clone();
-                candidates.push(Candidate {
-                    row,
-                    home,
-                    name,
-                    info,
-                    values: Vec::new(),
-                    whole: None,
-                });
+                let (values, whole) = (Vec::new(), None);
+                into.push(Candidate { row, home: home.clone(), name, info, values, whole });
             }
         }
         known.into_values().for_each(|gone| self.forget(Some(gone)));
+        self.take_in(&new);
+        candidates.append(&mut new);
         Ok(candidates)
     }
 
@@ -147,6 +149,29 @@ impl<'a> Refresh<'a> {
         }
     }
 
+    /// Reads all of the runs that the index sees for the first time, so that a later search for any
+    /// key of theirs reads nothing.
+    fn take_in(&mut self, new: &[Candidate]) {
+        for some in new.chunks(NEW_AT_ONCE) {
+            let parts = in_parallel(some, RUNS_PER_THREAD_MIN, read_parts);
+            for (candidate, parts) in some.iter().zip(parts) {
+                for (kind, key, stamp, text) in parts {
+                    self.note_part(candidate.row, (kind, &key), stamp, &text);
+                }
+            }
+        }
+    }
+
+    /// Notes a part of a run, when the index can be written.
+    fn note_part(&mut self, row: i64, (kind, key): (Kind, &str), stamp: Stamp, text: &str) {
+        let part = (self.settled(stamp), text);
+        if self.writing
+            && let Err(error) = self.table.put_part(row, kind, key, part)
+        {
+            self.read_only(&error);
+        }
+    }
+
     /// Notes a run and returns its row; without writing, one that no run has.
     fn note_run(&mut self, below_root: &str, stamp: Stamp, info: &RunInfo) -> i64 {
         if !self.writing {
@@ -168,7 +193,9 @@ impl<'a> Refresh<'a> {
     ) -> Result<()> {
         let mut known = self.table.values(kind, key).map_err(unusable)?;
         let file = kind.file(key);
-        let stamps = stamps(candidates, |one| (&one.home, format!("{}/{file}", one.name)));
+        let stamps = in_parallel(candidates, STATS_PER_THREAD_MIN, |one| {
+            stat(&one.home.handle, &format!("{}/{file}", one.name))
+        });
         for (candidate, stamp) in candidates.iter_mut().zip(stamps) {
             let known = known.remove(&candidate.row);
             let folder = candidate.folder();
@@ -222,13 +249,7 @@ impl<'a> Refresh<'a> {
             (Some(stamp), _) => {
                 let text = folder::read(folder, kind, key)?;
                 match &text {
-                    Some(text) if self.writing => {
-                        let part = (self.settled(stamp), text.as_str());
-                        if let Err(error) = self.table.put_part(row, kind, key, part) {
-                            self.read_only(&error);
-                        }
-                    }
-                    Some(_) => {}
+                    Some(text) => self.note_part(row, (kind, key), stamp, text),
                     None => self.drop_part(row, kind, key),
                 }
                 Ok(text)
@@ -285,35 +306,21 @@ fn read_info(folder: &Path) -> Result<Option<RunInfo>> {
     Ok(Some(info))
 }
 
-/// Asks for the stamps of many files, on as many threads as pay.
-fn stamps<'a, T: Sync>(
-    items: &'a [T],
-    file: impl Fn(&'a T) -> (&'a Arc<Home>, String) + Sync,
-) -> Vec<Option<Stamp>> {
-    let ask = |items: &'a [T]| -> Vec<Option<Stamp>> {
-        let stamps = items.iter().map(|item| {
-            let (home, path) = file(item);
-            stat(&home.handle, &path)
-        });
-        stamps.collect()
-    };
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(8);
-    let per_thread = items.len().div_ceil(threads).max(STATS_PER_THREAD_MIN);
-    if items.len() <= per_thread {
-        return ask(items);
+/// Reads all of a run; what cannot be read is left to the search that needs it.
+fn read_parts(candidate: &Candidate) -> Vec<(Kind, String, Stamp, String)> {
+    let folder = candidate.folder();
+    let mut parts = Vec::new();
+    for kind in Kind::ALL {
+        for key in folder::keys(&folder, kind).unwrap_or_default() {
+            let path = format!("{}/{}", candidate.name, kind.file(&key));
+            let stamp = stat(&candidate.home.handle, &path);
+            let text = folder::read(&folder, kind, &key).unwrap_or_default();
+            if let (Some(stamp), Some(text)) = (stamp, text) {
+                parts.push((kind, key, stamp, text));
+            }
+        }
     }
-    thread::scope(|scope| {
-        let parts: Vec<_> =
-            items.chunks(per_thread).map(|part| scope.spawn(|| ask(part))).collect();
-        let joined = parts.into_iter().map(|part| part.join().unwrap_or_default());
-        joined.flatten().collect()
-    })
-}
-
-fn stat(home: &impl AsFd, path: &str) -> Option<Stamp> {
-    let stat = statat(home, path, AtFlags::empty()).ok()?;
-    let changed = stat.st_ctime.wrapping_mul(1_000_000_000).wrapping_add(stat.st_ctime_nsec as i64);
-    Some(Stamp { changed, bytes: stat.st_size })
+    parts
 }
 
 fn unusable(error: rusqlite::Error) -> Error {
