@@ -1,0 +1,120 @@
+//! What a filter sees of runs, experiments and logged models.
+
+use super::query::DatasetScope;
+use crate::entity::{DatasetInput, Experiment, LoggedModel, Run, RunInfo, RunInputs, Tag};
+use mlctl_filter::{Entity, Facts, Field, Scalar, Values};
+
+/// Looks up a run's attribute.
+pub(crate) fn run_attribute<'a>(info: &'a RunInfo, key: &str) -> Values<'a> {
+    match key {
+        "run_id" => one(info.run_id.as_str()),
+        "run_name" => one(&info.run_name),
+        "experiment_id" => one(info.experiment_id.as_str()),
+        "status" => one(info.status.as_str()),
+        "artifact_uri" => one(&info.artifact_uri),
+        "user_id" => one(&info.user_id),
+        "start_time" => Values::One(Scalar::Number(info.start_time as f64)),
+        "end_time" => info.end_time.map_or(Values::None, |t| Values::One(Scalar::Number(t as f64))),
+        _ => Values::None,
+    }
+}
+
+fn one(text: &str) -> Values<'_> {
+    Values::One(Scalar::Text(text))
+}
+
+fn maybe(text: Option<&str>) -> Values<'_> {
+    text.map_or(Values::None, one)
+}
+
+fn tag<'a>(tags: &'a [Tag], key: &str) -> Values<'a> {
+    maybe(tags.iter().find(|tag| tag.key.as_str() == key).map(|tag| tag.value.as_str()))
+}
+
+impl Facts for Run {
+    fn values<'a>(&'a self, field: &Field) -> Values<'a> {
+        let key = field.key.as_str();
+        match field.entity {
+            Entity::Attribute => run_attribute(&self.info, key),
+            Entity::Tag => tag(&self.data.tags, key),
+            Entity::Param => {
+                let param = self.data.params.iter().find(|param| param.key.as_str() == key);
+                maybe(param.map(|param| param.value.as_str()))
+            }
+            Entity::Metric => {
+                let metric = self.data.metrics.iter().find(|metric| metric.key.as_str() == key);
+                metric.map_or(Values::None, |metric| Values::One(Scalar::Number(metric.value)))
+            }
+            Entity::Dataset => dataset_values(&self.inputs, key),
+        }
+    }
+}
+
+/// Collects one attribute of all the datasets that a run used.
+pub(crate) fn dataset_values<'a>(inputs: &'a RunInputs, key: &str) -> Values<'a> {
+    let of_input = |input: &'a DatasetInput| match key {
+        "name" => Some(input.dataset.name.as_str()),
+        "digest" => Some(input.dataset.digest.as_str()),
+        "context" => input
+            .tags
+            .iter()
+            .find(|tag| tag.key.as_str() == "mlflow.data.context")
+            .map(|tag| tag.value.as_str()),
+        _ => None,
+    };
+    Values::Many(inputs.dataset_inputs.iter().filter_map(of_input).map(Scalar::Text).collect())
+}
+
+impl Facts for Experiment {
+    fn values<'a>(&'a self, field: &Field) -> Values<'a> {
+        let key = field.key.as_str();
+        match (field.entity, key) {
+            (Entity::Tag, _) => tag(&self.tags, key),
+            (_, "name") => one(&self.name),
+            (_, "experiment_id") => one(self.experiment_id.as_str()),
+            (_, "creation_time") => Values::One(Scalar::Number(self.creation_time as f64)),
+            (_, "last_update_time") => Values::One(Scalar::Number(self.last_update_time as f64)),
+            _ => Values::None,
+        }
+    }
+}
+
+/// A logged model seen through the datasets that a search names.
+pub(crate) struct ScopedModel<'a> {
+    pub(crate) model: &'a LoggedModel,
+    pub(crate) datasets: &'a [DatasetScope],
+}
+
+impl Facts for ScopedModel<'_> {
+    fn values<'a>(&'a self, field: &Field) -> Values<'a> {
+        let key = field.key.as_str();
+        let model = self.model;
+        match (field.entity, key) {
+            (Entity::Tag, _) => tag(&model.tags, key),
+            (Entity::Param, _) => {
+                let param = model.params.iter().find(|param| param.key.as_str() == key);
+                maybe(param.map(|param| param.value.as_str()))
+            }
+            (Entity::Metric, _) => {
+                let metric = model.metrics.iter().find(|metric| {
+                    let in_scope =
+                        self.datasets.is_empty() || self.datasets.iter().any(|set| set.has(metric));
+                    metric.key.as_str() == key && in_scope
+                });
+                metric.map_or(Values::None, |metric| Values::One(Scalar::Number(metric.value)))
+            }
+            (_, "name") => one(&model.name),
+            (_, "model_id") => one(model.model_id.as_str()),
+            (_, "model_type") => maybe(model.model_type.as_deref()),
+            (_, "status") => one(model.status.as_str()),
+            (_, "source_run_id") => maybe(model.source_run_id.as_ref().map(crate::RunId::as_str)),
+            (_, "creation_timestamp") => {
+                Values::One(Scalar::Number(model.creation_timestamp as f64))
+            }
+            (_, "last_updated_timestamp") => {
+                Values::One(Scalar::Number(model.last_updated_timestamp as f64))
+            }
+            _ => Values::None,
+        }
+    }
+}
