@@ -7,6 +7,12 @@ set -eu
 
 learning_rate=$1
 steps=$2
+case $steps in
+'' | *[!0-9]*)
+    echo "steps must be a whole number, not '$steps'" >&2
+    exit 1
+    ;;
+esac
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

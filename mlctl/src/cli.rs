@@ -117,7 +117,7 @@ pub(crate) struct ExperimentChoice {
 pub(crate) enum EnvManagerChoice {
     /// This shell as it is
     Local,
-    /// uv
+    /// uv, which also fetches a missing Python
     Uv,
     /// python -m venv and pip
     Virtualenv,
@@ -181,7 +181,7 @@ pub(crate) enum LogCommand {
         /// The file or folder
         file: PathBuf,
         /// The folder among the artifacts that it goes to
-        #[arg(long, value_name = "DIR", default_value = "")]
+        #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
         path: String,
         #[command(flatten)]
         run: RunChoice,
@@ -191,7 +191,7 @@ pub(crate) enum LogCommand {
 /// Which run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunChoice {
-    /// The run
+    /// The run to log to
     #[arg(long, env = "MLFLOW_RUN_ID", value_name = "ID")]
     pub(crate) run_id: Option<String>,
 }
@@ -210,9 +210,9 @@ pub(crate) enum ExperimentsCommand {
     #[command(visible_alias = "search")]
     List {
         /// A filter such as "name LIKE 'a%'"
-        #[arg(long, default_value = "")]
+        #[arg(long, default_value = "", hide_default_value = true)]
         filter: String,
-        /// Which ones
+        /// Show those in use, the deleted ones, or all
         #[arg(long, value_enum, default_value_t)]
         view: View,
     },
@@ -264,12 +264,12 @@ pub(crate) enum RunsCommand {
     },
     /// Show everything about a run
     Show {
-        /// The run's id
+        /// The run's id, a beginning of it, or latest
         run_id: String,
     },
     /// Show side by side what differs between runs
     Compare {
-        /// The runs' ids
+        /// The runs' ids, beginnings of them, or latest
         #[arg(required = true, num_args = 2..)]
         run_ids: Vec<String>,
         /// Also show what is equal
@@ -278,13 +278,13 @@ pub(crate) enum RunsCommand {
     },
     /// Delete runs; restore brings them back
     Delete {
-        /// The runs' ids
+        /// The runs' ids, beginnings of them, or latest
         #[arg(required = true)]
         run_ids: Vec<String>,
     },
     /// Bring deleted runs back
     Restore {
-        /// The runs' ids
+        /// The runs' ids, beginnings of them, or latest
         #[arg(required = true)]
         run_ids: Vec<String>,
     },
@@ -303,7 +303,7 @@ pub(crate) struct ListArgs {
     /// How many at most
     #[arg(long, short = 'n', default_value_t = 20, value_name = "COUNT")]
     pub(crate) max_results: usize,
-    /// Which ones
+    /// Show those in use, the deleted ones, or all
     #[arg(long, value_enum, default_value_t)]
     pub(crate) view: View,
 }
@@ -312,10 +312,10 @@ pub(crate) struct ListArgs {
 pub(crate) enum ArtifactsCommand {
     /// List the files of a run
     List {
-        /// The run's id
+        /// The run's id, a beginning of it, or latest
         run_id: String,
         /// A folder among them
-        #[arg(default_value = "")]
+        #[arg(default_value = "", hide_default_value = true)]
         path: String,
         /// Also list what is in folders
         #[arg(long, short)]
@@ -324,10 +324,10 @@ pub(crate) enum ArtifactsCommand {
     /// Fetch a file or a folder of a run
     #[command(visible_alias = "download")]
     Get {
-        /// The run's id
+        /// The run's id, a beginning of it, or latest
         run_id: String,
         /// The file or folder; everything by default
-        #[arg(default_value = "")]
+        #[arg(default_value = "", hide_default_value = true)]
         path: String,
         /// Where to; the current folder by default
         #[arg(long, short, default_value = ".", value_name = "PATH")]
@@ -336,12 +336,12 @@ pub(crate) enum ArtifactsCommand {
     /// Store a file or a folder among those of a run
     #[command(visible_alias = "upload")]
     Put {
-        /// The run's id
+        /// The run's id, a beginning of it, or latest
         run_id: String,
         /// The file or folder
         file: PathBuf,
         /// The folder among the artifacts that it goes to
-        #[arg(long, value_name = "DIR", default_value = "")]
+        #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
         path: String,
     },
 }

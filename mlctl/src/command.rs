@@ -17,8 +17,9 @@ use crate::failure::Hinted;
 use crate::output::Output;
 use anyhow::Result;
 use mlctl_tracking::entity::{Experiment, ViewType};
-use mlctl_tracking::search::ExperimentQuery;
+use mlctl_tracking::search::{ExperimentQuery, RunQuery};
 use mlctl_tracking::{Error, ExperimentId, RunId, TrackingStore};
+use mlctl_wire::limits;
 
 /// What every command works with.
 #[derive(Debug)]
@@ -37,9 +38,46 @@ impl From<View> for ViewType {
     }
 }
 
-/// Reads a run's id off the command line.
-fn run_id(text: &str) -> Result<RunId> {
-    Ok(RunId::parse(text)?)
+/// Reads a run's id off the command line: all of it, a beginning that only one run has, or
+/// `latest`.
+fn run_id(store: &dyn TrackingStore, text: &str) -> Result<RunId> {
+    /// The length of the ids that MLflow and we make.
+    const WHOLE_CHARS: usize = 32;
+    let id = RunId::parse(text)?;
+    if text.len() >= WHOLE_CHARS {
+        return Ok(id);
+    }
+    let mut query = RunQuery::of(all_experiments(store)?);
+    query.max_results = SIMILAR_SHOWN;
+    if text != LATEST {
+        query.filter = format!("attributes.run_id LIKE '{text}%'");
+        query.view = ViewType::All;
+    }
+    let found: Vec<RunId> =
+        store.search_runs(&query)?.items.into_iter().map(|run| run.info.run_id).collect();
+    match found.as_slice() {
+        [] => Err(Error::RunNotFound(id).into()),
+        [first, ..] if text == LATEST || found.len() == 1 || first == &id => Ok(first.clone()),
+        several => {
+            let ids: Vec<&str> = several.iter().map(RunId::as_str).collect();
+            let message = format!("more than one run begins with `{text}`");
+            Err(Hinted::error(message, format!("give more of it: {}", ids.join(", "))))
+        }
+    }
+}
+
+/// What stands for the run that was started last.
+const LATEST: &str = "latest";
+
+/// Runs that a hint lists.
+const SIMILAR_SHOWN: usize = 5;
+
+/// Lists the experiments that are in use.
+fn all_experiments(store: &dyn TrackingStore) -> Result<Vec<ExperimentId>> {
+    let query =
+        ExperimentQuery { max_results: limits::PAGE_ROWS_MAX, ..ExperimentQuery::default() };
+    let page = store.search_experiments(&query)?;
+    Ok(page.items.into_iter().map(|one| one.experiment_id).collect())
 }
 
 /// Finds an experiment by its name, else by its id.

@@ -76,8 +76,8 @@ impl Config {
             |value: Option<String>| value.map(|value| (value, Origin::File(path.clone())));
         let store = flag("store", &flags.store)
             .or_else(|| variable("MLFLOW_TRACKING_URI"))
-            .or_else(|| from_file(file.store.map(|uri| at(&home, uri))))
             .or_else(|| variable("MLFLOW_TRACKING_DIR"))
+            .or_else(|| from_file(file.store.map(|uri| at(&home, uri))))
             .unwrap_or_else(|| ("./mlruns".to_owned(), Origin::Default));
         let registry_store = flag("registry-store", &flags.registry_store)
             .or_else(|| variable("MLFLOW_REGISTRY_URI"))

@@ -5,6 +5,7 @@ mod cli;
 mod command;
 mod config;
 mod failure;
+mod notice;
 mod output;
 mod resolve;
 mod server;
@@ -17,14 +18,13 @@ use failure::Failure;
 use output::Output;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tracing_subscriber::EnvFilter;
 
 /// What a command reports: whether it did what it is for.
 type Outcome = anyhow::Result<ExitCode>;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log(cli.global.verbose);
+    notice::start(cli.global.verbose, config::variable("NO_COLOR").is_none());
     match dispatch(cli) {
         Ok(code) => code,
         Err(error) => Failure::of(&error).print(),
@@ -51,21 +51,4 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Config(cli::ConfigCommand::Show) => command::config::show(&context),
         Command::Completions { .. } => Ok(ExitCode::SUCCESS),
     }
-}
-
-/// Logs go to stderr: warnings, or what `MLCTL_LOG` asks for.
-fn start_log(verbose: u8) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        _ => "debug",
-    };
-    let filter = EnvFilter::try_from_env("MLCTL_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{level},tract=error")));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_target(false)
-        .without_time()
-        .init();
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use comfy_table::{Cell, ContentArrangement, Table, presets};
-use jiff::{Timestamp, Unit, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, Unit, tz::TimeZone};
 use serde::Serialize;
 use std::io::{self, ErrorKind, Write};
 
@@ -41,6 +41,12 @@ pub(crate) fn print(text: &str) -> Result<()> {
     }
 }
 
+/// Tells people something beside the result, on standard error.
+pub(crate) fn notice(text: &str) {
+    // A courtesy: nobody is left to tell when it cannot be shown.
+    let _ = writeln!(io::stderr(), "mlctl: {text}");
+}
+
 /// Draws a table, or says `none` when there are no rows.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>, none: &str) -> String {
     if rows.is_empty() {
@@ -73,9 +79,14 @@ pub(crate) fn time(millis: i64) -> String {
 
 /// Shows how long something took.
 pub(crate) fn duration(millis: i64) -> String {
-    let span = jiff::SignedDuration::from_millis(millis.max(0));
-    let rounded = if millis < 10_000 { Ok(span) } else { span.round(Unit::Second) };
-    match rounded {
+    let millis = millis.max(0);
+    if millis < 1_000 {
+        return format!("{millis}ms");
+    }
+    if millis < 60_000 {
+        return format!("{:.1}s", millis as f64 / 1000.0);
+    }
+    match SignedDuration::from_millis(millis).round(Unit::Second) {
         Ok(span) => format!("{span:#}"),
         Err(_) => format!("{millis}ms"),
     }
@@ -128,7 +139,8 @@ mod tests {
     fn sizes_and_durations_have_units() {
         assert_eq!(bytes(5), "5 B");
         assert_eq!(bytes(1536), "1.5 KiB");
-        assert_eq!(duration(1500), "1s 500ms");
+        assert_eq!(duration(42), "42ms");
+        assert_eq!(duration(1500), "1.5s");
         assert_eq!(duration(3_661_000), "1h 1m 1s");
     }
 }

@@ -53,7 +53,7 @@ fn follow(context: &Context, uri: &str, hops: usize) -> Result<Located> {
         let store = stores::tracking(&context.config, Missing::Refuse)?.store;
         return Ok(of_model(store.logged_model(&ModelId::parse(rest)?)?));
     }
-    let registry = stores::registry(&context.config)?;
+    let registry = stores::registry(&context.config, Missing::Refuse)?;
     let version = mlctl_registry::resolve(registry.as_ref(), &ModelUri::parse(uri)?)?;
     match follow(context, &version.source, hops - 1) {
         Ok(located) => Ok(located),

@@ -135,11 +135,16 @@ pub(crate) fn bind(host: &str, port: u16) -> Result<TcpListener> {
 }
 
 /// Serves until SIGINT or SIGTERM, then lets what is under way finish, but not for ever: a client
-/// that hangs does not keep the server.
-pub(crate) fn serve(listener: TcpListener, app: Router) -> Result<()> {
+/// that hangs does not keep the server. It calls `announce` once signals are heeded.
+pub(crate) fn serve(
+    listener: TcpListener,
+    app: Router,
+    announce: impl FnOnce() -> Result<()>,
+) -> Result<()> {
     let runtime = runtime()?;
     let (stop, stopped) = oneshot::channel();
     stop_on_signal(stop)?;
+    announce()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let stopped = stopped.shared();

@@ -7,7 +7,7 @@ use mlctl_registry::{RegistryStore, SqliteStore};
 use mlctl_tracking::TrackingStore;
 use mlctl_tracking::client::HttpStore;
 use mlctl_tracking::fluent::now;
-use mlctl_tracking::store::file::FileStore;
+use mlctl_tracking::store::file::{FileStore, holds_anything};
 use mlctl_tracking::store::location::{location_path, path_uri};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) fn tracking(config: &Config, missing: Missing) -> Result<Tracking> {
 
 /// Tells whether the store of the settings is there; a server is taken to be.
 pub(crate) fn exists(config: &Config) -> bool {
-    location_path(&config.store.value).is_none_or(|path| path.exists())
+    location_path(&config.store.value).is_none_or(|path| holds_anything(&path))
 }
 
 /// Opens the tracking store at `uri`.
@@ -49,7 +49,7 @@ pub(crate) fn open_tracking(config: &Config, uri: &str, missing: Missing) -> Res
             "a store is a folder such as ./mlruns, or the address of a server: http://…",
         ));
     };
-    if missing == Missing::Refuse && !path.exists() {
+    if missing == Missing::Refuse && !holds_anything(&path) {
         return Err(Hinted::error(
             format!("there is no store at `{}`", path.display()),
             "name one with --store or MLFLOW_TRACKING_URI; `mlctl run` and `mlctl experiments create` make one",
@@ -69,11 +69,17 @@ impl Tracking {
 }
 
 /// Opens the registry of the settings.
-pub(crate) fn registry(config: &Config) -> Result<Arc<dyn RegistryStore>> {
+pub(crate) fn registry(config: &Config, missing: Missing) -> Result<Arc<dyn RegistryStore>> {
     let path = match &config.registry_store.value {
         Some(uri) => sqlite_path(uri)?,
         None => default_registry(&config.store.value)?,
     };
+    if missing == Missing::Refuse && !path.exists() {
+        return Err(Hinted::error(
+            format!("there is no registry at `{}`", path.display()),
+            "`mlctl registry register` makes one; --registry-store names another",
+        ));
+    }
     let store = SqliteStore::open(&path)
         .with_context(|| format!("cannot open the registry `{}`", path.display()))?;
     Ok(Arc::new(store))

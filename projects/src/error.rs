@@ -210,7 +210,7 @@ fn quoted(names: &[String]) -> String {
 }
 
 fn near_text(near: &[String]) -> String {
-    if near.is_empty() { String::new() } else { format!("; near it are {}", list(near)) }
+    if near.is_empty() { String::new() } else { format!("; similar: {}", list(near)) }
 }
 
 fn tail(lines: &[String]) -> String {

@@ -34,14 +34,14 @@ pub(crate) fn dispatch(context: &Context, command: ArtifactsCommand) -> Outcome 
             context.output.show(&answer, |_| format!("{}\n", written.display()))?;
         }
         ArtifactsCommand::Put { run_id: id, file, path } => {
-            super::log::put(store, &run_id(&id)?, &file, &path)?;
+            super::log::put(store, &run_id(store, &id)?, &file, &path)?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn of_run(store: &dyn TrackingStore, id: &str) -> Result<Arc<dyn ArtifactStore>> {
-    let info = store.run(&run_id(id)?)?.info;
+    let info = store.run(&run_id(store, id)?)?.info;
     Ok(store.artifacts(&info.artifact_uri)?)
 }
 

@@ -1,6 +1,6 @@
 //! `mlctl log`: what shell scripts log with.
 
-use super::{Context, run_id};
+use super::Context;
 use crate::Outcome;
 use crate::cli::{LogCommand, RunChoice};
 use crate::failure::Hinted;
@@ -39,7 +39,7 @@ pub(crate) fn log(context: &Context, command: LogCommand) -> Outcome {
 
 fn chosen(run: &RunChoice) -> Result<RunId> {
     match &run.run_id {
-        Some(id) => run_id(id),
+        Some(id) => Ok(RunId::parse(id.as_str())?),
         None => Err(Hinted::usage(
             "no run to log to: neither --run-id nor MLFLOW_RUN_ID is given",
             "inside of `mlctl run` MLFLOW_RUN_ID is set; elsewhere name a run with --run-id",

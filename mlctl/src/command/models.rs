@@ -23,9 +23,10 @@ fn serve(context: &Context, uri: &str, host: &str, port: u16) -> Outcome {
     let listener = server::bind(host, port)?;
     let url = format!("http://{}", listener.local_addr()?);
     let app = server::guarded(mlctl_models::rest::router(Arc::new(model)), Access::default());
-    context.output.show(&json!({ "url": url, "model": uri }), |_| {
-        format!("serving {uri} at {url}/invocations\n")
+    server::serve(listener, app, || {
+        context.output.show(&json!({ "url": url, "model": uri }), |_| {
+            format!("serving {uri} at {url}/invocations\n")
+        })
     })?;
-    server::serve(listener, app)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -4,7 +4,8 @@ use super::Context;
 use crate::Outcome;
 use crate::cli::RegistryCommand;
 use crate::output::{table, time};
-use crate::{resolve, stores};
+use crate::resolve;
+use crate::stores::{self, Missing};
 use anyhow::Result;
 use mlctl_registry::{
     ModelName, ModelVersion, NewVersion, PageSize, RegisteredModel, RegistryStore, Stage, Stamp,
@@ -14,10 +15,9 @@ use mlctl_tracking::fluent::now;
 use std::process::ExitCode;
 
 pub(crate) fn dispatch(context: &Context, command: RegistryCommand) -> Outcome {
-    let store = stores::registry(&context.config)?;
-    let store = store.as_ref();
     match command {
         RegistryCommand::Register { model_uri, name, description, why } => {
+            // A model that is not there must not leave a new registry behind.
             let located = resolve::locate(context, &model_uri)?;
             let mut new = NewVersion::of(ModelName::parse(&name)?, located.source);
             let place = format!("{}/{}", located.location, located.below);
@@ -25,6 +25,7 @@ pub(crate) fn dispatch(context: &Context, command: RegistryCommand) -> Outcome {
             new.run_id = located.run_id;
             new.description = description;
             new.create_model_if_missing = true;
+            let store = stores::registry(&context.config, Missing::Make)?;
             let version = store.create_version(&new, &stamp(context, why))?;
             show_version(context, &version, "registered")
         }
@@ -35,10 +36,13 @@ pub(crate) fn dispatch(context: &Context, command: RegistryCommand) -> Outcome {
                 stage: Stage::parse(&stage)?,
                 archive_existing_versions,
             };
+            let store = stores::registry(&context.config, Missing::Refuse)?;
             let version = store.transition(&transition, &stamp(context, why))?;
             show_version(context, &version, "moved")
         }
-        RegistryCommand::List => list(context, store),
+        RegistryCommand::List => {
+            list(context, stores::registry(&context.config, Missing::Refuse)?.as_ref())
+        }
     }?;
     Ok(ExitCode::SUCCESS)
 }

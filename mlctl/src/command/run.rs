@@ -34,7 +34,7 @@ const INTERRUPTED: u8 = 130;
 
 pub(crate) fn run(context: &Arc<Context>, args: &RunArgs) -> Outcome {
     let parameters = Parameters::parse(&args.parameters)
-        .map_err(|error| Hinted::usage(error.to_string(), "write -P NAME=VALUE"))?;
+        .map_err(|error| Hinted::usage(error.to_string(), "for example: -P alpha=0.5"))?;
     let destination = destination(context, args)?;
     let own_folder = OwnFolder::make()?;
     let request = request(context, args, parameters, &destination, &own_folder)?;
@@ -73,7 +73,7 @@ fn destination(context: &Arc<Context>, args: &RunArgs) -> Result<Arc<Destination
 /// Settles which run is reported to.
 fn target(context: &Context, args: &RunArgs, tracking: &Tracking) -> Result<Target> {
     if let Some(id) = &args.run_id {
-        let id = run_id(id)?;
+        let id = run_id(tracking.store.as_ref(), id)?;
         tracking.store.run(&id)?;
         return Ok(Target::Existing(id));
     }
@@ -232,6 +232,6 @@ fn failed(info: &RunInfo, failure: &Failure) -> anyhow::Error {
     let id = &info.run_id;
     Hinted::error(
         format!("run {} ({id}) failed: {}", info.run_name, failure.cause),
-        format!("its output is in `mlctl artifacts get {id} logs`"),
+        format!("its output: mlctl artifacts get {id} logs/stderr.txt"),
     )
 }

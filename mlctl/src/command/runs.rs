@@ -1,15 +1,15 @@
 //! `mlctl runs`.
 
-use super::{Context, run_id};
+use super::{Context, all_experiments, run_id};
 use crate::Outcome;
 use crate::cli::{ListArgs, RunsCommand};
-use crate::output::{duration, number, table, time};
+use crate::output::{duration, notice, number, table, time};
 use crate::stores::{self, Missing, Tracking};
 use anyhow::Result;
 use mlctl_tracking::entity::{Run, RunInfo};
 use mlctl_tracking::fluent::now;
-use mlctl_tracking::search::{ExperimentQuery, RunQuery};
-use mlctl_tracking::{ExperimentId, TrackingStore};
+use mlctl_tracking::search::RunQuery;
+use mlctl_tracking::{RunId, TrackingStore};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -23,24 +23,28 @@ pub(crate) fn dispatch(context: &Context, command: RunsCommand) -> Outcome {
     match command {
         RunsCommand::List(list) => find(context, store, String::new(), &list),
         RunsCommand::Search { filter, list } => find(context, store, filter, &list),
-        RunsCommand::Show { run_id: id } => show(context, &store.run(&run_id(&id)?)?),
+        RunsCommand::Show { run_id: id } => show(context, store, &store.run(&run_id(store, &id)?)?),
         RunsCommand::Compare { run_ids, all } => compare(context, store, &run_ids, all),
-        RunsCommand::Delete { run_ids } => each(&run_ids, |id| {
-            store.delete_run(&run_id(id)?, now())?;
+        RunsCommand::Delete { run_ids } => each(store, &run_ids, |id| {
+            store.delete_run(id, now())?;
             context.output.say(&format!("deleted {id}; `mlctl runs restore {id}` brings it back"))
         }),
-        RunsCommand::Restore { run_ids } => each(&run_ids, |id| {
-            store.restore_run(&run_id(id)?)?;
+        RunsCommand::Restore { run_ids } => each(store, &run_ids, |id| {
+            store.restore_run(id)?;
             context.output.say(&format!("restored {id}"))
         }),
     }?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn each(run_ids: &[String], work: impl Fn(&str) -> Result<()>) -> Result<()> {
+fn each(
+    store: &dyn TrackingStore,
+    run_ids: &[String],
+    work: impl Fn(&RunId) -> Result<()>,
+) -> Result<()> {
     // A wrong id is found before anything is changed.
-    run_ids.iter().try_for_each(|id| run_id(id).map(drop))?;
-    run_ids.iter().try_for_each(|id| work(id))
+    let ids = run_ids.iter().map(|id| run_id(store, id)).collect::<Result<Vec<_>>>()?;
+    ids.iter().try_for_each(work)
 }
 
 fn find(
@@ -64,17 +68,11 @@ fn find(
     let page = store.search_runs(&query)?;
     context.output.show(&page.items, |runs| runs_table(runs))?;
     if page.next_page_token.is_some() {
-        context
-            .output
-            .say(&format!("the first {} runs; --max-results shows more", list.max_results))?;
+        let shown = page.items.len();
+        let runs = if shown == 1 { "run" } else { "runs" };
+        notice(&format!("the first {shown} {runs}; --max-results shows more"));
     }
     Ok(())
-}
-
-fn all_experiments(store: &dyn TrackingStore) -> Result<Vec<ExperimentId>> {
-    let query = ExperimentQuery { max_results: 50_000, ..ExperimentQuery::default() };
-    let page = store.search_experiments(&query)?;
-    Ok(page.items.into_iter().map(|one| one.experiment_id).collect())
 }
 
 fn runs_table(runs: &[Run]) -> String {
@@ -125,9 +123,9 @@ fn param(run: &Run, key: &str) -> String {
     found.map_or_else(|| "-".to_owned(), |param| param.value.clone())
 }
 
-fn show(context: &Context, run: &Run) -> Result<()> {
+fn show(context: &Context, store: &dyn TrackingStore, run: &Run) -> Result<()> {
     context.output.show(run, |run| {
-        facts(run)
+        facts(store, run)
             .into_iter()
             .filter(|(_, rows)| !rows.is_empty())
             .map(|(title, rows)| format!("{title}\n{}", indent(&table(&[], rows, ""))))
@@ -141,7 +139,7 @@ fn indent(text: &str) -> String {
 }
 
 /// Everything about a run, by the kind of fact.
-fn facts(run: &Run) -> Vec<(&'static str, Vec<Vec<String>>)> {
+fn facts(store: &dyn TrackingStore, run: &Run) -> Vec<(&'static str, Vec<Vec<String>>)> {
     let info = &run.info;
     let pair = |key: &str, value: String| vec![key.to_owned(), value];
     let mut about = vec![
@@ -165,7 +163,14 @@ fn facts(run: &Run) -> Vec<(&'static str, Vec<Vec<String>>)> {
         run.inputs.dataset_inputs.iter().map(|input| {
             vec![input.dataset.name.clone(), format!("digest {}", input.dataset.digest)]
         });
-    let models = run.outputs.model_outputs.iter().map(|model| vec![model.model_id.to_string()]);
+    let models = run.outputs.model_outputs.iter().map(|output| {
+        let uri = match store.logged_model(&output.model_id) {
+            Ok(model) => format!("runs:/{}/{}", info.run_id, model.name),
+            // It may be deleted since.
+            Err(_) => format!("models:/{}", output.model_id),
+        };
+        vec![uri]
+    });
     vec![
         ("Run", about),
         ("Params", data.params.iter().map(|p| pair(p.key.as_str(), p.value.clone())).collect()),
@@ -183,7 +188,7 @@ fn compare(
     all: bool,
 ) -> Result<()> {
     let runs: Vec<Run> =
-        run_ids.iter().map(|id| Ok(store.run(&run_id(id)?)?)).collect::<Result<_>>()?;
+        run_ids.iter().map(|id| Ok(store.run(&run_id(store, id)?)?)).collect::<Result<_>>()?;
     let rows: Vec<(&str, String, Vec<String>)> = compared(&runs)
         .into_iter()
         .filter(|(_, _, values)| all || values.iter().any(|value| value != &values[0]))

@@ -14,9 +14,10 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     let listener = server::bind(&args.host, args.port)?;
     let url = format!("http://{}", listener.local_addr()?);
     let app = server::tracking_app(&tracking, Access::default());
-    context.output.show(&json!({ "url": url, "store": uri }), |_| {
-        format!("mlctl server: {uri} at {url}\n")
+    server::serve(listener, app, || {
+        context.output.show(&json!({ "url": url, "store": uri }), |_| {
+            format!("mlctl server: {uri} at {url}\n")
+        })
     })?;
-    server::serve(listener, app)?;
     Ok(ExitCode::SUCCESS)
 }

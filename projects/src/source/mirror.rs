@@ -49,6 +49,18 @@ pub(crate) struct Origin<'a> {
     pub(crate) bench: Workbench<'a>,
 }
 
+impl Origin<'_> {
+    /// Returns the address for people: without credentials, a local repository by its folder.
+    fn shown(&self) -> String {
+        let shown = without_credentials(&self.url);
+        let folder = shown.trim_end_matches('/');
+        match folder.strip_suffix("/.git") {
+            Some(folder) if self.is_local => folder.to_owned(),
+            _ => folder.to_owned(),
+        }
+    }
+}
+
 /// A commit, and the branch it was named by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
@@ -104,7 +116,7 @@ impl<'a> Mirror<'a> {
             return Ok(found);
         }
         Err(Error::VersionNotFound {
-            uri: without_credentials(&self.origin.url),
+            uri: self.origin.shown(),
             version: version.to_owned(),
             near: self.near(version),
         })
@@ -175,7 +187,7 @@ impl<'a> Mirror<'a> {
 
     /// Brings the mirror up to date and returns the name of the default branch.
     fn update(&self) -> Result<Option<String>> {
-        let uri = without_credentials(&self.origin.url);
+        let uri = self.origin.shown();
         self.origin.bench.progress.step(&Step::FetchProject { uri });
         if self.origin.is_local {
             // A shallow repository is beyond libgit2, not beyond git.

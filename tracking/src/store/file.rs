@@ -45,7 +45,8 @@ pub struct FileStore {
 }
 
 impl FileStore {
-    /// Opens the folder, and makes it with the experiment `Default` when it does not exist.
+    /// Opens the folder, and makes it with the experiment `Default` when it does not exist or is
+    /// empty.
     ///
     /// A folder that cannot be written is opened for reading.
     ///
@@ -53,7 +54,7 @@ impl FileStore {
     /// [`Error::Backend`] when the folder does not exist and cannot be made, or is no folder.
     pub fn open(root: &Path, now: Millis) -> Result<Self> {
         let root = absolute(root)?;
-        let is_new = !root.exists();
+        let is_new = !holds_anything(&root);
         let layout = Layout::new(root);
         let store = Self { layout, index: Index::new(), cache: RunCache::default() };
         if is_new {
@@ -76,6 +77,14 @@ impl FileStore {
         let folder = File::open(self.root()).ok()?;
         folder.lock().ok()?;
         Some(folder)
+    }
+}
+
+/// Tells whether there is something at `path` that is not an empty folder.
+pub fn holds_anything(path: &Path) -> bool {
+    match fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => path.exists(),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Shows the preparation of a run: a spinner on a terminal, plain lines elsewhere.
 
+use crate::output::notice;
 use indicatif::{ProgressBar, ProgressStyle};
 use mlctl_projects::{Progress, Step};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,7 @@ impl Display {
         let took = crate::output::duration(began.elapsed().as_millis().try_into().unwrap_or(0));
         if let Some(bar) = bar {
             bar.finish_and_clear();
-            say(&format!("{step} ({took})"));
+            notice(&format!("{step} ({took})"));
         }
     }
 }
@@ -54,7 +55,7 @@ impl Progress for Display {
         let step = step.to_string();
         let bar = self.is_terminal.then(|| spinner(&step));
         if bar.is_none() {
-            say(&step);
+            notice(&step);
         }
         *current = Some(Current { step, began: Instant::now(), bar });
     }
@@ -77,9 +78,4 @@ fn spinner(step: &str) -> ProgressBar {
     bar.set_prefix(step.to_owned());
     bar.enable_steady_tick(TICK);
     bar
-}
-
-fn say(text: &str) {
-    // Progress is a courtesy: nobody is told when it cannot be shown.
-    let _ = writeln!(io::stderr(), "mlctl: {text}");
 }

@@ -179,8 +179,13 @@ fn parse<T: DeserializeOwned>(folder: &Path, text: &str) -> Result<T> {
     serde_yaml::from_str(text).map_err(|error| Error::Corrupt {
         path: folder.join(META),
         // The rest of the message quotes the file over several lines.
-        why: error.to_string().lines().next().unwrap_or_default().to_owned(),
+        why: first_line(&error.to_string()),
     })
+}
+
+fn first_line(message: &str) -> String {
+    let line = message.lines().next().unwrap_or_default();
+    line.trim_start_matches("error: ").to_owned()
 }
 
 fn stage(text: Option<&str>) -> LifecycleStage {

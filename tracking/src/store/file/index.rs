@@ -18,7 +18,7 @@ use super::folder::{self, Kind};
 use super::layout::Layout;
 use crate::entity::{Run, RunInfo};
 use crate::search::{self, Page, RunQuery};
-use crate::{ExperimentId, Result};
+use crate::{Error, ExperimentId, Result};
 use mlctl_filter::{Entity, Facts, Field, Scalar, Values};
 use refresh::{Candidate, Refresh};
 use std::path::Path;
@@ -57,15 +57,41 @@ impl Index {
         if fresh {
             *guard = None;
         }
-        let table = guard.get_or_insert_with(|| Table::open(&layout.root().join(FILE)));
-        let refresh = Refresh::begin(table, layout.root(), self.settled)?;
-        let page = search_in(refresh, layout, query, &compiled);
+        let file = layout.root().join(FILE);
+        let table = guard.get_or_insert_with(|| Table::open(&file));
+        let page = self.search_with(table, layout, query, &compiled);
+        let page = match page {
+            Err(error) if is_of_index(&error) => {
+                tracing::debug!(%error, "the index fails and is made anew");
+                // Closed before another file takes its name.
+                *guard = None;
+                let table = guard.insert(Table::anew(&file));
+                self.search_with(table, layout, query, &compiled)
+            }
+            page => page,
+        };
         if page.is_err() {
             // A broken database must not outlive the failure that it caused.
             *guard = None;
         }
         page
     }
+
+    fn search_with(
+        &self,
+        table: &Table,
+        layout: &Layout,
+        query: &RunQuery,
+        compiled: &search::Compiled,
+    ) -> Result<Page<Run>> {
+        let refresh = Refresh::begin(table, layout.root(), self.settled)?;
+        search_in(refresh, layout, query, compiled)
+    }
+}
+
+/// Tells whether the database failed, and not what it is about.
+fn is_of_index(error: &Error) -> bool {
+    matches!(error, Error::Backend { source, .. } if source.is::<rusqlite::Error>())
 }
 
 fn search_in(

@@ -38,14 +38,21 @@ pub(super) struct KnownPart {
 impl Table {
     /// Opens the index, or makes it; falls back to one in memory.
     pub(super) fn open(path: &Path) -> Self {
-        let on_disk = open_file(path).or_else(|error| {
-            tracing::debug!(%error, "the index is not usable and is made anew");
-            for suffix in ["", "-journal"] {
-                let _ = fs::remove_file(format!("{}{suffix}", path.display()));
+        match open_file(path) {
+            Ok(connection) => Self { connection, in_memory: false },
+            Err(error) => {
+                tracing::debug!(%error, "the index is not usable and is made anew");
+                Self::anew(path)
             }
-            open_file(path)
-        });
-        match on_disk {
+        }
+    }
+
+    /// Throws the index away and makes an empty one; falls back to one in memory.
+    pub(super) fn anew(path: &Path) -> Self {
+        for suffix in ["", "-journal"] {
+            let _ = fs::remove_file(format!("{}{suffix}", path.display()));
+        }
+        match open_file(path) {
             Ok(connection) => Self { connection, in_memory: false },
             Err(error) => {
                 tracing::debug!(%error, "no index on disk: searching with one in memory");
