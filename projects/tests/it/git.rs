@@ -150,7 +150,7 @@ fn a_version_that_does_not_exist_names_those_near_it() {
 
     let problem = fixture.problem(request("mian"));
     assert!(
-        problem.ends_with("has no branch, tag or commit `mian`; near it are `main`"),
+        problem.ends_with("has no branch, tag or commit `mian`; similar: `main`"),
         "{problem}"
     );
     let problem = fixture.problem(request("zzz"));
