@@ -4,15 +4,19 @@
 
 mod artifacts;
 mod config;
+mod disk;
 mod experiments;
 mod harness;
 mod http;
+mod kill;
 mod log;
+mod namespace;
 mod nested;
 mod project;
 mod quickstart;
 mod running;
 mod runs;
 mod server;
+mod signals;
 mod source;
 mod store;
