@@ -3,16 +3,21 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod artifacts;
+mod client;
+mod concurrency;
 mod config;
 mod disk;
 mod experiments;
 mod harness;
 mod http;
+mod interop;
 mod kill;
+mod line;
 mod log;
 mod namespace;
 mod nested;
 mod project;
+mod python;
 mod quickstart;
 mod running;
 mod runs;
