@@ -51,9 +51,13 @@ impl FileStore {
     /// A folder that cannot be written is opened for reading.
     ///
     /// # Errors
-    /// [`Error::Backend`] when the folder does not exist and cannot be made, or is no folder.
+    /// [`Error::Backend`] when the folder does not exist and cannot be made, or is no folder;
+    /// [`Error::Invalid`] when its path is not UTF-8, which MLflow's files cannot spell.
     pub fn open(root: &Path, now: Millis) -> Result<Self> {
         let root = absolute(root)?;
+        if root.to_str().is_none() {
+            return Err(Error::invalid("store", &root.to_string_lossy(), "its path must be UTF-8"));
+        }
         let is_new = !holds_anything(&root);
         let layout = Layout::new(root);
         let store = Self { layout, index: Index::new(), cache: RunCache::default() };

@@ -75,6 +75,10 @@ impl FileStore {
             return Err(Error::ExperimentNotFound(ExperimentId::parse(name)?));
         };
         let mut experiment = document.entity(home)?;
+        experiment.artifact_location = self.layout.settle_home(home, &experiment.artifact_location);
+        if home.parent().is_some_and(|parent| parent.ends_with(TRASH)) {
+            experiment.lifecycle_stage = LifecycleStage::Deleted;
+        }
         experiment.tags = folder::pairs(home, Kind::Tag, Tag::new)?;
         Ok(experiment)
     }
@@ -133,26 +137,27 @@ impl FileStore {
         if stage == LifecycleStage::Deleted {
             check_experiment_active(&self.read_experiment(&home)?)?;
         }
-        for name in layout::run_names(&home)? {
-            let Ok(run) = RunId::parse(name) else { continue };
-            let deleted_time = (stage == LifecycleStage::Deleted).then_some(now);
-            if let Err(error) = self.set_run_stage(&run, stage, deleted_time) {
-                tracing::warn!(%error, run.id = %run, "a run keeps its stage");
-            }
-        }
-        self.rewrite(&home, |document| {
-            document.lifecycle_stage = Some(stage.as_str().to_owned());
-            document.last_update_time = Some(now);
-        })?;
         let target = match stage {
             LifecycleStage::Deleted => self.layout.trashed(id),
             LifecycleStage::Active => self.layout.active(id),
         };
-        if home == target {
-            return Ok(());
+        if home != target {
+            write::make_folder(&self.root().join(TRASH))?;
+            fs::rename(&home, &target).map_err(|error| write::failed(&target, error))?;
         }
-        write::make_folder(&self.root().join(TRASH))?;
-        fs::rename(&home, &target).map_err(|error| write::failed(&target, error))
+        // The move settles it; what follows can be done again after a kill.
+        self.rewrite(&target, |document| {
+            document.lifecycle_stage = Some(stage.as_str().to_owned());
+            document.last_update_time = Some(now);
+        })?;
+        let deleted_time = (stage == LifecycleStage::Deleted).then_some(now);
+        for name in layout::run_names(&target)? {
+            let Ok(run) = RunId::parse(name) else { continue };
+            if let Err(error) = self.set_run_stage(&run, stage, deleted_time) {
+                tracing::warn!(%error, run.id = %run, "a run keeps its stage");
+            }
+        }
+        Ok(())
     }
 
     fn rewrite(&self, home: &Path, change: impl FnOnce(&mut ExperimentDocument)) -> Result<()> {

@@ -9,7 +9,7 @@
 //! mlruns/.mlctl.db                our index
 //! ```
 
-use super::document::META;
+use super::document::{self, META, RunDocument};
 use crate::store::location::{location_path, path_uri};
 use crate::{Error, ExperimentId, ModelId, Result, RunId};
 use std::fs;
@@ -76,40 +76,65 @@ impl Layout {
 
     /// Finds a run's folder, whatever experiment it is in.
     pub(super) fn find_run(&self, id: &RunId) -> Result<PathBuf> {
-        self.find(id.as_str()).ok_or_else(|| Error::RunNotFound(id.clone()))
+        let says_so = |folder: &Path| {
+            let document = document::read::<RunDocument>(folder);
+            // A broken document is for the reader to complain about.
+            document.map_or(true, |run| run.is_some_and(|run| is_home(folder, &run.experiment_id)))
+        };
+        self.find(id.as_str(), says_so).ok_or_else(|| Error::RunNotFound(id.clone()))
     }
 
     /// Finds a logged model's folder, whatever experiment it is in.
     pub(super) fn find_model(&self, id: &ModelId) -> Result<PathBuf> {
-        let found = self.find(&format!("{MODELS}/{id}"));
+        let found = self.find(&format!("{MODELS}/{id}"), |_| true);
         found.ok_or_else(|| Error::ModelNotFound(id.clone()))
     }
 
-    fn find(&self, below_experiment: &str) -> Option<PathBuf> {
+    fn find(&self, below_experiment: &str, fits: impl Fn(&Path) -> bool) -> Option<PathBuf> {
         let parents = [self.root.clone(), self.root.join(TRASH)];
         let experiments = parents.iter().filter_map(|parent| fs::read_dir(parent).ok()).flatten();
         experiments
             .flatten()
             .map(|experiment| experiment.path().join(below_experiment))
-            .find(|folder| folder.join(META).exists())
+            .find(|folder| folder.join(META).exists() && fits(folder))
     }
 
-    /// Settles where artifacts are that `recorded` says lie elsewhere because the store was moved.
-    ///
-    /// A location that ends in the place of `folder` below the root is meant to be there.
+    /// Settles where a run's or model's artifacts are, whose folder is `folder`.
     pub(super) fn settle(&self, folder: &Path, recorded: &str) -> String {
-        let here = folder.join(ARTIFACTS);
+        self.settle_at(&folder.join(ARTIFACTS), recorded)
+    }
+
+    /// Settles where the artifacts of an experiment's new runs go, whose folder is `home`.
+    pub(super) fn settle_home(&self, home: &Path, recorded: &str) -> String {
+        self.settle_at(home, recorded)
+    }
+
+    /// A recorded location that ends like the place `here` was here before the store was moved or
+    /// copied, unless its experiment's folder there is one of artifacts only: then the store keeps
+    /// them apart.
+    fn settle_at(&self, here: &Path, recorded: &str) -> String {
         let Ok(inside) = here.strip_prefix(&self.root) else { return recorded.to_owned() };
         let inside = inside.strip_prefix(TRASH).unwrap_or(inside);
-        let recorded_path = location_path(recorded);
-        match recorded_path {
-            Some(path) if !path.ends_with(inside) => recorded.to_owned(),
-            None if !recorded.is_empty() && !recorded.starts_with("mlflow-artifacts:") => {
-                recorded.to_owned()
-            }
-            _ => path_uri(&here),
+        let Some(path) = location_path(recorded) else {
+            let is_ours = recorded.is_empty() || recorded.starts_with("mlflow-artifacts:");
+            return if is_ours { path_uri(here) } else { recorded.to_owned() };
+        };
+        if path == here || !path.ends_with(inside) {
+            return recorded.to_owned();
         }
+        let depth = inside.components().count().saturating_sub(1);
+        let kept_apart = path
+            .ancestors()
+            .nth(depth)
+            .is_some_and(|home| home.is_dir() && !home.join(META).exists());
+        if kept_apart { recorded.to_owned() } else { path_uri(here) }
     }
+}
+
+/// Tells whether a run's folder lies in that of its experiment, and is no copy.
+fn is_home(folder: &Path, experiment_id: &str) -> bool {
+    let home = folder.parent().and_then(Path::file_name);
+    home.is_some_and(|name| name == experiment_id)
 }
 
 /// Lists the runs of an experiment's folder by their folders' names.

@@ -5,7 +5,7 @@ use super::document::{self, META, ModelDocument};
 use super::folder::{self, Kind};
 use super::layout::{self, ARTIFACTS, MODELS};
 use super::runs::model_artifact_uri;
-use super::write::{self, Changes};
+use super::write::{self, Changes, Lock};
 use crate::entity::{LoggedModel, LoggedModelStatus, Param, Tag};
 use crate::store::NewLoggedModel;
 use crate::{Error, ExperimentId, Key, ModelId, Result, name, rules};
@@ -34,8 +34,10 @@ impl FileStore {
             params: Vec::new(),
             metrics: Vec::new(),
         };
+        write::make_one_folder(&home.join(MODELS))?;
+        write::make_one_folder(&folder)?;
         for part in [Kind::Metric.folder(), Kind::Param.folder(), ARTIFACTS] {
-            write::make_folder(&folder.join(part))?;
+            write::make_one_folder(&folder.join(part))?;
         }
         for (kind, key, value) in pairs(new) {
             write::replace(&folder, &folder::path(&folder, kind, key), value)?;
@@ -87,6 +89,8 @@ impl FileStore {
         change: impl FnOnce(&mut ModelDocument),
     ) -> Result<()> {
         let folder = self.layout.find_model(id)?;
+        let _held = write::lock_folder(&folder, Lock::Exclusive)
+            .map_err(|error| write::failed(&folder, error))?;
         let document: Option<ModelDocument> = document::read_whole(&folder)?;
         let document = document.filter(|document| !document.is_deleted());
         let mut document = document.ok_or_else(|| Error::ModelNotFound(id.clone()))?;

@@ -5,17 +5,18 @@ use super::document::{self, DatasetDocument, LinkDocument, META, RunDocument};
 use super::folder::{self, Kind};
 use super::layout::{ARTIFACTS, DATASETS, MODELS};
 use super::line;
-use super::write::{self, Changes};
+use super::write::{self, Changes, Lock};
 use crate::entity::{
     DatasetInput, LifecycleStage, LoggedModelInput, LoggedModelOutput, Metric, Run, RunInfo,
     RunStatus, Tag,
 };
 use crate::store::location::path_uri;
 use crate::store::{Batch, Millis, NewRun, RunChange, check_run_active};
-use crate::{Error, Key, Result, RunId, rules};
+use crate::{Error, Key, ModelId, Result, RunId, rules};
 use md5::{Digest, Md5};
 use std::collections::{BTreeMap, HashMap};
-use std::fs;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -92,10 +93,26 @@ impl FileStore {
         Ok((folder, info))
     }
 
-    fn active_run(&self, id: &RunId) -> Result<(PathBuf, RunInfo)> {
-        let (folder, info) = self.run_info(id)?;
+    /// Finds a run and keeps others from changing it until the lock is dropped.
+    fn locked_run(&self, id: &RunId, lock: Lock) -> Result<(PathBuf, RunInfo, File)> {
+        loop {
+            let (folder, _) = self.run_info(id)?;
+            let held = match write::lock_folder(&folder, lock) {
+                // Its experiment was moved between the two steps: look again.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                held => held.map_err(|error| write::failed(&folder, error))?,
+            };
+            let (now_at, info) = self.run_info(id)?;
+            if now_at == folder {
+                return Ok((folder, info, held));
+            }
+        }
+    }
+
+    fn active_run(&self, id: &RunId, lock: Lock) -> Result<(PathBuf, RunInfo, File)> {
+        let (folder, info, held) = self.locked_run(id, lock)?;
         check_run_active(&info)?;
-        Ok((folder, info))
+        Ok((folder, info, held))
     }
 
     pub(super) fn make_run(&self, new: &NewRun) -> Result<Run> {
@@ -115,10 +132,10 @@ impl FileStore {
             end_time: None,
             lifecycle_stage: LifecycleStage::Active,
         };
-        for kind in [Kind::Metric, Kind::Param, Kind::Tag] {
-            write::make_folder(&folder.join(kind.folder()))?;
+        write::make_one_folder(&folder)?;
+        for part in [Kind::Metric.folder(), Kind::Param.folder(), Kind::Tag.folder(), ARTIFACTS] {
+            write::make_one_folder(&folder.join(part))?;
         }
-        write::make_folder(&folder.join(ARTIFACTS))?;
         for tag in &tags {
             write::replace(&folder, &folder::path(&folder, Kind::Tag, &tag.key), &tag.value)?;
         }
@@ -130,7 +147,7 @@ impl FileStore {
     }
 
     pub(super) fn change_run(&self, id: &RunId, change: &RunChange) -> Result<RunInfo> {
-        let (folder, _) = self.active_run(id)?;
+        let (folder, _, _held) = self.active_run(id, Lock::Exclusive)?;
         let name = change.run_name.as_deref().filter(|name| !name.is_empty());
         if let Some(name) = name {
             let key = Key::parse(rules::tag::RUN_NAME)?;
@@ -156,7 +173,7 @@ impl FileStore {
         stage: LifecycleStage,
         deleted_time: Option<Millis>,
     ) -> Result<()> {
-        let (folder, _) = self.run_info(id)?;
+        let (folder, _, _held) = self.locked_run(id, Lock::Exclusive)?;
         self.rewrite_run(&folder, |document| {
             document.lifecycle_stage = Some(stage.as_str().to_owned());
             document.deleted_time = deleted_time;
@@ -173,7 +190,7 @@ impl FileStore {
 
     pub(super) fn write_batch(&self, id: &RunId, batch: &Batch) -> Result<()> {
         let batch = rules::check_batch(batch)?;
-        let (folder, info) = self.active_run(id)?;
+        let (folder, info, _held) = self.active_run(id, lock_for(&batch))?;
         let mut changes = Changes::default();
         for param in &batch.params {
             let path = folder::path(&folder, Kind::Param, &param.key);
@@ -181,8 +198,8 @@ impl FileStore {
                 check_param(id, &path, &param.key, &param.value)?;
             }
         }
-        for (path, lines) in self.metric_lines(id, &folder, &batch.metrics) {
-            changes.append(path, &lines)?;
+        for (home, path, lines) in self.metric_lines(id, &folder, &batch.metrics) {
+            changes.append(&home, path, &lines)?;
         }
         for tag in &batch.tags {
             let path = folder::path(&folder, Kind::Tag, &tag.key);
@@ -195,40 +212,49 @@ impl FileStore {
         Ok(())
     }
 
-    /// Sorts a batch's points by the file that they go to, in the order of the first of each.
-    fn metric_lines(
+    /// Sorts a batch's points by the file that they go to, in the order of the first of each; with
+    /// each file the folder of the run or model that it is in.
+    fn metric_lines<'a>(
         &self,
         id: &RunId,
         folder: &Path,
-        metrics: &[Metric],
-    ) -> Vec<(PathBuf, String)> {
-        let mut files: Vec<(PathBuf, String)> = Vec::new();
-        let mut places: HashMap<(Option<&str>, &str), usize> = HashMap::new();
+        metrics: &'a [Metric],
+    ) -> Vec<(PathBuf, PathBuf, String)> {
+        let mut files: Vec<(PathBuf, PathBuf, String)> = Vec::new();
+        let mut places: HashMap<(Option<&ModelId>, &Key), usize> = HashMap::new();
+        let mut models: HashMap<&ModelId, Option<PathBuf>> = HashMap::new();
         for metric in metrics {
-            let models = metric.model_id.as_ref().and_then(|model| {
-                let found = self.layout.find_model(model).ok();
-                if found.is_none() {
-                    tracing::warn!(model.id = %model, "a metric names a model that is not here");
-                }
-                found.map(|folder| (model.as_str(), folder))
+            let mut line_to = |model: Option<&'a ModelId>, home: &Path| -> usize {
+                *places.entry((model, &metric.key)).or_insert_with(|| {
+                    let path = folder::path(home, Kind::Metric, &metric.key);
+                    files.push((home.to_owned(), path, String::new()));
+                    files.len() - 1
+                })
+            };
+            let model = metric.model_id.as_ref().and_then(|model| {
+                let found = models.entry(model).or_insert_with(|| self.model_folder(model));
+                found.as_ref().map(|home| (model, home))
             });
-            let run_place = *places.entry((None, metric.key.as_str())).or_insert_with(|| {
-                files.push((folder::path(folder, Kind::Metric, &metric.key), String::new()));
-                files.len() - 1
-            });
-            line::print(metric, &mut files[run_place].1);
-            let Some((model, model_folder)) = models else { continue };
-            let place = *places.entry((Some(model), metric.key.as_str())).or_insert_with(|| {
-                files.push((folder::path(&model_folder, Kind::Metric, &metric.key), String::new()));
-                files.len() - 1
-            });
-            line::print_for_model(metric, id, &mut files[place].1);
+            let of_run = line_to(None, folder);
+            let of_model = model.map(|(model, home)| line_to(Some(model), home));
+            line::print(metric, &mut files[of_run].2);
+            if let Some(place) = of_model {
+                line::print_for_model(metric, id, &mut files[place].2);
+            }
         }
         files
     }
 
+    fn model_folder(&self, id: &ModelId) -> Option<PathBuf> {
+        let found = self.layout.find_model(id).ok();
+        if found.is_none() {
+            tracing::warn!(model.id = %id, "a metric names a model that is not here");
+        }
+        found
+    }
+
     pub(super) fn remove_tag(&self, id: &RunId, key: &Key) -> Result<()> {
-        let (folder, _) = self.active_run(id)?;
+        let (folder, _, _held) = self.active_run(id, Lock::Exclusive)?;
         write::remove(&folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
             key: key.to_string(),
             owner: format!("run `{id}`"),
@@ -241,7 +267,7 @@ impl FileStore {
         datasets: &[DatasetInput],
         models: &[LoggedModelInput],
     ) -> Result<()> {
-        let (folder, info) = self.active_run(id)?;
+        let (folder, info, _held) = self.active_run(id, Lock::Exclusive)?;
         let home = self.layout.experiment(&info.experiment_id)?;
         for input in datasets {
             let dataset_id = md5(&[&input.dataset.name, &input.dataset.digest]);
@@ -260,7 +286,7 @@ impl FileStore {
     }
 
     pub(super) fn write_outputs(&self, id: &RunId, models: &[LoggedModelOutput]) -> Result<()> {
-        let (folder, _) = self.active_run(id)?;
+        let (folder, _, _held) = self.active_run(id, Lock::Exclusive)?;
         for output in models {
             let model = output.model_id.as_str();
             let link = link("RUN_OUTPUT", "MODEL_OUTPUT", model, Some(output.step), &[]);
@@ -273,6 +299,14 @@ impl FileStore {
         let path = folder.join(kind.file(id));
         write::create(folder, &path, &document::print(link)?).map(drop)
     }
+}
+
+/// A batch that changes one metric file cannot end half-way, so that others may append meanwhile.
+fn lock_for(batch: &Batch) -> Lock {
+    let one_metric = batch.metrics.windows(2).all(|two| two[0].key == two[1].key)
+        && batch.metrics.iter().all(|metric| metric.model_id.is_none());
+    let only_metrics = batch.params.is_empty() && batch.tags.is_empty();
+    if one_metric && only_metrics { Lock::Shared } else { Lock::Exclusive }
 }
 
 /// Where a run's artifacts go: below the experiment's location, as MLflow does it.

@@ -2,13 +2,14 @@
 //!
 //! A whole file is replaced by a rename. A metric file is appended to under a lock, by one `write`
 //! of whole lines; a line that a killed process left torn is cut off first. Temporary files lie in
-//! the run's own folder, where MLflow looks at folders only.
+//! the run's own folder, where MLflow looks at folders only. Folders are made inside of the run's
+//! only: what another process moved away is not made again.
 
 use crate::{Error, Result};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
@@ -24,9 +25,9 @@ enum Undo {
 }
 
 impl Changes {
-    /// Appends whole lines to a file.
-    pub(super) fn append(&mut self, path: PathBuf, lines: &str) -> Result<()> {
-        let (from, to) = append(&path, lines)?;
+    /// Appends whole lines to a file somewhere in `folder`.
+    pub(super) fn append(&mut self, folder: &Path, path: PathBuf, lines: &str) -> Result<()> {
+        let (from, to) = append(folder, &path, lines)?;
         self.0.push(Undo::Truncate { path, from, to });
         Ok(())
     }
@@ -79,6 +80,28 @@ impl Undo {
     }
 }
 
+/// How others may use a folder meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lock {
+    /// Others may append to files in it.
+    Shared,
+    /// Others wait.
+    Exclusive,
+}
+
+/// Locks a folder until the file is dropped; a file system without locks goes without.
+pub(super) fn lock_folder(folder: &Path, lock: Lock) -> io::Result<File> {
+    let handle = File::open(folder)?;
+    hold(
+        &handle,
+        match lock {
+            Lock::Shared => FlockOperation::LockShared,
+            Lock::Exclusive => FlockOperation::LockExclusive,
+        },
+    )?;
+    Ok(handle)
+}
+
 /// Replaces `path` by a file with `content`, through a temporary file in `folder`.
 pub(super) fn replace(folder: &Path, path: &Path, content: &str) -> Result<()> {
     replace_bytes(folder, path, content.as_bytes()).map_err(|error| failed(path, error))
@@ -86,7 +109,7 @@ pub(super) fn replace(folder: &Path, path: &Path, content: &str) -> Result<()> {
 
 /// Makes `path` with `content` unless it exists; tells whether it was made.
 pub(super) fn create(folder: &Path, path: &Path, content: &str) -> Result<bool> {
-    let made = with_parents(path, || {
+    let made = with_parents(folder, path, || {
         let temporary = temporary(folder, content.as_bytes())?;
         match temporary.persist_noclobber(path) {
             Ok(_) => Ok(true),
@@ -113,22 +136,43 @@ pub(super) fn make_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| failed(path, error))
 }
 
+/// Makes a folder, whose parent must be there, unless it exists.
+pub(super) fn make_one_folder(path: &Path) -> Result<()> {
+    make_if_missing(path).map_err(|error| failed(path, error))
+}
+
+fn make_if_missing(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
 /// Says that writing `path` failed, and why in words of this store.
 pub(super) fn failed(path: &Path, error: io::Error) -> Error {
     let why = match error.kind() {
+        ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists => {
+            return unusable(path, "another key is a file where this one needs a folder");
+        }
+        ErrorKind::InvalidFilename => {
+            return unusable(path, "as a file name it is too long: 255 bytes at most");
+        }
+        ErrorKind::NotFound => ": it was moved or deleted meanwhile",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ": the disk is full",
         ErrorKind::ReadOnlyFilesystem => ": the file system is read-only",
         ErrorKind::PermissionDenied => ": permission denied",
-        ErrorKind::NotADirectory | ErrorKind::IsADirectory => {
-            ": one key is a file where another one needs a folder"
-        }
         _ => "",
     };
     Error::backend(format!("cannot write `{}`{why}", path.display()), error)
 }
 
+fn unusable(path: &Path, rule: &'static str) -> Error {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    Error::invalid("key", &name, rule)
+}
+
 fn replace_bytes(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
-    with_parents(path, || {
+    with_parents(folder, path, || {
         temporary(folder, content)?.persist(path).map_err(|refusal| refusal.error).map(drop)
     })
 }
@@ -145,12 +189,20 @@ fn temporary(folder: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Does `work`, making the folders above `path` when they are missing.
-fn with_parents<T>(path: &Path, mut work: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+/// Does `work`, making the folders between `folder`, which must be there, and `path` when they are
+/// missing.
+fn with_parents<T>(
+    folder: &Path,
+    path: &Path,
+    mut work: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
     match work() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent)?;
+            let between = path.parent().and_then(|parent| parent.strip_prefix(folder).ok());
+            let mut parent = folder.to_owned();
+            for name in between.into_iter().flat_map(Path::components) {
+                parent.push(name);
+                make_if_missing(&parent)?;
             }
             work()
         }
@@ -159,12 +211,9 @@ fn with_parents<T>(path: &Path, mut work: impl FnMut() -> io::Result<T>) -> io::
 }
 
 /// Appends `lines` and returns the file's size before and after.
-fn append(path: &Path, lines: &str) -> Result<(u64, u64)> {
+fn append(folder: &Path, path: &Path, lines: &str) -> Result<(u64, u64)> {
     let write = || {
-        let mut file = with_parents(path, || {
-            OpenOptions::new().read(true).append(true).create(true).open(path)
-        })?;
-        lock(&file)?;
+        let mut file = open_locked(folder, path)?;
         let size = cut_torn_line(&file, path)?;
         if let Err(error) = file.write_all(lines.as_bytes()) {
             // Whoever appends meanwhile waits for the lock, so the tail is ours.
@@ -176,13 +225,25 @@ fn append(path: &Path, lines: &str) -> Result<(u64, u64)> {
     write().map_err(|error| failed(path, error))
 }
 
-/// Takes an exclusive lock; a file system without locks goes without.
-fn lock(file: &File) -> io::Result<()> {
-    match flock(file, FlockOperation::LockExclusive) {
-        Ok(()) => Ok(()),
-        Err(rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOLCK) => {
-            Ok(())
+/// Opens a file for appending, alone.
+fn open_locked(folder: &Path, path: &Path) -> io::Result<File> {
+    loop {
+        let file = with_parents(folder, path, || {
+            OpenOptions::new().read(true).append(true).create(true).open(path)
+        })?;
+        hold(&file, FlockOperation::LockExclusive)?;
+        // Who held the lock before may have taken the file away.
+        if file.metadata()?.nlink() > 0 {
+            return Ok(file);
         }
+    }
+}
+
+/// Takes a lock; a file system without locks goes without.
+fn hold(file: &File, lock: FlockOperation) -> io::Result<()> {
+    use rustix::io::Errno;
+    match flock(file, lock) {
+        Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK | Errno::BADF) => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
@@ -199,7 +260,8 @@ fn cut_torn_line(file: &File, path: &Path) -> io::Result<u64> {
     reader.seek(SeekFrom::Start(0))?;
     reader.read_to_end(&mut content)?;
     let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at as u64 + 1);
-    tracing::warn!(file = %path.display(), "an unfinished line was cut off");
+    let torn = String::from_utf8_lossy(&content[usize::try_from(whole).unwrap_or(0)..]);
+    tracing::warn!(file = %path.display(), %torn, "an unfinished line was cut off");
     file.set_len(whole)?;
     Ok(whole)
 }
@@ -208,7 +270,7 @@ fn cut_torn_line(file: &File, path: &Path) -> io::Result<u64> {
 fn truncate(path: &Path, from: u64, to: u64) -> Result<()> {
     let cut = || {
         let file = OpenOptions::new().append(true).open(path)?;
-        lock(&file)?;
+        hold(&file, FlockOperation::LockExclusive)?;
         if file.metadata()?.len() == to {
             if from == 0 { fs::remove_file(path)? } else { file.set_len(from)? }
         }
@@ -227,7 +289,7 @@ mod tests {
         let path = folder.path().join("loss");
         fs::write(&path, "1 0.5 0\n2 0.2").unwrap();
 
-        append(&path, "3 0.1 2\n").unwrap();
+        append(folder.path(), &path, "3 0.1 2\n").unwrap();
 
         assert_eq!(fs::read_to_string(&path).unwrap(), "1 0.5 0\n3 0.1 2\n");
     }
@@ -239,8 +301,8 @@ mod tests {
         fs::write(at("old"), "1\n").unwrap();
         fs::write(at("tag"), "before").unwrap();
         let mut changes = Changes::default();
-        changes.append(at("old"), "2\n").unwrap();
-        changes.append(at("deep/new"), "1\n").unwrap();
+        changes.append(folder.path(), at("old"), "2\n").unwrap();
+        changes.append(folder.path(), at("deep/new"), "1\n").unwrap();
         changes.replace(folder.path(), at("tag"), "after").unwrap();
         assert!(changes.create(folder.path(), at("param"), "x").unwrap());
         assert!(!changes.create(folder.path(), at("tag"), "x").unwrap());
@@ -253,15 +315,25 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_that_was_moved_away_is_not_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone");
+        let error = append(&gone, &gone.join("metrics/loss"), "1 0.5 0\n").unwrap_err();
+        assert!(error.to_string().contains("moved or deleted meanwhile"), "{error}");
+        assert!(!gone.exists());
+    }
+
+    #[test]
     fn eight_threads_append_whole_lines() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("loss");
         std::thread::scope(|scope| {
             for thread in 0..8 {
-                let path = &path;
+                let (folder, path) = (folder.path(), &path);
                 scope.spawn(move || {
                     for step in 0..200 {
-                        append(path, &format!("{step} 0.{thread} {step}\n")).unwrap();
+                        let line = format!("{step} 0.{thread} {step}\n");
+                        append(folder, path, &line).unwrap();
                     }
                 });
             }
