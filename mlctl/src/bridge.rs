@@ -137,12 +137,7 @@ impl RunReporter {
     }
 
     fn note_failure(&self, id: &RunId, failure: &Failure) -> Result<(), BoxError> {
-        let mut text = failure.cause.to_string();
-        for line in &failure.last_lines {
-            text.push('\n');
-            text.push_str(line);
-        }
-        let mut tags = vec![Tag::new(Key::parse(FAILURE)?, text)];
+        let mut tags = vec![Tag::new(Key::parse(FAILURE)?, failure_text(failure))];
         if let Cause::Exit(code) = failure.cause {
             tags.push(Tag::new(Key::parse(EXIT_CODE)?, code.to_string()));
         }
@@ -171,6 +166,23 @@ impl RunReporter {
         }
         Ok(())
     }
+}
+
+/// Says why a run failed, with the last lines that fit into a tag.
+fn failure_text(failure: &Failure) -> String {
+    const LINE_CHARS_MAX: usize = 500;
+    let cause = failure.cause.to_string();
+    let mut left = limits::TAG_VALUE_CHARS_MAX.saturating_sub(cause.chars().count());
+    let mut lines: Vec<String> = Vec::new();
+    for line in failure.last_lines.iter().rev() {
+        let line: String = line.chars().take(LINE_CHARS_MAX).collect();
+        let Some(rest) = left.checked_sub(line.chars().count() + 1) else { break };
+        left = rest;
+        lines.push(line);
+    }
+    lines.push(cause);
+    lines.reverse();
+    lines.join("\n")
 }
 
 impl Reporter for RunReporter {

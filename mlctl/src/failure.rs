@@ -1,5 +1,6 @@
 //! What a person sees when a command fails: one line, a hint, an exit code.
 
+use crate::output::printable;
 use mlctl_tracking as tracking;
 use std::error::Error;
 use std::fmt;
@@ -57,9 +58,11 @@ impl Failure {
     }
 
     pub(crate) fn print(self) -> ExitCode {
-        let mut text = format!("error: {}\n", self.message);
+        // A tool's last lines follow the line that says what failed.
+        let message: Vec<_> = self.message.lines().map(printable).collect();
+        let mut text = format!("error: {}\n", message.join("\n"));
         if let Some(hint) = self.hint {
-            text.push_str(&format!("hint: {hint}\n"));
+            text.push_str(&format!("hint: {}\n", printable(&hint)));
         }
         // Nobody is left to tell when stderr is gone.
         let _ = std::io::stderr().write_all(text.as_bytes());

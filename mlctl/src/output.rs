@@ -4,6 +4,7 @@ use anyhow::Result;
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use jiff::{SignedDuration, Timestamp, Unit, tz::TimeZone};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
 
 /// How results are shown.
@@ -59,7 +60,7 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>, none: &str) -> Stri
         table.set_header(header.iter().map(Cell::new));
     }
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| printable(cell)));
     }
     table.column_iter_mut().for_each(|column| {
         column.set_padding((0, 2));
@@ -67,6 +68,18 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<String>>, none: &str) -> Stri
     let lines: Vec<String> =
         table.to_string().lines().map(|line| line.trim_end().to_owned() + "\n").collect();
     lines.concat()
+}
+
+/// Spells out what would move the cursor or end a line: text of others must not steer a terminal.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let spelled = text.chars().map(|c| match c {
+        c if c.is_control() => c.escape_default().to_string(),
+        c => c.to_string(),
+    });
+    Cow::Owned(spelled.collect())
 }
 
 /// Shows a time of day to people, in their own zone.
@@ -133,6 +146,12 @@ mod tests {
         check(-12.0, "-12");
         check(f64::NAN, "NaN");
         check(f64::INFINITY, "inf");
+    }
+
+    #[test]
+    fn text_of_others_cannot_steer_the_terminal() {
+        assert_eq!(printable("a b é"), "a b é");
+        assert_eq!(printable("\u{1b}[31mred\nx"), "\\u{1b}[31mred\\nx");
     }
 
     #[test]

@@ -88,8 +88,12 @@ async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) 
 
 #[expect(clippy::result_large_err, reason = "the refusal is the answer, made once")]
 fn check(access: &Access, request: &Request) -> Result<(), Response> {
-    let header =
-        |name| request.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let header = |name| {
+        let mut values = request.headers().get_all(name).iter();
+        // A repeated or unreadable header is nobody's honest one: it is no local name.
+        let value = values.next().map(|value: &HeaderValue| value.to_str().unwrap_or(""));
+        if values.next().is_some() { Some("") } else { value }
+    };
     if !header(header::HOST).is_none_or(is_local) {
         let text = "Invalid Host header - possible DNS rebinding attack detected";
         return Err((StatusCode::FORBIDDEN, text).into_response());

@@ -21,18 +21,24 @@ use serde::Serialize;
 pub use serve_location::ServedArtifacts;
 use std::error::Error as _;
 use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
 pub struct Service {
     store: Arc<dyn TrackingStore>,
     served: ServedArtifacts,
+    /// Places for uploads and downloads, each of which holds a thread for as long as it lasts.
+    transfers: Arc<Semaphore>,
 }
+
+/// Uploads and downloads at a time: slow ones must leave threads for everything else.
+const TRANSFERS_MAX: usize = 64;
 
 impl Service {
     /// Serves `store`; clients reach artifacts inside `served` through the proxy.
     pub fn new(store: Arc<dyn TrackingStore>, served: ServedArtifacts) -> Self {
-        Self { store, served }
+        Self { store, served, transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)) }
     }
 
     /// Runs one call of the store where it may block, and encodes what it returns.
@@ -42,6 +48,14 @@ impl Service {
     ) -> Answer<T> {
         let service = self.clone();
         blocking(move || work(&service)).await.map(Json)
+    }
+
+    /// Takes a place for an upload or download.
+    fn transfer(&self) -> std::result::Result<OwnedSemaphorePermit, Failure> {
+        self.transfers.clone().try_acquire_owned().map_err(|_| {
+            let message = "too many uploads and downloads at once; try again";
+            Failure::new(ErrorCode::TemporarilyUnavailable, message)
+        })
     }
 
     /// Makes one change, and answers `{}`.
@@ -81,12 +95,15 @@ pub fn artifact_proxy(service: Service) -> Router {
 }
 
 impl From<Error> for Failure {
+    /// What broke inside is logged with its cause, and answered plainly: paths and SQL stay here.
     fn from(error: Error) -> Self {
         let code = error.code();
-        if code == ErrorCode::InternalError {
-            tracing::error!(%error, cause = error.source().map(tracing::field::display), "request failed");
+        if code != ErrorCode::InternalError || matches!(error, Error::Remote { .. }) {
+            return Self::new(code, error.to_string());
         }
-        Self::new(code, error.to_string())
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%error, cause, "a request failed");
+        Self::new(code, "internal error: the server's log says more")
     }
 }
 

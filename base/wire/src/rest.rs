@@ -157,17 +157,27 @@ fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
             .map(|part| format!("/{part}"))
             .collect();
         let value = tree.pointer(&pointer).unwrap_or(&tree);
+        let shown = shortened(&value.to_string());
+        let reason = shortened(&error.inner().to_string());
         Failure::new(
             ErrorCode::InvalidParameterValue,
             format!(
-                "Invalid value {value} for parameter '{path}' supplied: {}. \
+                "Invalid value {shown} for parameter '{path}' supplied: {reason}. \
                  Hint: Value was of type '{}'. \
                  See the API docs for more information about request parameters.",
-                error.inner(),
                 python_type(value)
             ),
         )
     })
+}
+
+/// Cuts what a client sent to what a message can hold.
+fn shortened(text: &str) -> String {
+    const CHARS_MAX: usize = 200;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn python_type(value: &Value) -> &'static str {

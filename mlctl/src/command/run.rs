@@ -160,7 +160,8 @@ struct OwnFolder(TempDir);
 
 impl OwnFolder {
     fn make() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("mlctl-bin-").tempdir()?;
+        let folder = tempfile::Builder::new().prefix("mlctl-bin-").tempdir();
+        let folder = folder.context("cannot make a temporary folder")?;
         let program = env::current_exe().context("cannot tell where mlctl is")?;
         std::os::unix::fs::symlink(program, folder.path().join("mlctl"))?;
         Ok(Self(folder))

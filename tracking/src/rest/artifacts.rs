@@ -1,5 +1,6 @@
 //! Artifacts: the listing of a run's, and the proxy that clients upload and download through.
 
+use super::serve_location::Owner;
 use super::{Answer, Empty, Service, run_id};
 use crate::message::{FileInfo, FilesAnswer, ListArtifacts};
 use crate::{Error, Result};
@@ -15,7 +16,9 @@ use mlctl_artifacts::{ArtifactPath, ArtifactStore};
 use mlctl_wire::rest::{Failure, Parameters, blocking};
 use std::io::{self, Read};
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::timeout;
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
 /// Bytes that travel at once in a download.
@@ -23,6 +26,9 @@ const CHUNK_BYTES: usize = 128 * 1024;
 
 /// Chunks that may wait for a slow client.
 const CHUNKS_AHEAD: usize = 4;
+
+/// How long the sender of an upload may pause.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
 
 pub(super) fn run_routes() -> Router<Service> {
     Router::new().route("/artifacts/list", get(list_of_run))
@@ -38,8 +44,17 @@ pub(super) fn proxy_routes() -> Router<Service> {
 
 impl Service {
     fn open_proxied(&self, path: &str) -> Result<(Arc<dyn ArtifactStore>, ArtifactPath)> {
-        let (location, below) = self.served.inward(path)?;
-        Ok((self.store.artifacts(&location)?, below))
+        let place = self.served.inward(path)?;
+        let location = match &place.owner {
+            Owner::Run(id) => self.store.run(id)?.info.artifact_uri,
+            Owner::Model(id) => self.store.logged_model(id)?.artifact_uri,
+        };
+        // A path that only looks like the owner's leads nowhere.
+        if self.served.outward(&location) != place.location {
+            let path = ArtifactPath::parse(path)?;
+            return Err(mlctl_artifacts::Error::NotFound { path }.into());
+        }
+        Ok((self.store.artifacts(&location)?, place.below))
     }
 }
 
@@ -84,6 +99,7 @@ async fn download(
     State(service): State<Service>,
     Path(path): Path<String>,
 ) -> std::result::Result<Response, Failure> {
+    let transfer = service.transfer()?;
     let (artifact, name) = blocking(move || -> Result<_> {
         let (artifacts, below) = service.open_proxied(&path)?;
         let name = below.file_name().unwrap_or("artifact").to_owned();
@@ -91,7 +107,7 @@ async fn download(
     })
     .await?;
     let media_type = mime_guess::from_path(&name).first_raw().unwrap_or("application/octet-stream");
-    let mut response = Body::from_stream(stream(artifact.content)).into_response();
+    let mut response = Body::from_stream(stream(artifact.content, transfer)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(header::CONTENT_LENGTH, artifact.size.into());
@@ -115,9 +131,11 @@ fn attachment(name: &str) -> HeaderValue {
 /// Reads on a thread that may block, a few chunks ahead of the client.
 fn stream(
     mut content: Box<dyn mlctl_artifacts::ReadSeek + Send>,
+    transfer: OwnedSemaphorePermit,
 ) -> impl Stream<Item = io::Result<Bytes>> {
     let (sender, receiver) = mpsc::channel(CHUNKS_AHEAD);
     tokio::task::spawn_blocking(move || {
+        let _transfer = transfer;
         loop {
             let mut chunk = vec![0; CHUNK_BYTES];
             let read = content.read(&mut chunk).map(|bytes| {
@@ -139,13 +157,24 @@ fn stream(
     })
 }
 
+/// Reads a body whose sender may pause, but not for ever.
+fn patient(body: Body) -> impl Stream<Item = io::Result<Bytes>> + Unpin {
+    let chunks = futures_util::stream::unfold(body.into_data_stream(), |mut chunks| async {
+        match timeout(PAUSE_MAX, chunks.next()).await {
+            Ok(chunk) => chunk.map(|chunk| (chunk.map_err(io::Error::other), chunks)),
+            Err(_) => Some((Err(io::ErrorKind::TimedOut.into()), chunks)),
+        }
+    });
+    Box::pin(chunks)
+}
+
 async fn upload(
     State(service): State<Service>,
     Path(path): Path<String>,
     body: Body,
 ) -> std::result::Result<StatusCode, Failure> {
-    let chunks = body.into_data_stream().map(|chunk| chunk.map_err(io::Error::other));
-    let reader = StreamReader::new(chunks);
+    let _transfer = service.transfer()?;
+    let reader = StreamReader::new(patient(body));
     blocking(move || -> Result<()> {
         let (artifacts, below) = service.open_proxied(&path)?;
         let mut content = SyncIoBridge::new(reader);

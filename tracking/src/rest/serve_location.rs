@@ -1,6 +1,6 @@
 //! Which artifacts clients reach through the proxy, and under what names.
 
-use crate::{Error, Result};
+use crate::{Error, ModelId, Result, RunId};
 use mlctl_artifacts::ArtifactPath;
 
 /// A root whose artifacts are served as `mlflow-artifacts:/…`.
@@ -14,6 +14,9 @@ pub struct ServedArtifacts {
 
 const SCHEME: &str = "mlflow-artifacts:/";
 
+/// Where a file store keeps deleted experiments.
+const TRASH: &str = ".trash/";
+
 impl ServedArtifacts {
     /// Serves what lies below `root`, a location such as `file:///data/mlruns`.
     pub fn below(root: impl Into<String>) -> Self {
@@ -26,36 +29,50 @@ impl ServedArtifacts {
         Self { root: None }
     }
 
-    /// Spells a location as clients are to use it.
+    /// Spells a location as clients are to use it. Deleted experiments keep their place.
     pub(super) fn outward(&self, location: &str) -> String {
         let below = self.root.as_ref().and_then(|root| location.strip_prefix(root.as_str()));
         match below.and_then(|rest| rest.strip_prefix('/')) {
-            Some(rest) => format!("{SCHEME}{rest}"),
+            Some(rest) => format!("{SCHEME}{}", rest.strip_prefix(TRASH).unwrap_or(rest)),
             None => location.to_owned(),
         }
     }
 
-    /// Finds where a proxied path lies: the location of a run's or model's artifacts, and the path
-    /// below it.
-    pub(super) fn inward(&self, path: &str) -> Result<(String, ArtifactPath)> {
-        let root = self
-            .root
-            .as_ref()
-            .ok_or_else(|| Error::Unsupported("this server does not serve artifacts".to_owned()))?;
+    /// Reads a proxied path: whose artifacts it is about, and what of them.
+    pub(super) fn inward(&self, path: &str) -> Result<Place> {
+        if self.root.is_none() {
+            return Err(Error::Unsupported("this server does not serve artifacts".to_owned()));
+        }
         let whole = ArtifactPath::parse(path)?;
         let parts: Vec<&str> = whole.as_str().split('/').collect();
-        let trash = usize::from(parts.first() == Some(&".trash"));
-        let place = match parts.get(trash + 1) {
-            Some(&"models") => trash + 3,
-            _ => trash + 2,
+        let not_found = || Error::from(mlctl_artifacts::Error::NotFound { path: whole.clone() });
+        let (owner, home) = match parts.as_slice() {
+            [_, "models", model, "artifacts", ..] => (Owner::Model(ModelId::parse(*model)?), 4),
+            [_, run, "artifacts", ..] => (Owner::Run(RunId::parse(*run)?), 3),
+            _ => return Err(not_found()),
         };
-        if parts.get(place) != Some(&"artifacts") {
-            return Err(mlctl_artifacts::Error::NotFound { path: whole }.into());
-        }
-        let home = parts[..=place].join("/");
-        let below = ArtifactPath::parse(&parts[place + 1..].join("/"))?;
-        Ok((format!("{root}/{home}"), below))
+        Ok(Place {
+            owner,
+            location: format!("{SCHEME}{}", parts[..home].join("/")),
+            below: ArtifactPath::parse(&parts[home..].join("/"))?,
+        })
     }
+}
+
+/// Where a proxied path leads.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) owner: Owner,
+    /// The root of the owner's artifacts, as clients spell it.
+    pub(super) location: String,
+    pub(super) below: ArtifactPath,
+}
+
+/// Whose artifacts they are.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Run(RunId),
+    Model(ModelId),
 }
 
 #[cfg(test)]
@@ -66,16 +83,16 @@ mod tests {
     fn check(path: &str, want: Option<(&str, &str)>) {
         let served = ServedArtifacts::below("file:///s/");
         let got = served.inward(path).ok();
-        let got = got.as_ref().map(|(home, below)| (home.as_str(), below.as_str()));
+        let got = got.as_ref().map(|place| (place.location.as_str(), place.below.as_str()));
         assert_eq!(got, want, "for {path}");
     }
 
     #[test]
     fn only_artifacts_of_runs_and_models_are_served() {
-        check("0/r1/artifacts/a/b", Some(("file:///s/0/r1/artifacts", "a/b")));
-        check("0/r1/artifacts", Some(("file:///s/0/r1/artifacts", "")));
-        check("0/models/m1/artifacts/x", Some(("file:///s/0/models/m1/artifacts", "x")));
-        check(".trash/0/r1/artifacts/x", Some(("file:///s/.trash/0/r1/artifacts", "x")));
+        check("0/r1/artifacts/a/b", Some(("mlflow-artifacts:/0/r1/artifacts", "a/b")));
+        check("0/r1/artifacts", Some(("mlflow-artifacts:/0/r1/artifacts", "")));
+        check("0/models/m1/artifacts/x", Some(("mlflow-artifacts:/0/models/m1/artifacts", "x")));
+        check(".trash/0/r1/artifacts/x", None);
         check("0/r1/meta.yaml", None);
         check("0/r1/tags/artifacts", None);
         check("0/meta.yaml", None);
@@ -87,6 +104,10 @@ mod tests {
     fn locations_elsewhere_are_told_as_they_are() {
         let served = ServedArtifacts::below("file:///s");
         assert_eq!(served.outward("file:///s/0/r1/artifacts"), "mlflow-artifacts:/0/r1/artifacts");
+        assert_eq!(
+            served.outward("file:///s/.trash/0/r1/artifacts"),
+            "mlflow-artifacts:/0/r1/artifacts"
+        );
         assert_eq!(served.outward("file:///sx/0"), "file:///sx/0");
         assert_eq!(served.outward("s3://b/0"), "s3://b/0");
         assert_eq!(ServedArtifacts::nothing().outward("file:///s/0"), "file:///s/0");

@@ -138,7 +138,7 @@ impl RunQuery {
     pub(crate) fn compile(&self) -> Result<Compiled> {
         check_max_results(self.max_results)?;
         Ok(Compiled {
-            filter: mlctl_filter::parse(&self.filter, &RUNS)?,
+            filter: parse_filter(&self.filter, &RUNS)?,
             order: Order::new(parse_order(&self.order_by, &RUNS)?),
             scope: format!(
                 "runs {:?} {:?} {:?} {:?}",
@@ -152,7 +152,7 @@ impl ExperimentQuery {
     pub(crate) fn compile(&self) -> Result<Compiled> {
         check_max_results(self.max_results)?;
         Ok(Compiled {
-            filter: mlctl_filter::parse(&self.filter, &EXPERIMENTS)?,
+            filter: parse_filter(&self.filter, &EXPERIMENTS)?,
             order: Order::new(parse_order(&self.order_by, &EXPERIMENTS)?),
             scope: format!("experiments {:?} {:?} {:?}", self.filter, self.view, self.order_by),
         })
@@ -164,7 +164,7 @@ impl LoggedModelQuery {
         check_max_results(self.max_results)?;
         let clauses = self.order_by.iter().map(LoggedModelOrder::clause).collect::<Result<_>>()?;
         Ok(Compiled {
-            filter: mlctl_filter::parse(&self.filter, &LOGGED_MODELS)?,
+            filter: parse_filter(&self.filter, &LOGGED_MODELS)?,
             order: Order::new(clauses),
             scope: format!(
                 "models {:?} {:?} {:?} {:?}",
@@ -215,6 +215,17 @@ fn parse_order(clauses: &[String], vocabulary: &mlctl_filter::Vocabulary) -> Res
         .iter()
         .map(|clause| mlctl_filter::parse_order_by(clause, vocabulary).map_err(Error::from))
         .collect()
+}
+
+/// Reads a filter, which must not be larger than any person writes.
+fn parse_filter(text: &str, vocabulary: &mlctl_filter::Vocabulary) -> Result<Option<Expr>> {
+    /// Each condition costs a look at every row.
+    const CONDITIONS_MAX: usize = 200;
+    let filter = mlctl_filter::parse(text, vocabulary)?;
+    if filter.iter().flat_map(Expr::fields).count() > CONDITIONS_MAX {
+        return Err(Error::invalid("filter", text, "it may have 200 conditions at most"));
+    }
+    Ok(filter)
 }
 
 pub(crate) fn check_max_results(rows: usize) -> Result<()> {

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// Number of the schema; another number in a file means that the file is made anew.
 const VERSION: i64 = 1;
 
+/// How long a search waits for another process; then it goes on without writing, or in memory.
+const BUSY_MAX: Duration = Duration::from_secs(2);
+
 /// The open database.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -200,7 +203,7 @@ fn known_run(row: &Row<'_>) -> Result<Option<KnownRun>> {
 
 fn open_file(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path)?;
-    connection.busy_timeout(Duration::from_secs(10))?;
+    connection.busy_timeout(BUSY_MAX)?;
     // A rollback journal works on network file systems, where a write-ahead log does not. What a
     // power cut breaks is made anew.
     connection.pragma_update(None, "journal_mode", "TRUNCATE")?;
