@@ -149,10 +149,7 @@ fn a_version_that_does_not_exist_names_those_near_it() {
     };
 
     let problem = fixture.problem(request("mian"));
-    assert!(
-        problem.ends_with("has no branch, tag or commit `mian`; similar: `main`"),
-        "{problem}"
-    );
+    assert!(problem.ends_with("has no branch, tag or commit `mian`; similar: `main`"), "{problem}");
     let problem = fixture.problem(request("zzz"));
     assert!(problem.ends_with("has no branch, tag or commit `zzz`"), "{problem}");
 }

@@ -8,9 +8,12 @@ use crate::entity::{
     RunInputs, RunOutputs, Tag,
 };
 use crate::{Error, Key, ModelId, Result};
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// One kind of thing that a folder holds many of.
@@ -105,9 +108,10 @@ pub(super) fn read(folder: &Path, kind: Kind, key: &str) -> Result<Option<String
     }
 }
 
-/// Reads a file as text; `None` when it does not exist.
+/// Reads a file as text; `None` when it does not exist, or is none: links to elsewhere and pipes
+/// are not followed, whoever put them there.
 pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
-    match fs::read(path) {
+    match read_regular(path) {
         Ok(bytes) => {
             Ok(Some(String::from_utf8(bytes).unwrap_or_else(|not_utf8| {
                 String::from_utf8_lossy(not_utf8.as_bytes()).into_owned()
@@ -118,6 +122,25 @@ pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
             _ => Err(Error::backend(format!("cannot read `{}`", path.display()), error)),
         },
     }
+}
+
+fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    const LINK: i32 = Errno::LOOP.raw_os_error();
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let opened = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path);
+    let mut file = match opened {
+        Err(error) if error.raw_os_error() == Some(LINK) => {
+            return Err(ErrorKind::NotFound.into());
+        }
+        opened => opened?,
+    };
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(ErrorKind::NotFound.into());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads all points of a run's metric, in the order of logging.

@@ -230,6 +230,115 @@ fn a_batch_that_fails_half_way_is_taken_back() {
 }
 
 #[test]
+fn links_and_pipes_among_the_values_are_not_followed() {
+    let (store, folder) = store();
+    let id = start(&store, "one");
+    let params = run_folder(&store, &id).join("params");
+    let secret = folder.path().join("secret");
+    overwrite(&secret, "x");
+    std::os::unix::fs::symlink(&secret, params.join("link")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(params.join("pipe")).status().unwrap();
+    assert!(made.success());
+    assert!(store.run(&id).unwrap().data.params.is_empty());
+    assert_eq!(found(&store, ""), ["one"]);
+}
+
+#[test]
+fn artifacts_that_are_kept_apart_stay_there() {
+    let (store, folder) = store();
+    let apart = folder.path().join("arts");
+    let run = store.create_run(&new_run("one")).unwrap().info.run_id;
+    // As MLflow's server writes it with another folder for artifacts.
+    let recorded = format!("file://{}/0/{run}/artifacts", apart.display());
+    let meta = run_folder(&store, &run).join("meta.yaml");
+    let text = fs::read_to_string(&meta).unwrap();
+    let here = store.run(&run).unwrap().info.artifact_uri;
+    overwrite(&meta, &text.replace(&here, &recorded));
+    fs::create_dir_all(apart.join("0").join(run.as_str()).join("artifacts")).unwrap();
+
+    let info = FileStore::open(store.root(), NOW).unwrap().run(&run).unwrap().info;
+
+    assert_eq!(info.artifact_uri, recorded);
+}
+
+#[test]
+fn a_copy_of_a_run_in_another_experiment_is_not_the_run() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    let other = store
+        .create_experiment(&NewExperiment {
+            name: ExperimentName::parse("other").unwrap(),
+            artifact_location: None,
+            tags: Vec::new(),
+            time: NOW,
+        })
+        .unwrap();
+    let copy = store.root().join(other.as_str()).join(id.as_str());
+    fs::create_dir_all(&copy).unwrap();
+    fs::copy(run_folder(&store, &id).join("meta.yaml"), copy.join("meta.yaml")).unwrap();
+
+    FileStore::open(store.root(), NOW).unwrap().delete_run(&id, NOW).unwrap();
+
+    assert!(found(&store, "").is_empty());
+}
+
+#[test]
+fn changes_of_one_run_at_the_same_time_are_all_kept() {
+    let (store, _folder) = store();
+    for round in 0..30 {
+        let id = start(&store, "one");
+        let other = FileStore::open(store.root(), NOW).unwrap();
+        let ended = RunChange {
+            status: Some(RunStatus::Finished),
+            end_time: Some(NOW + 1),
+            ..RunChange::default()
+        };
+        let tags = vec![Tag::new(key("mlflow.runName"), "renamed")];
+        let renamed = Batch { tags, ..Batch::default() };
+        std::thread::scope(|scope| {
+            let (store, other, id) = (&store, &other, &id);
+            scope.spawn(move || store.update_run(id, &ended).unwrap());
+            scope.spawn(move || other.log_batch(id, &renamed).unwrap());
+        });
+        let info = FileStore::open(store.root(), NOW).unwrap().run(&id).unwrap().info;
+        assert_eq!(info.status, RunStatus::Finished, "round {round}");
+        assert_eq!(info.run_name, "renamed", "round {round}");
+    }
+}
+
+#[test]
+fn an_experiment_that_is_deleted_while_others_write_is_restored_whole() {
+    let (store, _folder) = store();
+    for round in 0..20 {
+        let new = NewExperiment {
+            name: ExperimentName::parse(format!("e{round}")).unwrap(),
+            artifact_location: None,
+            tags: Vec::new(),
+            time: NOW,
+        };
+        let experiment = store.create_experiment(&new).unwrap();
+        let new = NewRun { experiment_id: experiment.clone(), ..new_run("one") };
+        let id = store.create_run(&new).unwrap().info.run_id;
+        let logged = std::thread::scope(|scope| {
+            let (store, id, new) = (&store, &id, &new);
+            let writer = scope.spawn(move || {
+                let logged =
+                    (0..20).map(|step| store.log_batch(id, &metric("m", 0.5, step)).is_ok());
+                let logged = logged.filter(|accepted| *accepted).count();
+                let _ = store.create_run(new);
+                logged
+            });
+            store.delete_experiment(&new.experiment_id, NOW).unwrap();
+            writer.join().unwrap()
+        });
+        assert!(!store.root().join(experiment.as_str()).exists(), "round {round}");
+        store.restore_experiment(&experiment, NOW).unwrap();
+        let page = HistoryPage::default();
+        assert_eq!(store.metric_history(&id, &key("m"), &page).unwrap().items.len(), logged);
+    }
+}
+
+#[test]
 fn a_moved_store_still_finds_its_artifacts() {
     let (store, folder) = store();
     let run = store.create_run(&new_run("one")).unwrap();
