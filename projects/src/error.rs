@@ -50,7 +50,7 @@ pub enum Error {
     },
     /// The project has no such entry point.
     #[error(
-        "could not find `{name}` among the entry points [{}], and it is not a script: \
+        "could not find `{name}` among the entry points [{}], and it is not a script of the project: \
          scripts end in .py, .sh or .R",
         list(known)
     )]

@@ -181,6 +181,7 @@ impl Job<'_> {
         let project = read_project(&source.folder)?;
         let shell = request.environ.get("SHELL").unwrap_or("bash");
         let entry_point = project.entry_point(&request.entry_point, shell)?;
+        check_script(&project, &request.entry_point, &source.folder)?;
         let bound = entry_point.bind(&request.parameters, request.strictness)?;
         self.check_paths(&bound)?;
         let plan = Plan::make(
@@ -360,6 +361,16 @@ fn file_name(uri: &str) -> &str {
     let path = uri.split(['?', '#']).next().unwrap_or(uri);
     let name = path.rsplit('/').next().unwrap_or_default();
     if matches!(name, "" | "." | "..") { "download" } else { name }
+}
+
+/// Finds a script that is not there before the run is recorded.
+fn check_script(project: &Project, name: &str, folder: &Path) -> Result<()> {
+    let is_declared = project.entry_points.iter().any(|entry| entry.name == name);
+    if is_declared || folder.join(name).is_file() {
+        return Ok(());
+    }
+    let known = project.entry_points.iter().map(|entry| entry.name.clone()).collect();
+    Err(Error::UnknownEntryPoint { name: name.to_owned(), known })
 }
 
 fn read_project(folder: &Path) -> Result<Project> {

@@ -392,7 +392,7 @@ entry_points:
                 command(name).unwrap_err().to_string(),
                 format!(
                     "could not find `{name}` among the entry points [`main`, `test`], \
-                     and it is not a script: scripts end in .py, .sh or .R"
+                     and it is not a script of the project: scripts end in .py, .sh or .R"
                 )
             );
         }

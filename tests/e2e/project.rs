@@ -76,7 +76,7 @@ fn an_unknown_entry_point_is_answered_with_those_there_are() {
     check_refused(
         &sample(),
         &["-e", "tain"],
-        "error: could not find `tain` among the entry points [`main`], and it is not a script: \
+        "error: could not find `tain` among the entry points [`main`], and it is not a script of the project: \
          scripts end in .py, .sh or .R\nhint: run one of them with `-e main`",
     );
 }

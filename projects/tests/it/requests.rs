@@ -88,7 +88,7 @@ fn what_is_wrong_is_said_before_a_run_is_recorded() {
     );
     assert_eq!(
         problem(Request { entry_point: "tain".to_owned(), ..fixture.request("project") }),
-        "could not find `tain` among the entry points [`main`], and it is not a script: \
+        "could not find `tain` among the entry points [`main`], and it is not a script of the project: \
          scripts end in .py, .sh or .R"
     );
     assert_eq!(
