@@ -1,7 +1,7 @@
 //! Experiments, runs, and what a run logs: MLflow Tracking as a library.
 //!
 //! A [`TrackingStore`] holds them. Backends are [`store::memory`], the `mlruns/` folders of
-//! [`store::file`] and, over HTTP, the module `client`; [`open`] picks one by URI.
+//! [`store::file`], the SQLite files of `store::sqlite` and, over HTTP, the module `client`.
 //!
 //! ```
 //! use mlctl_tracking::entity::Metric;

@@ -1,12 +1,16 @@
 //! The contract of a tracking store, and the backends that keep it.
 
+#[cfg(all(test, any(feature = "file", feature = "sqlite")))]
+mod agreement;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 #[cfg(feature = "file")]
 pub mod file;
-#[cfg(any(feature = "file", feature = "client"))]
+#[cfg(any(feature = "file", feature = "sqlite", feature = "client"))]
 pub mod location;
 pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 use crate::entity::{
     DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
@@ -185,6 +189,8 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
 
     /// Reads the points of one metric in the order in which they were logged; none for a metric
     /// that was never logged.
+    ///
+    /// A point that was logged twice with the same value, time and step may be there once.
     fn metric_history(&self, id: &RunId, key: &Key, page: &HistoryPage) -> Result<Page<Metric>>;
 
     /// Notes the datasets and models that an active run uses. Noting one twice is fine.
@@ -310,4 +316,18 @@ pub(crate) fn history_page(
     let next_page_token = (count < left).then(|| token::seal(scope, &(from + count)));
     let items = points.into_iter().skip(from).take(count).collect();
     Ok(Page { items, next_page_token })
+}
+
+/// Keeps the latest point of each metric and dataset of a logged model.
+pub(crate) fn set_latest_by_dataset(metrics: &mut Vec<Metric>, metric: Metric) {
+    let same = |old: &&mut Metric| {
+        old.key == metric.key
+            && old.dataset_name == metric.dataset_name
+            && old.dataset_digest == metric.dataset_digest
+    };
+    match metrics.iter_mut().find(same) {
+        Some(old) if metric.is_later_than(old) => *old = metric,
+        Some(_) => {}
+        None => metrics.push(metric),
+    }
 }

@@ -128,7 +128,7 @@ impl Compiled {
     }
 
     /// Lists what the filter and the order look at.
-    #[cfg(feature = "file")]
+    #[cfg(any(feature = "file", feature = "sqlite"))]
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
         self.filter.iter().flat_map(Expr::fields).chain(self.order.fields())
     }

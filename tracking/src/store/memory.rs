@@ -2,7 +2,7 @@
 
 use super::{
     Batch, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange, TrackingStore,
-    check_experiment_active, check_run_active, history_page,
+    check_experiment_active, check_run_active, history_page, set_latest_by_dataset,
 };
 use crate::entity::{
     DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
@@ -440,19 +440,6 @@ fn set_latest(metrics: &mut Vec<Metric>, metric: &Metric) {
         Ok(at) if metric.is_later_than(&metrics[at]) => metrics[at] = metric.clone(),
         Ok(_) => {}
         Err(at) => metrics.insert(at, metric.clone()),
-    }
-}
-
-fn set_latest_by_dataset(metrics: &mut Vec<Metric>, metric: Metric) {
-    let same = |old: &&mut Metric| {
-        old.key == metric.key
-            && old.dataset_name == metric.dataset_name
-            && old.dataset_digest == metric.dataset_digest
-    };
-    match metrics.iter_mut().find(same) {
-        Some(old) if metric.is_later_than(old) => *old = metric,
-        Some(_) => {}
-        None => metrics.push(metric),
     }
 }
 

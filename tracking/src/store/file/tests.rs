@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::entity::RunStatus;
-use crate::store::memory::MemoryStore;
+use crate::store::agreement;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -400,85 +400,12 @@ fn no_temporary_file_stays_behind() {
     assert_eq!(names, BTreeSet::from(want));
 }
 
-/// One thing that a search may ask for.
-fn test_strategy() -> impl Strategy<Value = String> {
-    let value = prop_oneof![Just("0.25"), Just("0.5"), Just("1"), Just("-1")];
-    let text = prop_oneof![Just("a"), Just("B"), Just("a%"), Just("_")];
-    let compare = prop_oneof![Just("="), Just("!="), Just("<"), Just(">="), Just(">")];
-    let like = prop_oneof![Just("="), Just("!="), Just("LIKE"), Just("ILIKE")];
-    let null = prop_oneof![Just("IS NULL"), Just("IS NOT NULL")];
-    prop_oneof![
-        ("[mn]", compare, value).prop_map(|(k, op, v)| format!("metrics.{k} {op} {v}")),
-        ("[pq]", like.clone(), text.clone())
-            .prop_map(|(k, op, v)| format!("params.{k} {op} '{v}'")),
-        ("[tu]", like, text).prop_map(|(k, op, v)| format!("tags.{k} {op} '{v}'")),
-        ("[pt]", null)
-            .prop_map(|(k, op)| format!("{}.{k} {op}", if k == "p" { "params" } else { "tags" })),
-        Just("datasets.name = 'd1'".to_owned()),
-        Just("status = 'FINISHED'".to_owned()),
-        Just("run_name IN ('r1', 'r3')".to_owned()),
-    ]
-}
-
-fn filter_strategy() -> impl Strategy<Value = String> {
-    test_strategy().prop_recursive(3, 8, 3, |inner| {
-        prop_oneof![
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} AND {b})")),
-            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} OR {b})")),
-            inner.prop_map(|a| format!("NOT ({a})")),
-        ]
-    })
-}
-
-fn fill(store: &dyn TrackingStore, seeds: &[u32]) {
-    for (at, seed) in seeds.iter().enumerate() {
-        let new = NewRun { start_time: NOW + (at / 2) as i64, ..new_run(&format!("r{at}")) };
-        let id = store.create_run(&new).unwrap().info.run_id;
-        let pick = |shift: u32, of: usize| (seed >> shift) as usize % of;
-        let value = [0.25, 0.5, 1.0, f64::NAN, f64::INFINITY][pick(0, 5)];
-        let text = ["a", "B", "ab", ""][pick(3, 4)];
-        let mut batch = Batch::default();
-        if pick(5, 3) > 0 {
-            batch.metrics.push(Metric::new(key(["m", "n"][pick(7, 2)]), value, NOW, 0));
-        }
-        if pick(8, 3) > 0 {
-            batch.params.push(Param::new(key(["p", "q"][pick(10, 2)]), text));
-        }
-        if pick(11, 3) > 0 {
-            batch.tags.push(Tag::new(key(["t", "u"][pick(13, 2)]), text));
-        }
-        store.log_batch(&id, &batch).unwrap();
-        if pick(14, 2) > 0 {
-            let ended = RunChange { status: Some(RunStatus::Finished), ..RunChange::default() };
-            store.update_run(&id, &ended).unwrap();
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn folders_and_memory_agree_on_random_filters(
-        seeds in prop::collection::vec(0u32..1 << 16, 1..8),
-        filters in prop::collection::vec(filter_strategy(), 1..6),
-        order in prop::sample::select(vec!["metrics.m DESC", "params.p", "tags.t DESC", "start_time"]),
-    ) {
-        let (on_disk, _folder) = trusting_store();
-        let in_memory = MemoryStore::new();
-        fill(&on_disk, &seeds);
-        fill(&in_memory, &seeds);
-        for filter in filters {
-            let query = RunQuery {
-                filter: filter.clone(),
-                order_by: vec![order.to_owned(), "run_name".to_owned()],
-                ..RunQuery::of(vec![ExperimentId::default_experiment()])
-            };
-            let names = |store: &dyn TrackingStore| -> Vec<String> {
-                let runs = store.search_runs(&query).unwrap().items;
-                runs.into_iter().map(|run| run.info.run_name).collect()
-            };
-            prop_assert_eq!(names(&on_disk), names(&in_memory), "for {}", filter);
-        }
+    fn folders_and_memory_agree_on_random_filters(case in agreement::cases()) {
+        let (store, _folder) = trusting_store();
+        agreement::check(&store, &case)?;
     }
 }

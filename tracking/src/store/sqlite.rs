@@ -1,0 +1,289 @@
+//! MLflow's own tables in one SQLite file, read and written in place.
+//!
+//! A new file is made at the schema of MLflow 3.17.2, whose server and client work on it as it is,
+//! also at the same time. A file that MLflow made is used as it is: never migrated, and asked for
+//! the tables that it has. Two things differ from what MLflow would store, and it reads both:
+//! infinities are infinities, where MLflow writes the largest number; and what its table of logged
+//! models' metrics cannot hold goes to a table of our own.
+
+mod database;
+mod experiments;
+mod failure;
+mod history;
+mod links;
+mod load;
+mod models;
+mod runs;
+mod schema;
+mod search;
+mod writer;
+
+use super::location::location_path;
+use super::{
+    Batch, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange, TrackingStore,
+};
+use crate::entity::{
+    DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
+    LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
+};
+use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
+use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
+use database::Database;
+use mlctl_artifacts::{ArtifactStore, LocalArtifacts};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What a change has survived when it is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// The loss of power: the disk has it. MLflow's own choice.
+    #[default]
+    Full,
+    /// The end of the process; after a loss of power the last changes may be missing.
+    Normal,
+}
+
+impl Durability {
+    fn pragma(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Normal => "NORMAL",
+        }
+    }
+}
+
+/// How to open a file.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The folder or URI below which the artifacts of new experiments go; the folder `mlruns`
+    /// beside the file when not given.
+    pub artifact_root: Option<String>,
+    /// What a change has survived when it is acknowledged.
+    pub durability: Durability,
+}
+
+/// A tracking store in a SQLite file.
+///
+/// It can be shared between threads, and the file between processes, MLflow's own among them. A
+/// lock of another process is waited for, up to a minute.
+#[derive(Debug)]
+pub struct SqliteStore {
+    database: Database,
+    artifact_root: String,
+}
+
+impl SqliteStore {
+    /// Opens a file in place; a missing file is made, with its folder and the experiment
+    /// `Default`.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] when the file cannot be used or is no database, and
+    /// [`Error::Unsupported`] when it lacks tables that only an upgrade can make.
+    pub fn open(path: &Path, now: Millis) -> Result<Self> {
+        Self::open_with(path, &Options::default(), now)
+    }
+
+    /// Opens a file like [`Self::open`], with a place for artifacts and a durability of choice.
+    ///
+    /// # Errors
+    /// Like [`Self::open`].
+    pub fn open_with(path: &Path, options: &Options, now: Millis) -> Result<Self> {
+        let cannot =
+            |error| Error::backend(format!("cannot use the database `{}`", path.display()), error);
+        let path = std::path::absolute(path).map_err(cannot)?;
+        let folder = path.parent().unwrap_or(&path);
+        fs::create_dir_all(folder).map_err(cannot)?;
+        let artifact_root = match &options.artifact_root {
+            Some(root) => root.trim_end_matches('/').to_owned(),
+            None => folder.join("mlruns").to_string_lossy().into_owned(),
+        };
+        let database = Database::open(&path, options.durability, |conn| {
+            schema::prepare(conn, &path, &artifact_root, now)
+        })?;
+        Ok(Self { database, artifact_root })
+    }
+
+    /// Returns the file, an absolute path.
+    pub fn path(&self) -> &Path {
+        self.database.path()
+    }
+}
+
+impl TrackingStore for SqliteStore {
+    fn create_experiment(&self, new: &NewExperiment) -> Result<ExperimentId> {
+        let (new, root) = (new.clone(), self.artifact_root.clone());
+        self.database
+            .write("creating an experiment", move |db| experiments::create(db, &new, &root))
+    }
+
+    fn experiment(&self, id: &ExperimentId) -> Result<Experiment> {
+        self.database.read("reading an experiment", |db| experiments::get(db, id))
+    }
+
+    fn experiment_by_name(&self, name: &str) -> Result<Experiment> {
+        self.database.read("reading an experiment", |db| experiments::by_name(db, name))
+    }
+
+    fn rename_experiment(
+        &self,
+        id: &ExperimentId,
+        name: &ExperimentName,
+        now: Millis,
+    ) -> Result<()> {
+        let (id, name) = (id.clone(), name.clone());
+        self.database
+            .write("renaming an experiment", move |db| experiments::rename(db, &id, &name, now))
+    }
+
+    fn delete_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()> {
+        let id = id.clone();
+        self.database.write("deleting an experiment", move |db| experiments::delete(db, &id, now))
+    }
+
+    fn restore_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()> {
+        let id = id.clone();
+        self.database.write("restoring an experiment", move |db| experiments::restore(db, &id, now))
+    }
+
+    fn set_experiment_tag(&self, id: &ExperimentId, tag: &Tag) -> Result<()> {
+        let (id, tag) = (id.clone(), tag.clone());
+        self.database.write("tagging an experiment", move |db| experiments::set_tag(db, &id, &tag))
+    }
+
+    fn delete_experiment_tag(&self, id: &ExperimentId, key: &Key) -> Result<()> {
+        let (id, key) = (id.clone(), key.clone());
+        self.database.write("deleting a tag", move |db| experiments::delete_tag(db, &id, &key))
+    }
+
+    fn search_experiments(&self, query: &ExperimentQuery) -> Result<Page<Experiment>> {
+        let all = self.database.read("searching experiments", experiments::all)?;
+        crate::search::select_experiments(query, all.into_iter())
+    }
+
+    fn create_run(&self, new: &NewRun) -> Result<Run> {
+        let new = new.clone();
+        self.database.write("creating a run", move |db| runs::create(db, &new))
+    }
+
+    fn run(&self, id: &RunId) -> Result<Run> {
+        self.database.read("reading a run", |db| load::run(db, id))
+    }
+
+    fn update_run(&self, id: &RunId, change: &RunChange) -> Result<RunInfo> {
+        let (id, change) = (id.clone(), change.clone());
+        self.database.write("changing a run", move |db| {
+            runs::update(db, &id, &change)?;
+            Ok(load::run(db, &id)?.info)
+        })
+    }
+
+    fn delete_run(&self, id: &RunId, now: Millis) -> Result<()> {
+        let id = id.clone();
+        self.database.write("deleting a run", move |db| {
+            runs::set_stage(db, &id, LifecycleStage::Deleted, Some(now))
+        })
+    }
+
+    fn restore_run(&self, id: &RunId) -> Result<()> {
+        let id = id.clone();
+        self.database.write("restoring a run", move |db| {
+            runs::set_stage(db, &id, LifecycleStage::Active, None)
+        })
+    }
+
+    fn log_batch(&self, id: &RunId, batch: &Batch) -> Result<()> {
+        let (id, batch) = (id.clone(), rules::check_batch(batch)?.into_owned());
+        self.database.write("logging to a run", move |db| runs::log_batch(db, &id, &batch))
+    }
+
+    fn delete_tag(&self, id: &RunId, key: &Key) -> Result<()> {
+        let (id, key) = (id.clone(), key.clone());
+        self.database.write("deleting a tag", move |db| runs::delete_tag(db, &id, &key))
+    }
+
+    fn metric_history(&self, id: &RunId, key: &Key, page: &HistoryPage) -> Result<Page<Metric>> {
+        self.database.read("reading a metric", |db| history::read(db, id, key, page))
+    }
+
+    fn log_inputs(
+        &self,
+        id: &RunId,
+        datasets: &[DatasetInput],
+        models: &[LoggedModelInput],
+    ) -> Result<()> {
+        let (id, datasets, models) = (id.clone(), datasets.to_vec(), models.to_vec());
+        self.database
+            .write("noting inputs", move |db| links::log_inputs(db, &id, &datasets, &models))
+    }
+
+    fn log_outputs(&self, id: &RunId, models: &[LoggedModelOutput]) -> Result<()> {
+        let (id, models) = (id.clone(), models.to_vec());
+        self.database.write("noting outputs", move |db| links::log_outputs(db, &id, &models))
+    }
+
+    fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
+        let compiled = query.compile()?;
+        self.database.read("searching runs", |db| search::runs(db, query, &compiled))
+    }
+
+    fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
+        new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
+        let new = new.clone();
+        self.database.write("creating a logged model", move |db| models::create(db, &new))
+    }
+
+    fn logged_model(&self, id: &ModelId) -> Result<LoggedModel> {
+        self.database.read("reading a logged model", |db| models::get(db, id))
+    }
+
+    fn finalize_logged_model(
+        &self,
+        id: &ModelId,
+        status: LoggedModelStatus,
+        now: Millis,
+    ) -> Result<LoggedModel> {
+        let id = id.clone();
+        self.database
+            .write("finishing a logged model", move |db| models::finalize(db, &id, status, now))
+    }
+
+    fn delete_logged_model(&self, id: &ModelId, now: Millis) -> Result<()> {
+        let id = id.clone();
+        self.database.write("deleting a logged model", move |db| models::delete(db, &id, now))
+    }
+
+    fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
+        let (id, params) = (id.clone(), params.to_vec());
+        self.database
+            .write("logging to a logged model", move |db| models::log_params(db, &id, &params))
+    }
+
+    fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
+        let (id, tags) = (id.clone(), tags.to_vec());
+        self.database.write("tagging a logged model", move |db| models::set_tags(db, &id, &tags))
+    }
+
+    fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
+        let (id, key) = (id.clone(), key.clone());
+        self.database.write("deleting a tag", move |db| models::delete_tag(db, &id, &key))
+    }
+
+    fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
+        let wanted = &query.experiment_ids;
+        let models = self.database.read("searching models", |db| models::of(db, wanted))?;
+        crate::search::select_models(query, models.into_iter())
+    }
+
+    fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
+        match location_path(location) {
+            Some(path) => Ok(Arc::new(LocalArtifacts::lazy(path))),
+            None => Err(Error::Unsupported(format!(
+                "artifacts at `{location}` cannot be reached from here: only folders can"
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

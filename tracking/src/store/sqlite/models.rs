@@ -1,0 +1,304 @@
+//! Logged models, with their params, tags and metrics.
+
+use super::database::Session;
+use super::failure::Failure;
+use super::{experiments, load, runs};
+use crate::entity::{LoggedModel, LoggedModelStatus, Metric, Param, Tag};
+use crate::store::{Millis, NewLoggedModel, set_latest_by_dataset};
+use crate::{Error, ExperimentId, Key, ModelId, RunId, name};
+use rusqlite::{OptionalExtension, Row};
+use std::collections::HashMap;
+
+pub(super) fn create(db: &Session<'_>, new: &NewLoggedModel) -> Result<LoggedModel, Failure> {
+    db.check_models()?;
+    let experiment = experiments::active(db, &new.experiment_id)?;
+    let number = experiments::number(&new.experiment_id)?;
+    let id = ModelId::random();
+    let place = format!("models/{id}/artifacts");
+    db.execute(
+        "INSERT INTO logged_models (model_id, experiment_id, name, artifact_location,
+                                    creation_timestamp_ms, last_updated_timestamp_ms, status,
+                                    lifecycle_stage, model_type, source_run_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, 'active', ?7, ?8)",
+        (
+            id.as_str(),
+            number,
+            new.name.clone().unwrap_or_else(name::made_up),
+            runs::below(&experiment.artifact_location, &place),
+            new.time,
+            LoggedModelStatus::Pending.number(),
+            &new.model_type,
+            new.source_run_id.as_ref().map(RunId::as_str),
+        ),
+    )?;
+    put_params(db, &id, number, &new.params)?;
+    put_tags(db, &id, number, &new.tags)?;
+    get(db, &id)
+}
+
+/// Reads a model that is not deleted.
+pub(super) fn get(db: &Session<'_>, id: &ModelId) -> Result<LoggedModel, Failure> {
+    db.check_models()?;
+    let list = load::id_list([id.as_str()]);
+    let sql = "SELECT m.* FROM (SELECT value FROM json_each(?1)) AS id
+               CROSS JOIN logged_models AS m ON m.model_id = id.value";
+    let found = select(db, sql, &list)?.pop();
+    Ok(found.ok_or_else(|| Error::ModelNotFound(id.clone()))?)
+}
+
+/// Reads the models of some experiments that are not deleted.
+pub(super) fn of(db: &Session<'_>, ids: &[ExperimentId]) -> Result<Vec<LoggedModel>, Failure> {
+    db.check_models()?;
+    let numbers: Vec<i64> = ids.iter().filter_map(|id| experiments::number(id).ok()).collect();
+    let list = serde_json::Value::from(numbers).to_string();
+    let sql = "SELECT m.* FROM logged_models AS m
+               WHERE m.experiment_id IN (SELECT value FROM json_each(?1))";
+    select(db, sql, &list)
+}
+
+/// Reads the models that a statement selects, and what belongs to them, in five statements.
+fn select(db: &Session<'_>, wanted: &str, list: &str) -> Result<Vec<LoggedModel>, Failure> {
+    let with = format!("WITH m AS ({wanted})");
+    let mut statement = db.prepare(&format!(
+        "{with} SELECT m.model_id, m.experiment_id, m.name, m.artifact_location,
+                m.creation_timestamp_ms, m.last_updated_timestamp_ms, m.status, m.model_type,
+                m.source_run_id, m.status_message
+         FROM m WHERE m.lifecycle_stage IS NOT 'deleted'"
+    ))?;
+    let rows = statement.query_map([list], model)?;
+    let mut models = rows.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
+    let places: HashMap<String, usize> =
+        models.iter().enumerate().map(|(at, model)| (model.model_id.to_string(), at)).collect();
+    let mut each = |sql: &str, add: fn(&mut LoggedModel, &Row<'_>) -> rusqlite::Result<()>| {
+        let mut statement = db.prepare(&format!("{with} {sql}"))?;
+        let mut rows = statement.query([list])?;
+        while let Some(row) = rows.next()? {
+            if let Some(at) = places.get(row.get_ref(0)?.as_str()?) {
+                add(&mut models[*at], row)?;
+            }
+        }
+        Ok::<(), rusqlite::Error>(())
+    };
+    each(
+        "SELECT p.model_id, p.param_key, p.param_value FROM m
+         CROSS JOIN logged_model_params AS p ON p.model_id = m.model_id ORDER BY p.param_key",
+        add_param,
+    )?;
+    each(
+        "SELECT t.model_id, t.tag_key, t.tag_value FROM m
+         CROSS JOIN logged_model_tags AS t ON t.model_id = m.model_id ORDER BY t.tag_key",
+        add_tag,
+    )?;
+    each(
+        "SELECT p.model_id, p.metric_name, p.metric_value, p.metric_timestamp_ms, p.metric_step,
+                p.run_id, p.dataset_name, p.dataset_digest
+         FROM m CROSS JOIN logged_model_metrics AS p ON p.model_id = m.model_id ORDER BY p.rowid",
+        add_metric,
+    )?;
+    each(
+        "SELECT p.model_id, p.metric_name, p.metric_value, p.metric_timestamp_ms, p.metric_step,
+                p.run_id, p.dataset_name, p.dataset_digest
+         FROM m CROSS JOIN mlctl_logged_model_metrics AS p ON p.model_id = m.model_id
+         ORDER BY p.id",
+        add_metric,
+    )?;
+    Ok(models)
+}
+
+/// Reads a model's own row; `None` when its ids cannot be ids.
+fn model(row: &Row<'_>) -> rusqlite::Result<Option<LoggedModel>> {
+    let (Ok(model_id), Ok(experiment_id)) = (
+        ModelId::parse(row.get::<_, String>(0)?),
+        ExperimentId::parse(row.get::<_, i64>(1)?.to_string()),
+    ) else {
+        return Ok(None);
+    };
+    let source: Option<String> = row.get(8)?;
+    Ok(Some(LoggedModel {
+        model_id,
+        experiment_id,
+        name: row.get(2)?,
+        artifact_uri: row.get(3)?,
+        creation_timestamp: row.get(4)?,
+        last_updated_timestamp: row.get(5)?,
+        status: LoggedModelStatus::from_number(row.get(6)?).unwrap_or_default(),
+        model_type: row.get(7)?,
+        source_run_id: source.and_then(|id| RunId::parse(id).ok()),
+        status_message: row.get(9)?,
+        tags: Vec::new(),
+        params: Vec::new(),
+        metrics: Vec::new(),
+    }))
+}
+
+fn add_param(model: &mut LoggedModel, row: &Row<'_>) -> rusqlite::Result<()> {
+    if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
+        model.params.push(Param::new(key, row.get::<_, String>(2)?));
+    }
+    Ok(())
+}
+
+fn add_tag(model: &mut LoggedModel, row: &Row<'_>) -> rusqlite::Result<()> {
+    if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
+        model.tags.push(Tag::new(key, row.get::<_, String>(2)?));
+    }
+    Ok(())
+}
+
+fn add_metric(model: &mut LoggedModel, row: &Row<'_>) -> rusqlite::Result<()> {
+    let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) else { return Ok(()) };
+    let value = row.get::<_, Option<f64>>(2)?.unwrap_or(f64::NAN);
+    let metric = Metric {
+        dataset_name: row.get(6)?,
+        dataset_digest: row.get(7)?,
+        model_id: Some(model.model_id.clone()),
+        run_id: RunId::parse(row.get::<_, String>(5)?).ok(),
+        ..Metric::new(key, value, row.get(3)?, row.get(4)?)
+    };
+    set_latest_by_dataset(&mut model.metrics, metric);
+    Ok(())
+}
+
+/// Finds a model that is not deleted, and returns the number of its experiment.
+fn live(db: &Session<'_>, id: &ModelId) -> Result<i64, Failure> {
+    db.check_models()?;
+    let sql = "SELECT experiment_id FROM logged_models
+               WHERE model_id = ?1 AND lifecycle_stage IS NOT 'deleted'";
+    let number = db.prepare(sql)?.query_row([id.as_str()], |row| row.get(0)).optional()?;
+    Ok(number.ok_or_else(|| Error::ModelNotFound(id.clone()))?)
+}
+
+pub(super) fn finalize(
+    db: &Session<'_>,
+    id: &ModelId,
+    status: LoggedModelStatus,
+    now: Millis,
+) -> Result<LoggedModel, Failure> {
+    live(db, id)?;
+    db.execute(
+        "UPDATE logged_models SET status = ?2, last_updated_timestamp_ms = ?3 WHERE model_id = ?1",
+        (id.as_str(), status.number(), now),
+    )?;
+    get(db, id)
+}
+
+pub(super) fn delete(db: &Session<'_>, id: &ModelId, now: Millis) -> Result<(), Failure> {
+    live(db, id)?;
+    db.execute(
+        "UPDATE logged_models SET lifecycle_stage = 'deleted', last_updated_timestamp_ms = ?2
+         WHERE model_id = ?1",
+        (id.as_str(), now),
+    )?;
+    Ok(())
+}
+
+pub(super) fn log_params(db: &Session<'_>, id: &ModelId, params: &[Param]) -> Result<(), Failure> {
+    let number = live(db, id)?;
+    put_params(db, id, number, params)
+}
+
+pub(super) fn set_tags(db: &Session<'_>, id: &ModelId, tags: &[Tag]) -> Result<(), Failure> {
+    let number = live(db, id)?;
+    put_tags(db, id, number, tags)
+}
+
+fn put_params(
+    db: &Session<'_>,
+    id: &ModelId,
+    experiment: i64,
+    params: &[Param],
+) -> Result<(), Failure> {
+    let mut upsert = db.prepare(
+        "INSERT INTO logged_model_params (model_id, experiment_id, param_key, param_value)
+         VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (model_id, param_key) DO UPDATE SET param_value = excluded.param_value",
+    )?;
+    for param in params {
+        upsert.execute((id.as_str(), experiment, param.key.as_str(), &param.value))?;
+    }
+    Ok(())
+}
+
+fn put_tags(db: &Session<'_>, id: &ModelId, experiment: i64, tags: &[Tag]) -> Result<(), Failure> {
+    let mut upsert = db.prepare(
+        "INSERT INTO logged_model_tags (model_id, experiment_id, tag_key, tag_value)
+         VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (model_id, tag_key) DO UPDATE SET tag_value = excluded.tag_value",
+    )?;
+    for tag in tags {
+        upsert.execute((id.as_str(), experiment, tag.key.as_str(), &tag.value))?;
+    }
+    Ok(())
+}
+
+pub(super) fn delete_tag(db: &Session<'_>, id: &ModelId, key: &Key) -> Result<(), Failure> {
+    live(db, id)?;
+    let sql = "DELETE FROM logged_model_tags WHERE model_id = ?1 AND tag_key = ?2";
+    match db.execute(sql, (id.as_str(), key.as_str()))? {
+        0 => Err(Failure::Rule(Error::TagNotFound {
+            key: key.to_string(),
+            owner: format!("logged model `{id}`"),
+        })),
+        _ => Ok(()),
+    }
+}
+
+/// Notes those points of a run that measure a model; a model that is not here is passed over.
+pub(super) fn put_metrics(
+    db: &Session<'_>,
+    run: &RunId,
+    experiment: i64,
+    metrics: &[Metric],
+) -> Result<(), Failure> {
+    for metric in metrics {
+        let Some(model) = &metric.model_id else { continue };
+        if !db.layout().has_models() || live(db, model).is_err() {
+            tracing::warn!(model.id = %model, "a metric names a model that is not here");
+            continue;
+        }
+        put_metric(db, run, experiment, (model, metric))?;
+    }
+    Ok(())
+}
+
+fn put_metric(
+    db: &Session<'_>,
+    run: &RunId,
+    experiment: i64,
+    (model, metric): (&ModelId, &Metric),
+) -> Result<(), Failure> {
+    let key = metric.key.as_str();
+    let point = (model.as_str(), key, metric.timestamp, metric.step, run.as_str());
+    if !metric.value.is_nan() {
+        let sql = "INSERT INTO logged_model_metrics
+                       (model_id, metric_name, metric_timestamp_ms, metric_step, run_id,
+                        metric_value, experiment_id, dataset_name, dataset_digest, dataset_uuid)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,
+                           (SELECT dataset_uuid FROM datasets
+                            WHERE experiment_id = ?7 AND name = ?8 AND digest = ?9))
+                   ON CONFLICT DO NOTHING";
+        let (name, digest) = (&metric.dataset_name, &metric.dataset_digest);
+        let (a, b, c, d, e) = point;
+        if db.execute(sql, (a, b, c, d, e, metric.value, experiment, name, digest))? > 0 {
+            return Ok(());
+        }
+    }
+    // MLflow's table takes neither NaN nor a second dataset at the same step and time.
+    db.execute(
+        "INSERT INTO mlctl_logged_model_metrics
+             (model_id, metric_name, metric_timestamp_ms, metric_step, run_id, metric_value,
+              dataset_name, dataset_digest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        (
+            point.0,
+            point.1,
+            point.2,
+            point.3,
+            point.4,
+            (!metric.value.is_nan()).then_some(metric.value),
+            &metric.dataset_name,
+            &metric.dataset_digest,
+        ),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! Searching runs: one statement reads what the query looks at, the filter of this crate judges
+//! each row while it streams by, and the page that is left is loaded whole.
+
+use super::database::Session;
+use super::failure::Failure;
+use super::{experiments, load};
+use crate::entity::{Run, ViewType};
+use crate::search::{self, Compiled, Page, RunQuery};
+use mlctl_filter::{Entity, Facts, Field, Scalar, Values};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Row, params_from_iter};
+
+/// Columns before those of the fields: the start and the id of the run.
+const FIRST_FIELD: usize = 2;
+
+pub(super) fn runs(
+    db: &Session<'_>,
+    query: &RunQuery,
+    compiled: &Compiled,
+) -> Result<Page<Run>, Failure> {
+    let fields = distinct(compiled);
+    let numbers: Vec<i64> =
+        query.experiment_ids.iter().filter_map(|id| experiments::number(id).ok()).collect();
+    let mut bound = vec![Value::from(serde_json::Value::from(numbers).to_string())];
+    let sql = statement(&fields, query.view, &mut bound);
+    let mut statement = db.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(bound))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let seen = Seen::of(row, &fields)?;
+        if compiled.admits(&seen) {
+            let id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+            found.push((compiled.order.key(&seen, row.get(0)?, id), id.to_owned()));
+        }
+    }
+    let page = search::page(found, compiled, query.max_results, query.page_token.as_deref())?;
+    let items = load::runs(db, &page.items)?;
+    Ok(Page { items, next_page_token: page.next_page_token })
+}
+
+/// Lists each field of a query once.
+fn distinct(compiled: &Compiled) -> Vec<Field> {
+    let mut fields: Vec<Field> = Vec::new();
+    for field in compiled.fields() {
+        if !fields.contains(field) {
+            fields.push(field.clone());
+        }
+    }
+    fields
+}
+
+/// Writes the statement; keys are bound, and ?1 is the list of experiments.
+fn statement(fields: &[Field], view: ViewType, bound: &mut Vec<Value>) -> String {
+    let mut sql = "SELECT coalesce(r.start_time, 0), r.run_uuid".to_owned();
+    for field in fields {
+        sql.push_str(", ");
+        sql.push_str(&column(field, bound));
+    }
+    sql.push_str(" FROM runs AS r WHERE r.experiment_id IN (SELECT value FROM json_each(?1))");
+    sql.push_str(match view {
+        ViewType::ActiveOnly => " AND r.lifecycle_stage IS NOT 'deleted'",
+        ViewType::DeletedOnly => " AND r.lifecycle_stage IS 'deleted'",
+        ViewType::All => "",
+    });
+    sql
+}
+
+/// Writes the expression for one field of a run. NaN, which SQLite does not have, is a text; what
+/// a run has several of is a JSON array.
+fn column(field: &Field, bound: &mut Vec<Value>) -> String {
+    let mut key = || {
+        bound.push(Value::from(field.key.clone()));
+        format!("?{}", bound.len())
+    };
+    match field.entity {
+        Entity::Attribute => attribute(&field.key).to_owned(),
+        Entity::Metric => format!(
+            "(SELECT iif(m.is_nan, 'NaN', m.value) FROM latest_metrics AS m
+              WHERE m.key = {} AND m.run_uuid = r.run_uuid)",
+            key()
+        ),
+        Entity::Param => format!(
+            "(SELECT p.value FROM params AS p WHERE p.key = {} AND p.run_uuid = r.run_uuid)",
+            key()
+        ),
+        Entity::Tag => format!(
+            "(SELECT coalesce(t.value, '') FROM tags AS t
+              WHERE t.key = {} AND t.run_uuid = r.run_uuid)",
+            key()
+        ),
+        Entity::Dataset => dataset(&field.key).to_owned(),
+    }
+}
+
+fn attribute(key: &str) -> &'static str {
+    match key {
+        "run_id" => "r.run_uuid",
+        "run_name" => {
+            "coalesce(nullif(r.name, ''), (SELECT t.value FROM tags AS t
+              WHERE t.key = 'mlflow.runName' AND t.run_uuid = r.run_uuid), '')"
+        }
+        "experiment_id" => "CAST(r.experiment_id AS TEXT)",
+        "status" => "coalesce(r.status, 'RUNNING')",
+        "artifact_uri" => "coalesce(r.artifact_uri, '')",
+        "user_id" => "coalesce(r.user_id, '')",
+        "start_time" => "coalesce(r.start_time, 0)",
+        "end_time" => "r.end_time",
+        _ => "NULL",
+    }
+}
+
+fn dataset(key: &str) -> &'static str {
+    match key {
+        "name" => {
+            "(SELECT json_group_array(d.name ORDER BY i.rowid) FROM inputs AS i
+              JOIN datasets AS d ON d.dataset_uuid = i.source_id
+              WHERE i.destination_type = 'RUN' AND i.destination_id = r.run_uuid
+                  AND i.source_type = 'DATASET')"
+        }
+        "digest" => {
+            "(SELECT json_group_array(d.digest ORDER BY i.rowid) FROM inputs AS i
+              JOIN datasets AS d ON d.dataset_uuid = i.source_id
+              WHERE i.destination_type = 'RUN' AND i.destination_id = r.run_uuid
+                  AND i.source_type = 'DATASET')"
+        }
+        "context" => {
+            "(SELECT json_group_array(t.value ORDER BY i.rowid) FROM inputs AS i
+              JOIN input_tags AS t ON t.input_uuid = i.input_uuid
+              WHERE i.destination_type = 'RUN' AND i.destination_id = r.run_uuid
+                  AND i.source_type = 'DATASET' AND t.name = 'mlflow.data.context')"
+        }
+        _ => "NULL",
+    }
+}
+
+/// A row of the statement, as the filter sees it.
+struct Seen<'a> {
+    row: &'a Row<'a>,
+    fields: &'a [Field],
+    /// The values of the fields that a run has several of, by the places of the fields.
+    lists: Vec<(usize, Vec<String>)>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(row: &'a Row<'a>, fields: &'a [Field]) -> Result<Self, Failure> {
+        let mut lists = Vec::new();
+        for (at, field) in fields.iter().enumerate() {
+            if field.entity == Entity::Dataset {
+                let text = row.get_ref(FIRST_FIELD + at)?.as_str_or_null();
+                let text = text.map_err(rusqlite::Error::from)?.unwrap_or("[]");
+                // SQLite wrote it, so it is an array.
+                lists.push((at, serde_json::from_str(text).unwrap_or_default()));
+            }
+        }
+        Ok(Self { row, fields, lists })
+    }
+}
+
+impl Facts for Seen<'_> {
+    fn values<'a>(&'a self, field: &Field) -> Values<'a> {
+        let Some(at) = self.fields.iter().position(|known| known == field) else {
+            return Values::None;
+        };
+        if let Some((_, list)) = self.lists.iter().find(|(place, _)| *place == at) {
+            return Values::Many(list.iter().map(|text| Scalar::Text(text)).collect());
+        }
+        match self.row.get_ref(FIRST_FIELD + at) {
+            Ok(ValueRef::Real(number)) => Values::One(Scalar::Number(number)),
+            Ok(ValueRef::Integer(number)) => Values::One(Scalar::Number(number as f64)),
+            Ok(ValueRef::Text(_)) if field.entity == Entity::Metric => {
+                Values::One(Scalar::Number(f64::NAN))
+            }
+            Ok(ValueRef::Text(bytes)) => {
+                Values::from(std::str::from_utf8(bytes).ok().map(Scalar::Text))
+            }
+            _ => Values::None,
+        }
+    }
+}
