@@ -89,6 +89,7 @@ impl Database {
         doing: &'static str,
         work: impl FnOnce(&Session<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Error> {
+        self.layout.check_writable()?;
         let wait = Wait { path: &self.path, doing };
         self.writer.run(work).map_err(|failure| wait.error(failure))
     }

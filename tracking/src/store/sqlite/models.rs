@@ -95,13 +95,15 @@ fn select(db: &Session<'_>, wanted: &str, list: &str) -> Result<Vec<LoggedModel>
          FROM m CROSS JOIN logged_model_metrics AS p ON p.model_id = m.model_id ORDER BY p.rowid",
         add_metric,
     )?;
-    each(
+    if db.layout().has_own() {
+        each(
         "SELECT p.model_id, p.metric_name, p.metric_value, p.metric_timestamp_ms, p.metric_step,
                 p.run_id, p.dataset_name, p.dataset_digest
          FROM m CROSS JOIN mlctl_logged_model_metrics AS p ON p.model_id = m.model_id
          ORDER BY p.id",
         add_metric,
     )?;
+    }
     Ok(models)
 }
 

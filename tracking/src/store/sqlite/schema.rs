@@ -12,8 +12,10 @@ use std::collections::HashSet;
 use std::path::Path;
 
 const HEAD: &str = include_str!("schema/head.sql");
+/// The revisions of the schema that we know, the head of MLflow 3.17.2 and all before it.
+const REVISIONS: &str = include_str!("schema/revisions.txt");
 const OWN: &str = include_str!("schema/own.sql");
-const OWN_TABLE: &str = "mlctl_logged_model_metrics";
+const OWN_COLUMN: &str = "mlctl_logged_model_metrics.model_id";
 
 /// What every file must have, as `table.column`.
 const NEEDED: [&str; 17] = [
@@ -51,6 +53,10 @@ pub(super) struct Layout {
     has_workspaces: bool,
     /// Whether there are tables for logged models, which came with MLflow 3.
     has_models: bool,
+    /// Whether there is the table of our own.
+    has_own: bool,
+    /// Whether a newer MLflow made the file than we know, so that it is only read.
+    is_newer: bool,
 }
 
 impl Layout {
@@ -66,6 +72,22 @@ impl Layout {
 
     pub(super) fn has_models(&self) -> bool {
         self.has_models
+    }
+
+    pub(super) fn has_own(&self) -> bool {
+        self.has_own
+    }
+
+    /// Refuses to write to a file whose rules are not known.
+    pub(super) fn check_writable(&self) -> Result<(), Error> {
+        if !self.is_newer {
+            return Ok(());
+        }
+        Err(Error::Unsupported(
+            "this database is of an MLflow after 3.17.2, so it is opened for reading only: \
+             update mlctl to write to it"
+                .to_owned(),
+        ))
     }
 
     /// Refuses what needs the tables for logged models when the file has none.
@@ -91,17 +113,25 @@ pub(super) fn prepare(
     artifact_root: &str,
     now: i64,
 ) -> Result<Layout, Failure> {
-    if is_ready(conn)? {
-        return layout(conn, path);
+    if has_tables(conn)? {
+        let layout = layout(conn, path)?;
+        if layout.is_newer {
+            tracing::warn!(path = %path.display(), "of a newer MLflow: opened for reading only");
+            return Ok(layout);
+        }
+        if layout.has_own == layout.has_models && has_default(conn)? {
+            return Ok(layout);
+        }
     }
     // Another process may have been faster: ask again once nobody else can write.
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
     if !has_tables(&tx)? {
         tx.execute_batch(HEAD)?;
     }
-    let layout = layout(&tx, path)?;
+    let mut layout = layout(&tx, path)?;
     if layout.has_models {
         tx.execute_batch(OWN)?;
+        layout.has_own = true;
     }
     tx.execute(
         "INSERT INTO experiments (experiment_id, name, artifact_location, lifecycle_stage,
@@ -119,17 +149,17 @@ fn has_tables(conn: &Connection) -> rusqlite::Result<bool> {
     conn.query_row(sql, [], |row| row.get::<_, i64>(0)).map(|tables| tables > 0)
 }
 
-/// Tells whether there is nothing to make.
-fn is_ready(conn: &Connection) -> Result<bool, Failure> {
-    let columns = columns(conn)?;
-    let has = |name: &str| columns.contains(name);
-    if !has("experiments.experiment_id") || !has("runs.run_uuid") {
-        return Ok(false);
-    }
+fn has_default(conn: &Connection) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM experiments WHERE experiment_id = 0)";
-    let has_default: bool = conn.query_row(sql, [], |row| row.get(0))?;
-    let lacks_own = has("logged_models.model_id") && !has(&format!("{OWN_TABLE}.model_id"));
-    Ok(has_default && !lacks_own)
+    conn.query_row(sql, [], |row| row.get(0))
+}
+
+/// Tells whether the file is at a revision of which nothing is known.
+fn is_newer(conn: &Connection) -> rusqlite::Result<bool> {
+    let mut statement = conn.prepare("SELECT version_num FROM alembic_version")?;
+    let revisions: Vec<String> =
+        statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(revisions.iter().any(|revision| !REVISIONS.lines().any(|known| known == revision)))
 }
 
 fn layout(conn: &Connection, path: &Path) -> Result<Layout, Failure> {
@@ -146,6 +176,8 @@ fn layout(conn: &Connection, path: &Path) -> Result<Layout, Failure> {
     Ok(Layout {
         has_workspaces: columns.contains("experiments.workspace"),
         has_models: NEEDED_BY_MODELS.into_iter().all(|needed| columns.contains(needed)),
+        has_own: columns.contains(OWN_COLUMN),
+        is_newer: is_newer(conn)?,
     })
 }
 
@@ -168,16 +200,61 @@ impl Session<'_> {
 mod tests {
     use super::*;
 
+    const OLD: &str = include_str!("../../../tests/fixtures/mlflow-2.22.5.sql");
+
+    fn prepared(conn: &mut Connection) -> Result<Layout, Failure> {
+        prepare(conn, Path::new("x.db"), "/root", 5)
+    }
+
     #[test]
-    fn a_new_file_is_at_the_head() {
+    fn a_new_file_is_at_the_head_and_opening_it_again_changes_nothing() {
         let mut conn = Connection::open_in_memory().unwrap();
-        let layout = prepare(&mut conn, Path::new("x.db"), "/root", 5).unwrap();
-        assert_eq!(layout, Layout { has_workspaces: true, has_models: true });
+        let layout = prepared(&mut conn).unwrap();
+        let all = Layout { has_workspaces: true, has_models: true, has_own: true, is_newer: false };
+        assert_eq!(layout, all);
         let changes = conn.total_changes();
-        assert_eq!(prepare(&mut conn, Path::new("x.db"), "/other", 6).unwrap(), layout);
+
+        assert_eq!(prepared(&mut conn).unwrap(), layout);
+
         assert_eq!(conn.total_changes(), changes);
         let sql = "SELECT artifact_location FROM experiments";
         let location: String = conn.query_row(sql, [], |row| row.get(0)).unwrap();
         assert_eq!(location, "/root/0");
+    }
+
+    #[test]
+    fn an_old_file_is_left_as_it_is() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(OLD).unwrap();
+        let changes = conn.total_changes();
+
+        let layout = prepared(&mut conn).unwrap();
+
+        assert!(!layout.has_workspaces && !layout.has_models && !layout.is_newer);
+        assert!(layout.check_models().unwrap_err().to_string().contains("mlctl db upgrade"));
+        assert_eq!(conn.total_changes(), changes);
+    }
+
+    #[test]
+    fn a_newer_file_is_not_written_to() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        prepared(&mut conn).unwrap();
+        conn.execute_batch("UPDATE alembic_version SET version_num = 'ffffffffffff'").unwrap();
+
+        let layout = prepared(&mut conn).unwrap();
+
+        assert!(layout.check_writable().unwrap_err().to_string().contains("for reading only"));
+    }
+
+    #[test]
+    fn a_file_without_a_needed_column_names_it() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(OLD).unwrap();
+        conn.execute_batch("ALTER TABLE runs DROP COLUMN deleted_time").unwrap();
+
+        let Err(Failure::Rule(error)) = prepared(&mut conn) else { panic!("it is accepted") };
+
+        assert!(error.to_string().contains("lacks runs.deleted_time"), "{error}");
+        assert_eq!(error.code().as_str(), "NOT_IMPLEMENTED");
     }
 }
