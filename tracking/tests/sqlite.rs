@@ -202,6 +202,7 @@ fn told(child: Child) -> Value {
     serde_json::from_str(out.lines().last().unwrap_or("null")).unwrap()
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn oracle() -> Option<String> {
     let python = std::env::var("MLCTL_ORACLE_PYTHON").ok();
     if python.is_none() {
