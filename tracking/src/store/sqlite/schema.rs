@@ -223,6 +223,23 @@ mod tests {
     }
 
     #[test]
+    fn a_registry_that_came_first_keeps_its_tables() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        let of_registry =
+            |text: &&str| text.contains("registered_model") || text.contains("model_version");
+        for statement in HEAD.split_inclusive(";\n").filter(of_registry) {
+            conn.execute_batch(statement).unwrap();
+        }
+        conn.execute_batch("INSERT INTO registered_models (name) VALUES ('churn')").unwrap();
+
+        let layout = prepared(&mut conn).unwrap();
+
+        assert!(layout.has_models);
+        let sql = "SELECT count(*) FROM registered_models";
+        assert_eq!(conn.query_row(sql, [], |row| row.get(0)), Ok(1));
+    }
+
+    #[test]
     fn an_old_file_is_left_as_it_is() {
         let mut conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(OLD).unwrap();

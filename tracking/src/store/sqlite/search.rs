@@ -1,12 +1,15 @@
 //! Searching runs: one statement reads what the query looks at, the filter of this crate judges
 //! each row while it streams by, and the page that is left is loaded whole.
+//!
+//! What SQLite can tell for sure it is asked first: a test that stands alone or in a row of `AND`
+//! narrows the rows that stream by. It may let too many pass, never too few.
 
 use super::database::Session;
 use super::failure::Failure;
 use super::{experiments, load};
 use crate::entity::{Run, ViewType};
 use crate::search::{self, Compiled, Page, RunQuery};
-use mlctl_filter::{Entity, Facts, Field, Scalar, Values};
+use mlctl_filter::{Entity, Expr, Facts, Field, Scalar, Test, Value as Operand, Values};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Row, params_from_iter};
 
@@ -22,7 +25,7 @@ pub(super) fn runs(
     let numbers: Vec<i64> =
         query.experiment_ids.iter().filter_map(|id| experiments::number(id).ok()).collect();
     let mut bound = vec![Value::from(serde_json::Value::from(numbers).to_string())];
-    let sql = statement(&fields, query.view, &mut bound);
+    let sql = statement(compiled, &fields, query.view, &mut bound);
     let mut statement = db.prepare(&sql)?;
     let mut rows = statement.query(params_from_iter(bound))?;
     let mut found = Vec::new();
@@ -49,12 +52,18 @@ fn distinct(compiled: &Compiled) -> Vec<Field> {
     fields
 }
 
-/// Writes the statement; keys are bound, and ?1 is the list of experiments.
-fn statement(fields: &[Field], view: ViewType, bound: &mut Vec<Value>) -> String {
+/// Writes the statement; keys and operands are bound, and ?1 is the list of experiments.
+fn statement(
+    compiled: &Compiled,
+    fields: &[Field],
+    view: ViewType,
+    bound: &mut Vec<Value>,
+) -> String {
+    let columns: Vec<String> = fields.iter().map(|field| column(field, bound)).collect();
     let mut sql = "SELECT coalesce(r.start_time, 0), r.run_uuid".to_owned();
-    for field in fields {
+    for column in &columns {
         sql.push_str(", ");
-        sql.push_str(&column(field, bound));
+        sql.push_str(column);
     }
     sql.push_str(" FROM runs AS r WHERE r.experiment_id IN (SELECT value FROM json_each(?1))");
     sql.push_str(match view {
@@ -62,7 +71,49 @@ fn statement(fields: &[Field], view: ViewType, bound: &mut Vec<Value>) -> String
         ViewType::DeletedOnly => " AND r.lifecycle_stage IS 'deleted'",
         ViewType::All => "",
     });
+    for (field, test) in compiled.filter.as_ref().map(alone).unwrap_or_default() {
+        let column = fields.iter().position(|known| known == field).map(|at| &columns[at]);
+        let condition = column.and_then(|column| narrowed(column, field, test, bound));
+        if let Some(condition) = condition {
+            sql.push_str(" AND ");
+            sql.push_str(&condition);
+        }
+    }
     sql
+}
+
+/// Lists the tests of which each must hold.
+fn alone(filter: &Expr) -> Vec<(&Field, &Test)> {
+    match filter {
+        Expr::Test(field, test) => vec![(field, test)],
+        Expr::And(parts) => parts.iter().flat_map(alone).collect(),
+        Expr::Or(_) | Expr::Not(_) => Vec::new(),
+    }
+}
+
+/// Writes a condition that holds wherever the test does; `None` when SQLite cannot tell.
+fn narrowed(column: &str, field: &Field, test: &Test, bound: &mut Vec<Value>) -> Option<String> {
+    if field.entity == Entity::Dataset {
+        return None;
+    }
+    let (operator, operand) = match test {
+        Test::IsNull => return Some(format!("{column} IS NULL")),
+        // Numbers are compared as floats, as the filter does. NaN is a text, which is greater than
+        // any number here, and is refused later.
+        Test::Compare(compare, Operand::Number(number)) => (compare.as_str(), Value::from(*number)),
+        Test::Compare(compare, Operand::Text(text)) => {
+            (compare.as_str(), Value::from(text.clone()))
+        }
+        Test::In(list) if list.len() == 1 => ("=", Value::from(list[0].clone())),
+        _ => return Some(format!("{column} IS NOT NULL")),
+    };
+    let is_integer = field.entity == Entity::Attribute && matches!(operand, Value::Real(_));
+    bound.push(operand);
+    let place = bound.len();
+    Some(match is_integer {
+        true => format!("CAST({column} AS REAL) {operator} ?{place}"),
+        false => format!("{column} {operator} ?{place}"),
+    })
 }
 
 /// Writes the expression for one field of a run. NaN, which SQLite does not have, is a text; what
