@@ -71,6 +71,9 @@ impl Database {
             let mut conn = connect(path)?;
             conn.pragma_update(None, "synchronous", durability.pragma())?;
             let layout = prepare(&mut conn)?;
+            if layout.check_writable().is_ok() {
+                use_wal(&conn)?;
+            }
             Ok((conn, layout))
         })?;
         let writer = Writer::start(conn, layout)
@@ -177,12 +180,17 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     conn.execute_batch("PRAGMA foreign_keys = ON")?;
-    // Where a file system cannot do WAL the mode stays what it was, and things work slower.
+    Ok(conn)
+}
+
+/// Lets readers go on while somebody writes; the file remembers it.
+fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
     let mode: String = conn.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
     if mode != "wal" {
+        // Where a file system cannot do it the mode stays what it was, and things work slower.
         conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     }
-    Ok(conn)
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -24,10 +24,18 @@ pub(super) fn read(
     };
     // One more than asked for shows whether there is another page. -1 is no limit.
     let limit = page.max_results.map_or(-1, |rows| i64::try_from(rows).unwrap_or(i64::MAX - 1) + 1);
-    let mut statement = db.prepare(
-        "SELECT rowid, value, is_nan, timestamp, step FROM metrics
-         WHERE run_uuid = ?1 AND key = ?2 AND rowid > ?3 ORDER BY rowid LIMIT ?4",
-    )?;
+    let mut statement = db.prepare(match page.max_results {
+        // The plus signs keep SQLite from walking over all metrics of the run, in whose index the
+        // rows are in order: for a page that is right, for the whole history sorting is faster.
+        None => {
+            "SELECT rowid, value, is_nan, timestamp, step FROM metrics
+             WHERE run_uuid = ?1 AND key = ?2 AND +rowid > ?3 ORDER BY +rowid LIMIT ?4"
+        }
+        Some(_) => {
+            "SELECT rowid, value, is_nan, timestamp, step FROM metrics
+             WHERE run_uuid = ?1 AND key = ?2 AND rowid > ?3 ORDER BY rowid LIMIT ?4"
+        }
+    })?;
     let mut rows = statement.query((id.as_str(), key.as_str(), after, limit))?;
     let mut items = Vec::new();
     let mut last = after;

@@ -11,6 +11,42 @@ use crate::{Error, ExperimentId, Key, ModelId, RunId, rules};
 use rusqlite::Row;
 use std::collections::HashMap;
 
+// ?1 is a JSON array of ids of runs; the first column is a place in it.
+const INFOS: &str =
+    "SELECT id.key, r.run_uuid, r.name, r.experiment_id, r.user_id, r.status, r.start_time,
+         r.end_time, r.artifact_uri, r.lifecycle_stage
+     FROM json_each(?1) AS id CROSS JOIN runs AS r ON r.run_uuid = id.value";
+const TAGS: &str = "SELECT id.key, t.key, t.value FROM json_each(?1) AS id
+     CROSS JOIN tags AS t ON t.run_uuid = id.value";
+const PARAMS: &str = "SELECT id.key, p.key, p.value FROM json_each(?1) AS id
+     CROSS JOIN params AS p ON p.run_uuid = id.value";
+const METRICS: &str = "SELECT id.key, m.key, m.value, m.is_nan, m.timestamp, m.step
+     FROM json_each(?1) AS id CROSS JOIN latest_metrics AS m
+     ON m.run_uuid = id.value";
+const DATASET_TAGS: &str = "SELECT id.key, i.input_uuid, t.name, t.value FROM json_each(?1) AS id
+     CROSS JOIN inputs AS i ON i.destination_type = 'RUN'
+         AND i.destination_id = id.value AND i.source_type = 'DATASET'
+     CROSS JOIN input_tags AS t ON t.input_uuid = i.input_uuid
+     ORDER BY t.name";
+const DATASETS: &str = "SELECT id.key, i.input_uuid, d.name, d.digest, d.dataset_source_type,
+         d.dataset_source, d.dataset_schema, d.dataset_profile
+     FROM json_each(?1) AS id
+     CROSS JOIN inputs AS i ON i.destination_type = 'RUN'
+         AND i.destination_id = id.value AND i.source_type = 'DATASET'
+     CROSS JOIN datasets AS d ON d.dataset_uuid = i.source_id
+     ORDER BY i.rowid";
+const MODELS: &str =
+    "SELECT id.key, i.source_type, i.destination_id, i.step FROM json_each(?1) AS id
+     CROSS JOIN inputs AS i ON i.source_id = id.value
+         AND i.source_type IN ('RUN_INPUT', 'RUN_OUTPUT')
+         AND i.destination_type IN ('MODEL_INPUT', 'MODEL_OUTPUT')
+     ORDER BY i.rowid";
+
+/// All statements of this module, to look at their plans.
+#[cfg(test)]
+pub(super) const STATEMENTS: [&str; 7] =
+    [INFOS, TAGS, PARAMS, METRICS, DATASET_TAGS, DATASETS, MODELS];
+
 /// Spells ids as the JSON array that statements take apart with `json_each`.
 pub(super) fn id_list<T: AsRef<str>>(ids: impl IntoIterator<Item = T>) -> String {
     let ids: Vec<serde_json::Value> =
@@ -64,11 +100,7 @@ impl Loader<'_> {
     }
 
     fn infos(&mut self) -> Result<(), Failure> {
-        let mut statement = self.db.prepare(
-            "SELECT id.key, r.run_uuid, r.name, r.experiment_id, r.user_id, r.status, r.start_time,
-                    r.end_time, r.artifact_uri, r.lifecycle_stage
-             FROM json_each(?1) AS id CROSS JOIN runs AS r ON r.run_uuid = id.value",
-        )?;
+        let mut statement = self.db.prepare(INFOS)?;
         let mut rows = statement.query([self.list])?;
         while let Some(row) = rows.next()? {
             let place = row.get::<_, u32>(0)? as usize;
@@ -85,18 +117,14 @@ impl Loader<'_> {
     }
 
     fn pairs(&mut self) -> Result<(), Failure> {
-        let sql = "SELECT id.key, t.key, t.value FROM json_each(?1) AS id
-                   CROSS JOIN tags AS t ON t.run_uuid = id.value";
-        self.each(sql, |run, row| {
+        self.each(TAGS, |run, row| {
             if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
                 let value: Option<String> = row.get(2)?;
                 run.data.tags.push(Tag::new(key, value.unwrap_or_default()));
             }
             Ok(())
         })?;
-        let sql = "SELECT id.key, p.key, p.value FROM json_each(?1) AS id
-                   CROSS JOIN params AS p ON p.run_uuid = id.value";
-        self.each(sql, |run, row| {
+        self.each(PARAMS, |run, row| {
             if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
                 run.data.params.push(Param::new(key, row.get::<_, String>(2)?));
             }
@@ -105,10 +133,7 @@ impl Loader<'_> {
     }
 
     fn metrics(&mut self) -> Result<(), Failure> {
-        let sql = "SELECT id.key, m.key, m.value, m.is_nan, m.timestamp, m.step
-                   FROM json_each(?1) AS id CROSS JOIN latest_metrics AS m
-                   ON m.run_uuid = id.value";
-        self.each(sql, |run, row| {
+        self.each(METRICS, |run, row| {
             if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
                 let value = if row.get(3)? { f64::NAN } else { row.get(2)? };
                 let time: Option<i64> = row.get(4)?;
@@ -125,26 +150,14 @@ impl Loader<'_> {
 
     fn datasets(&mut self) -> Result<(), Failure> {
         let mut tags: HashMap<String, Vec<Tag>> = HashMap::new();
-        let sql = "SELECT id.key, i.input_uuid, t.name, t.value FROM json_each(?1) AS id
-                   CROSS JOIN inputs AS i ON i.destination_type = 'RUN'
-                       AND i.destination_id = id.value AND i.source_type = 'DATASET'
-                   CROSS JOIN input_tags AS t ON t.input_uuid = i.input_uuid
-                   ORDER BY t.name";
-        self.each(sql, |_, row| {
+        self.each(DATASET_TAGS, |_, row| {
             if let Ok(key) = Key::parse(row.get_ref(2)?.as_str()?) {
                 let tag = Tag::new(key, row.get::<_, String>(3)?);
                 tags.entry(row.get(1)?).or_default().push(tag);
             }
             Ok(())
         })?;
-        let sql = "SELECT id.key, i.input_uuid, d.name, d.digest, d.dataset_source_type,
-                          d.dataset_source, d.dataset_schema, d.dataset_profile
-                   FROM json_each(?1) AS id
-                   CROSS JOIN inputs AS i ON i.destination_type = 'RUN'
-                       AND i.destination_id = id.value AND i.source_type = 'DATASET'
-                   CROSS JOIN datasets AS d ON d.dataset_uuid = i.source_id
-                   ORDER BY i.rowid";
-        self.each(sql, |run, row| {
+        self.each(DATASETS, |run, row| {
             let dataset = Dataset {
                 name: row.get(2)?,
                 digest: row.get(3)?,
@@ -160,12 +173,7 @@ impl Loader<'_> {
     }
 
     fn models(&mut self) -> Result<(), Failure> {
-        let sql = "SELECT id.key, i.source_type, i.destination_id, i.step FROM json_each(?1) AS id
-                   CROSS JOIN inputs AS i ON i.source_id = id.value AND
-                       (i.source_type, i.destination_type) IN
-                       (VALUES ('RUN_INPUT', 'MODEL_INPUT'), ('RUN_OUTPUT', 'MODEL_OUTPUT'))
-                   ORDER BY i.rowid";
-        self.each(sql, |run, row| {
+        self.each(MODELS, |run, row| {
             let Ok(model_id) = ModelId::parse(row.get::<_, String>(2)?) else { return Ok(()) };
             if row.get_ref(1)?.as_str()? == "RUN_INPUT" {
                 run.inputs.model_inputs.push(LoggedModelInput { model_id });
