@@ -12,6 +12,7 @@ mod failure;
 mod history;
 mod links;
 mod load;
+mod load_models;
 mod models;
 mod runs;
 mod schema;
@@ -234,7 +235,7 @@ impl TrackingStore for SqliteStore {
     }
 
     fn logged_model(&self, id: &ModelId) -> Result<LoggedModel> {
-        self.database.read("reading a logged model", |db| models::get(db, id))
+        self.database.read("reading a logged model", |db| load_models::get(db, id))
     }
 
     fn finalize_logged_model(
@@ -271,7 +272,7 @@ impl TrackingStore for SqliteStore {
 
     fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
         let wanted = &query.experiment_ids;
-        let models = self.database.read("searching models", |db| models::of(db, wanted))?;
+        let models = self.database.read("searching models", |db| load_models::of(db, wanted))?;
         crate::search::select_models(query, models.into_iter())
     }
 

@@ -1,13 +1,12 @@
-//! Logged models, with their params, tags and metrics.
+//! Logged models: making them, changing them, and what they log.
 
 use super::database::Session;
 use super::failure::Failure;
-use super::{experiments, load, runs};
+use super::{experiments, load_models, runs};
 use crate::entity::{LoggedModel, LoggedModelStatus, Metric, Param, Tag};
-use crate::store::{Millis, NewLoggedModel, set_latest_by_dataset};
-use crate::{Error, ExperimentId, Key, ModelId, RunId, name};
-use rusqlite::{OptionalExtension, Row};
-use std::collections::HashMap;
+use crate::store::{Millis, NewLoggedModel};
+use crate::{Error, Key, ModelId, RunId, name};
+use rusqlite::OptionalExtension;
 
 pub(super) fn create(db: &Session<'_>, new: &NewLoggedModel) -> Result<LoggedModel, Failure> {
     db.check_models()?;
@@ -33,132 +32,7 @@ pub(super) fn create(db: &Session<'_>, new: &NewLoggedModel) -> Result<LoggedMod
     )?;
     put_params(db, &id, number, &new.params)?;
     put_tags(db, &id, number, &new.tags)?;
-    get(db, &id)
-}
-
-/// Reads a model that is not deleted.
-pub(super) fn get(db: &Session<'_>, id: &ModelId) -> Result<LoggedModel, Failure> {
-    db.check_models()?;
-    let list = load::id_list([id.as_str()]);
-    let sql = "SELECT m.* FROM (SELECT value FROM json_each(?1)) AS id
-               CROSS JOIN logged_models AS m ON m.model_id = id.value";
-    let found = select(db, sql, &list)?.pop();
-    Ok(found.ok_or_else(|| Error::ModelNotFound(id.clone()))?)
-}
-
-/// Reads the models of some experiments that are not deleted.
-pub(super) fn of(db: &Session<'_>, ids: &[ExperimentId]) -> Result<Vec<LoggedModel>, Failure> {
-    db.check_models()?;
-    let numbers: Vec<i64> = ids.iter().filter_map(|id| experiments::number(id).ok()).collect();
-    let list = serde_json::Value::from(numbers).to_string();
-    let sql = "SELECT m.* FROM logged_models AS m
-               WHERE m.experiment_id IN (SELECT value FROM json_each(?1))";
-    select(db, sql, &list)
-}
-
-/// Reads the models that a statement selects, and what belongs to them, in five statements.
-fn select(db: &Session<'_>, wanted: &str, list: &str) -> Result<Vec<LoggedModel>, Failure> {
-    let with = format!("WITH m AS ({wanted})");
-    let mut statement = db.prepare(&format!(
-        "{with} SELECT m.model_id, m.experiment_id, m.name, m.artifact_location,
-                m.creation_timestamp_ms, m.last_updated_timestamp_ms, m.status, m.model_type,
-                m.source_run_id, m.status_message
-         FROM m WHERE m.lifecycle_stage IS NOT 'deleted'"
-    ))?;
-    let rows = statement.query_map([list], model)?;
-    let mut models = rows.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
-    let places: HashMap<String, usize> =
-        models.iter().enumerate().map(|(at, model)| (model.model_id.to_string(), at)).collect();
-    let mut each = |sql: &str, add: fn(&mut LoggedModel, &Row<'_>) -> rusqlite::Result<()>| {
-        let mut statement = db.prepare(&format!("{with} {sql}"))?;
-        let mut rows = statement.query([list])?;
-        while let Some(row) = rows.next()? {
-            if let Some(at) = places.get(row.get_ref(0)?.as_str()?) {
-                add(&mut models[*at], row)?;
-            }
-        }
-        Ok::<(), rusqlite::Error>(())
-    };
-    each(
-        "SELECT p.model_id, p.param_key, p.param_value FROM m
-         CROSS JOIN logged_model_params AS p ON p.model_id = m.model_id ORDER BY p.param_key",
-        add_param,
-    )?;
-    each(
-        "SELECT t.model_id, t.tag_key, t.tag_value FROM m
-         CROSS JOIN logged_model_tags AS t ON t.model_id = m.model_id ORDER BY t.tag_key",
-        add_tag,
-    )?;
-    each(
-        "SELECT p.model_id, p.metric_name, p.metric_value, p.metric_timestamp_ms, p.metric_step,
-                p.run_id, p.dataset_name, p.dataset_digest
-         FROM m CROSS JOIN logged_model_metrics AS p ON p.model_id = m.model_id ORDER BY p.rowid",
-        add_metric,
-    )?;
-    if db.layout().has_own() {
-        each(
-        "SELECT p.model_id, p.metric_name, p.metric_value, p.metric_timestamp_ms, p.metric_step,
-                p.run_id, p.dataset_name, p.dataset_digest
-         FROM m CROSS JOIN mlctl_logged_model_metrics AS p ON p.model_id = m.model_id
-         ORDER BY p.id",
-        add_metric,
-    )?;
-    }
-    Ok(models)
-}
-
-/// Reads a model's own row; `None` when its ids cannot be ids.
-fn model(row: &Row<'_>) -> rusqlite::Result<Option<LoggedModel>> {
-    let (Ok(model_id), Ok(experiment_id)) = (
-        ModelId::parse(row.get::<_, String>(0)?),
-        ExperimentId::parse(row.get::<_, i64>(1)?.to_string()),
-    ) else {
-        return Ok(None);
-    };
-    let source: Option<String> = row.get(8)?;
-    Ok(Some(LoggedModel {
-        model_id,
-        experiment_id,
-        name: row.get(2)?,
-        artifact_uri: row.get(3)?,
-        creation_timestamp: row.get(4)?,
-        last_updated_timestamp: row.get(5)?,
-        status: LoggedModelStatus::from_number(row.get(6)?).unwrap_or_default(),
-        model_type: row.get(7)?,
-        source_run_id: source.and_then(|id| RunId::parse(id).ok()),
-        status_message: row.get(9)?,
-        tags: Vec::new(),
-        params: Vec::new(),
-        metrics: Vec::new(),
-    }))
-}
-
-fn add_param(model: &mut LoggedModel, row: &Row<'_>) -> rusqlite::Result<()> {
-    if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
-        model.params.push(Param::new(key, row.get::<_, String>(2)?));
-    }
-    Ok(())
-}
-
-fn add_tag(model: &mut LoggedModel, row: &Row<'_>) -> rusqlite::Result<()> {
-    if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
-        model.tags.push(Tag::new(key, row.get::<_, String>(2)?));
-    }
-    Ok(())
-}
-
-fn add_metric(model: &mut LoggedModel, row: &Row<'_>) -> rusqlite::Result<()> {
-    let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) else { return Ok(()) };
-    let value = row.get::<_, Option<f64>>(2)?.unwrap_or(f64::NAN);
-    let metric = Metric {
-        dataset_name: row.get(6)?,
-        dataset_digest: row.get(7)?,
-        model_id: Some(model.model_id.clone()),
-        run_id: RunId::parse(row.get::<_, String>(5)?).ok(),
-        ..Metric::new(key, value, row.get(3)?, row.get(4)?)
-    };
-    set_latest_by_dataset(&mut model.metrics, metric);
-    Ok(())
+    load_models::get(db, &id)
 }
 
 /// Finds a model that is not deleted, and returns the number of its experiment.
@@ -181,7 +55,7 @@ pub(super) fn finalize(
         "UPDATE logged_models SET status = ?2, last_updated_timestamp_ms = ?3 WHERE model_id = ?1",
         (id.as_str(), status.number(), now),
     )?;
-    get(db, id)
+    load_models::get(db, id)
 }
 
 pub(super) fn delete(db: &Session<'_>, id: &ModelId, now: Millis) -> Result<(), Failure> {
