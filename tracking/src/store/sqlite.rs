@@ -175,7 +175,7 @@ impl TrackingStore for SqliteStore {
         let (id, change) = (id.clone(), change.clone());
         self.database.write("changing a run", move |db| {
             runs::update(db, &id, &change)?;
-            Ok(load::run(db, &id)?.info)
+            load::info(db, &id)
         })
     }
 

@@ -8,7 +8,7 @@ use crate::entity::{
     RunInfo, RunInputs, RunOutputs, RunStatus, Tag,
 };
 use crate::{Error, ExperimentId, Key, ModelId, RunId, rules};
-use rusqlite::Row;
+use rusqlite::{OptionalExtension, Row};
 use std::collections::HashMap;
 
 // ?1 is a JSON array of ids of runs; the first column is a place in it.
@@ -57,6 +57,18 @@ pub(super) fn id_list<T: AsRef<str>>(ids: impl IntoIterator<Item = T>) -> String
 pub(super) fn run(db: &Session<'_>, id: &RunId) -> Result<Run, Failure> {
     let found = runs(db, &[id.as_str()])?.pop();
     Ok(found.ok_or_else(|| Error::RunNotFound(id.clone()))?)
+}
+
+/// Reads what a run is, without what it logged.
+pub(super) fn info(db: &Session<'_>, id: &RunId) -> Result<RunInfo, Failure> {
+    let list = id_list([id.as_str()]);
+    let info = db.prepare(INFOS)?.query_row([list], run_info).optional()?.flatten();
+    match info {
+        // The name may stand in a tag.
+        Some(info) if info.run_name.is_empty() => Ok(run(db, id)?.info),
+        Some(info) => Ok(info),
+        None => Err(Failure::Rule(Error::RunNotFound(id.clone()))),
+    }
 }
 
 /// Reads the runs with these ids, in this order; one that is not there is left out.

@@ -128,11 +128,13 @@ pub(super) fn put_metrics(
 ) -> Result<(), Failure> {
     for metric in metrics {
         let Some(model) = &metric.model_id else { continue };
-        if !db.layout().has_models() || live(db, model).is_err() {
-            tracing::warn!(model.id = %model, "a metric names a model that is not here");
-            continue;
+        match live(db, model) {
+            Ok(_) => put_metric(db, run, experiment, (model, metric))?,
+            Err(Failure::Rule(_)) => {
+                tracing::warn!(model.id = %model, "a metric names a model that is not here");
+            }
+            Err(failure) => return Err(failure),
         }
-        put_metric(db, run, experiment, (model, metric))?;
     }
     Ok(())
 }
@@ -159,12 +161,23 @@ fn put_metric(
             return Ok(());
         }
     }
-    // MLflow's table takes neither NaN nor a second dataset at the same step and time.
+    // MLflow's table takes neither NaN nor a second dataset at the same step and time. A point that
+    // is there already is there once.
     db.execute(
         "INSERT INTO mlctl_logged_model_metrics
              (model_id, metric_name, metric_timestamp_ms, metric_step, run_id, metric_value,
               dataset_name, dataset_digest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+         SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8
+         WHERE NOT EXISTS (
+             SELECT 1 FROM logged_model_metrics
+             WHERE model_id = ?1 AND metric_name = ?2 AND metric_timestamp_ms = ?3
+                 AND metric_step = ?4 AND run_id = ?5 AND metric_value IS ?6
+                 AND dataset_name IS ?7 AND dataset_digest IS ?8
+             UNION ALL
+             SELECT 1 FROM mlctl_logged_model_metrics
+             WHERE model_id = ?1 AND metric_name = ?2 AND metric_timestamp_ms = ?3
+                 AND metric_step = ?4 AND run_id = ?5 AND metric_value IS ?6
+                 AND dataset_name IS ?7 AND dataset_digest IS ?8)",
         (
             point.0,
             point.1,

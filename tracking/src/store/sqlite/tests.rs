@@ -69,6 +69,85 @@ fn no_statement_of_a_read_walks_over_a_whole_table() {
     }
 }
 
+#[test]
+fn what_mlflows_table_of_model_metrics_cannot_hold_is_kept_once() {
+    let (store, _folder) = store();
+    let new = NewRun {
+        experiment_id: ExperimentId::default_experiment(),
+        user_id: String::new(),
+        run_name: None,
+        start_time: NOW,
+        tags: Vec::new(),
+    };
+    let run = store.create_run(&new).unwrap().info.run_id;
+    let model = NewLoggedModel {
+        experiment_id: ExperimentId::default_experiment(),
+        name: None,
+        model_type: None,
+        source_run_id: Some(run.clone()),
+        tags: Vec::new(),
+        params: Vec::new(),
+        time: NOW,
+    };
+    let id = store.create_logged_model(&model).unwrap().model_id;
+    let on = |set: &str, value: f64| Metric {
+        model_id: Some(id.clone()),
+        dataset_name: Some(set.to_owned()),
+        ..Metric::new(Key::parse("rmse").unwrap(), value, NOW, 1)
+    };
+    let metrics = vec![on("train", 0.5), on("test", 0.25), on("odd", f64::NAN)];
+    for _ in 0..2 {
+        let batch = Batch { metrics: metrics.clone(), ..Batch::default() };
+        store.log_batch(&run, &batch).unwrap();
+    }
+
+    let measured = store.logged_model(&id).unwrap().metrics;
+
+    let mut shown: Vec<_> = measured
+        .iter()
+        .map(|m| format!("{} {}", m.dataset_name.as_deref().unwrap_or_default(), m.value))
+        .collect();
+    shown.sort();
+    assert_eq!(shown, ["odd NaN", "test 0.25", "train 0.5"]);
+    let rows = |table: &str| {
+        let sql = format!("SELECT count(*) FROM {table}");
+        store
+            .database
+            .read("counting", |db| {
+                Ok(db.prepare(&sql)?.query_row([], |row| row.get::<_, i64>(0))?)
+            })
+            .unwrap()
+    };
+    assert_eq!((rows("logged_model_metrics"), rows("mlctl_logged_model_metrics")), (1, 2));
+}
+
+#[test]
+fn two_stores_share_a_file_that_both_make() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/mlflow.db");
+    let experiments: usize = std::thread::scope(|scope| {
+        let path = &path;
+        let write = |name: &'static str| {
+            let store = SqliteStore::open(path, NOW).unwrap();
+            let made = (0..40).map(|at| {
+                let name = ExperimentName::parse(format!("{name}{at}")).unwrap();
+                let new =
+                    NewExperiment { name, artifact_location: None, tags: Vec::new(), time: NOW };
+                store.create_experiment(&new).unwrap()
+            });
+            made.count()
+        };
+        let threads = ["a", "b", "c"].map(|name| scope.spawn(move || write(name)));
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(experiments, 120);
+    let store = SqliteStore::open(&path, NOW).unwrap();
+    let all = store.search_experiments(&ExperimentQuery::default()).unwrap().items;
+    assert_eq!(all.len(), 121);
+    let last = store.experiment(&ExperimentId::parse("120").unwrap()).unwrap();
+    assert!(last.artifact_location.ends_with("/new/mlruns/120"), "{}", last.artifact_location);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
