@@ -120,7 +120,7 @@ impl RunReporter {
     /// Returns how the child reaches the store.
     fn connection(&self) -> Result<Vec<(String, String)>, BoxError> {
         let (tracking, _) = self.destination.get()?;
-        if tracking.root.is_none() {
+        if tracking.served.is_none() {
             return Ok(vec![("MLFLOW_TRACKING_URI".to_owned(), self.store_uri.clone())]);
         }
         let token = Uuid::new_v4().simple().to_string();

@@ -20,10 +20,11 @@ pub(crate) struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// Where runs are: a folder, file:…, or the http(s):// address of a server
+    /// Where runs are: a folder, sqlite:///FILE, or the http(s):// address of a server
     #[arg(long, visible_alias = "tracking-uri", global = true, value_name = "URI")]
     pub(crate) store: Option<String>,
-    /// Where registered models are: sqlite:///FILE; by default registry.db in the store's folder
+    /// Where registered models are: sqlite:///FILE; by default the store's own file, or registry.db
+    /// in its folder
     #[arg(long, visible_alias = "registry-uri", global = true, value_name = "URI")]
     pub(crate) registry_store: Option<String>,
     /// Print JSON for scripts

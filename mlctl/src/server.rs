@@ -38,7 +38,7 @@ pub(crate) struct Access {
 /// Builds the whole tracking server.
 pub(crate) fn tracking_app(tracking: &Tracking, access: Access) -> Router {
     let served =
-        tracking.served_root().map_or_else(ServedArtifacts::nothing, ServedArtifacts::below);
+        tracking.served.clone().map_or_else(ServedArtifacts::nothing, ServedArtifacts::below);
     let service = Service::new(tracking.store.clone(), served);
     let api = Router::new()
         .nest("/2.0/mlflow", router(service.clone()))

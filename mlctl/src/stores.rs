@@ -9,6 +9,7 @@ use mlctl_tracking::client::HttpStore;
 use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::file::{FileStore, holds_anything};
 use mlctl_tracking::store::location::{location_path, path_uri};
+use mlctl_tracking::store::sqlite::{self, Options};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,8 +17,9 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub(crate) struct Tracking {
     pub(crate) store: Arc<dyn TrackingStore>,
-    /// The folder of a file store.
-    pub(crate) root: Option<PathBuf>,
+    /// The location whose artifacts a server of this store serves; none when it is on a server
+    /// already.
+    pub(crate) served: Option<String>,
 }
 
 /// Whether a store that does not exist is made.
@@ -27,6 +29,45 @@ pub(crate) enum Missing {
     Refuse,
 }
 
+/// Where a store is.
+#[derive(Debug, PartialEq, Eq)]
+enum Place {
+    Server(String),
+    Folder(PathBuf),
+    Database(PathBuf),
+}
+
+impl Place {
+    fn parse(uri: &str) -> Result<Self> {
+        if uri.starts_with("http://") || uri.starts_with("https://") {
+            return Ok(Self::Server(uri.to_owned()));
+        }
+        if let Some(path) = database_path(uri) {
+            return Ok(Self::Database(path));
+        }
+        location_path(uri).map(Self::Folder).ok_or_else(|| {
+            Hinted::error(
+                format!("cannot open the store `{uri}`: this kind of URI is not supported"),
+                "a store is a folder such as ./mlruns, a file sqlite:///mlflow.db, \
+                 or the address of a server: http://…",
+            )
+        })
+    }
+
+    fn exists(&self) -> bool {
+        match self {
+            Self::Server(_) => true,
+            Self::Folder(path) => holds_anything(path),
+            Self::Database(path) => path.is_file(),
+        }
+    }
+}
+
+/// Reads the path out of SQLAlchemy's spelling: three slashes, and a fourth for an absolute path.
+fn database_path(uri: &str) -> Option<PathBuf> {
+    uri.strip_prefix("sqlite:///").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 /// Opens the tracking store of the settings.
 pub(crate) fn tracking(config: &Config, missing: Missing) -> Result<Tracking> {
     open_tracking(config, &config.store.value, missing)
@@ -34,44 +75,48 @@ pub(crate) fn tracking(config: &Config, missing: Missing) -> Result<Tracking> {
 
 /// Tells whether the store of the settings is there; a server is taken to be.
 pub(crate) fn exists(config: &Config) -> bool {
-    location_path(&config.store.value).is_none_or(|path| holds_anything(&path))
+    Place::parse(&config.store.value).is_ok_and(|place| place.exists())
 }
 
 /// Opens the tracking store at `uri`.
 pub(crate) fn open_tracking(config: &Config, uri: &str, missing: Missing) -> Result<Tracking> {
-    if uri.starts_with("http://") || uri.starts_with("https://") {
-        let store = HttpStore::new(uri, config.credentials.value.clone())?;
-        return Ok(Tracking { store: Arc::new(store), root: None });
-    }
-    let Some(path) = location_path(uri) else {
+    let place = Place::parse(uri)?;
+    if missing == Missing::Refuse && !place.exists() {
+        let path = uri.strip_prefix("sqlite:///").unwrap_or(uri);
         return Err(Hinted::error(
-            format!("cannot open the store `{uri}`: this kind of URI is not supported"),
-            "a store is a folder such as ./mlruns, or the address of a server: http://…",
-        ));
-    };
-    if missing == Missing::Refuse && !holds_anything(&path) {
-        return Err(Hinted::error(
-            format!("there is no store at `{}`", path.display()),
+            format!("there is no store at `{path}`"),
             "name one with --store or MLFLOW_TRACKING_URI; `mlctl run` and `mlctl experiments create` make one",
         ));
     }
-    let store = FileStore::open(&path, now())
-        .with_context(|| format!("cannot open the store `{}`", path.display()))?;
-    let root = Some(store.root().to_owned());
-    Ok(Tracking { store: Arc::new(store), root })
+    open(config, place).with_context(|| format!("cannot open the store `{uri}`"))
 }
 
-impl Tracking {
-    /// Spells the folder whose artifacts a server of this store serves.
-    pub(crate) fn served_root(&self) -> Option<String> {
-        self.root.as_deref().map(path_uri)
+fn open(config: &Config, place: Place) -> Result<Tracking> {
+    match place {
+        Place::Server(url) => {
+            let store = HttpStore::new(&url, config.credentials.value.clone())?;
+            Ok(Tracking { store: Arc::new(store), served: None })
+        }
+        Place::Folder(path) => {
+            let store = FileStore::open(&path, now())?;
+            let served = Some(path_uri(store.root()));
+            Ok(Tracking { store: Arc::new(store), served })
+        }
+        Place::Database(path) => {
+            // Artifacts go where MLflow puts them: into `mlruns` beside the file.
+            let folder = std::path::absolute(&path)?.with_file_name("mlruns");
+            let served = path_uri(&folder);
+            let options = Options { artifact_root: Some(served.clone()), ..Options::default() };
+            let store = sqlite::SqliteStore::open_with(&path, &options, now())?;
+            Ok(Tracking { store: Arc::new(store), served: Some(served) })
+        }
     }
 }
 
 /// Opens the registry of the settings.
 pub(crate) fn registry(config: &Config, missing: Missing) -> Result<Arc<dyn RegistryStore>> {
     let path = match &config.registry_store.value {
-        Some(uri) => sqlite_path(uri)?,
+        Some(uri) => registry_path(uri)?,
         None => default_registry(&config.store.value)?,
     };
     if missing == Missing::Refuse && !path.exists() {
@@ -85,12 +130,8 @@ pub(crate) fn registry(config: &Config, missing: Missing) -> Result<Arc<dyn Regi
     Ok(Arc::new(store))
 }
 
-fn sqlite_path(uri: &str) -> Result<PathBuf> {
-    let path = match uri.strip_prefix("sqlite:///") {
-        Some(path) => Some(PathBuf::from(path)),
-        None => location_path(uri),
-    };
-    path.ok_or_else(|| {
+fn registry_path(uri: &str) -> Result<PathBuf> {
+    database_path(uri).or_else(|| location_path(uri)).ok_or_else(|| {
         Hinted::error(
             format!("cannot open the registry `{uri}`: this kind of URI is not supported"),
             "a registry is a file: sqlite:///PATH, with four slashes for an absolute path",
@@ -99,11 +140,12 @@ fn sqlite_path(uri: &str) -> Result<PathBuf> {
 }
 
 fn default_registry(store: &str) -> Result<PathBuf> {
-    match location_path(store) {
-        Some(folder) if folder.is_dir() => Ok(folder.join("registry.db")),
-        Some(folder) => Err(no_store(&folder)),
-        None => Err(Hinted::error(
-            format!("the registry of the server `{store}` cannot be reached yet"),
+    match Place::parse(store)? {
+        Place::Folder(folder) if folder.is_dir() => Ok(folder.join("registry.db")),
+        Place::Folder(folder) => Err(no_store(&folder)),
+        Place::Database(file) => Ok(file),
+        Place::Server(url) => Err(Hinted::error(
+            format!("the registry of the server `{url}` cannot be reached yet"),
             "name a registry file with --registry-store sqlite:///FILE",
         )),
     }
@@ -114,4 +156,25 @@ fn no_store(folder: &Path) -> anyhow::Error {
         format!("there is no store at `{}`", folder.display()),
         "name one with --store, or a registry with --registry-store sqlite:///FILE",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(uri: &str, want: Option<&Place>) {
+        assert_eq!(Place::parse(uri).ok().as_ref(), want, "for {uri}");
+    }
+
+    #[test]
+    fn a_store_is_a_server_a_folder_or_a_file() {
+        check("./mlruns", Some(&Place::Folder("./mlruns".into())));
+        check("file:///a%20b", Some(&Place::Folder("/a b".into())));
+        check("sqlite:///a.db", Some(&Place::Database("a.db".into())));
+        check("sqlite:////a/b.db", Some(&Place::Database("/a/b.db".into())));
+        check("https://host/x", Some(&Place::Server("https://host/x".into())));
+        check("sqlite:///", None);
+        check("postgresql://host/db", None);
+    }
 }

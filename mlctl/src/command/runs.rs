@@ -68,9 +68,7 @@ fn find(
     let page = store.search_runs(&query)?;
     context.output.show(&page.items, |runs| runs_table(runs))?;
     if page.next_page_token.is_some() {
-        let shown = page.items.len();
-        let runs = if shown == 1 { "run" } else { "runs" };
-        notice(&format!("the first {shown} {runs}; --max-results shows more"));
+        notice("there are more runs; --max-results shows more of them");
     }
     Ok(())
 }
