@@ -55,7 +55,7 @@ fn a_store_of_an_unknown_kind_says_what_a_store_is() {
         &["runs", "list", "--store", "ftp://example.org/x"],
         1,
         "error: cannot open the store `ftp://example.org/x`: this kind of URI is not supported\n\
-         hint: a store is a folder such as ./mlruns, or the address of a server: http://…",
+         hint: a store is a folder such as ./mlruns, a file sqlite:///mlflow.db, or the address of a server: http://…",
     );
 }
 
