@@ -97,7 +97,7 @@ impl Layout {
         }
         Err(Error::Unsupported(
             "this database is of an MLflow before 3.0, which has no tables for logged models: \
-             run `mlctl db upgrade` on the file first"
+             run `mlflow db upgrade` on the file first"
                 .to_owned(),
         ))
     }
@@ -168,7 +168,7 @@ fn layout(conn: &Connection, path: &Path) -> Result<Layout, Failure> {
         NEEDED.into_iter().filter(|needed| !columns.contains(*needed)).collect();
     if !missing.is_empty() {
         return Err(Failure::Rule(Error::Unsupported(format!(
-            "`{0}` lacks {1}: it is of a very old MLflow, run `mlctl db upgrade {0}` first",
+            "`{0}` lacks {1}: it is of a very old MLflow, run `mlflow db upgrade sqlite:///{0}` first",
             path.display(),
             missing.join(", ")
         ))));
@@ -248,7 +248,7 @@ mod tests {
         let layout = prepared(&mut conn).unwrap();
 
         assert!(!layout.has_workspaces && !layout.has_models && !layout.is_newer);
-        assert!(layout.check_models().unwrap_err().to_string().contains("mlctl db upgrade"));
+        assert!(layout.check_models().unwrap_err().to_string().contains("mlflow db upgrade"));
         assert_eq!(conn.total_changes(), changes);
     }
 
