@@ -127,6 +127,15 @@ impl Compiled {
         self.filter.as_ref().is_none_or(|filter| filter.matches(facts))
     }
 
+    /// Parts the filter into tests that must all hold.
+    #[cfg(feature = "file")]
+    pub(crate) fn conjuncts(&self) -> Vec<&Expr> {
+        match &self.filter {
+            Some(Expr::And(tests)) => tests.iter().collect(),
+            other => other.iter().collect(),
+        }
+    }
+
     /// Lists what the filter and the order look at.
     #[cfg(any(feature = "file", feature = "sqlite"))]
     pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {

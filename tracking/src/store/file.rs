@@ -12,6 +12,7 @@ mod index;
 mod layout;
 mod line;
 mod models;
+mod open;
 mod runs;
 mod write;
 
@@ -29,6 +30,7 @@ use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
 use index::Index;
 use layout::Layout;
 use mlctl_artifacts::{ArtifactStore, LocalArtifacts};
+use open::OpenRuns;
 use runs::RunCache;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -42,6 +44,7 @@ pub struct FileStore {
     layout: Layout,
     index: Index,
     cache: RunCache,
+    open: OpenRuns,
 }
 
 impl FileStore {
@@ -60,7 +63,12 @@ impl FileStore {
         }
         let is_new = !holds_anything(&root);
         let layout = Layout::new(root);
-        let store = Self { layout, index: Index::new(), cache: RunCache::default() };
+        let store = Self {
+            layout,
+            index: Index::new(),
+            cache: RunCache::default(),
+            open: OpenRuns::default(),
+        };
         if is_new {
             store.make_default_experiment(now)?;
         } else if !store.layout.root().is_dir() {

@@ -19,7 +19,7 @@ use super::layout::Layout;
 use crate::entity::{Run, RunInfo};
 use crate::search::{self, Page, RunQuery};
 use crate::{Error, ExperimentId, Result};
-use mlctl_filter::{Entity, Facts, Field, Scalar, Values};
+use mlctl_filter::{Entity, Expr, Facts, Field, Scalar, Values};
 use refresh::{Candidate, Refresh};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -100,15 +100,20 @@ fn search_in(
     query: &RunQuery,
     compiled: &search::Compiled,
 ) -> Result<Page<Run>> {
-    let mut fields: Vec<Field> = compiled.fields().cloned().collect();
-    fields.sort_by(|a, b| (a.entity as u8, &a.key).cmp(&(b.entity as u8, &b.key)));
-    fields.dedup();
+    let fields = distinct_fields(compiled);
+    let mut open_tests = compiled.conjuncts();
     let mut candidates = Vec::new();
     for id in distinct(&query.experiment_ids) {
         candidates.extend(refresh.runs(layout, id)?);
     }
     candidates.retain(|candidate| query.view.shows(candidate.info.lifecycle_stage));
-    for field in &fields {
+    if fields.iter().any(|field| field.key == ARTIFACT_URI) {
+        candidates.iter_mut().for_each(|candidate| candidate.settle(layout));
+    }
+    // A run that fails one test is not asked for what the next test looks at.
+    for known in 0..=fields.len() {
+        drop_refused(&mut candidates, &mut open_tests, &fields[..known]);
+        let Some(field) = fields.get(known) else { break };
         match kind_of(field) {
             Some(kind) => refresh.values(&mut candidates, kind, &field.key)?,
             None if field.entity == Entity::Dataset => refresh.wholes(&mut candidates)?,
@@ -117,22 +122,45 @@ fn search_in(
     }
     let rows = candidates
         .into_iter()
-        .filter_map(|candidate| {
-            let row = Row { candidate, fields: &fields };
-            let info = &row.candidate.info;
-            if !compiled.admits(&row) {
-                return None;
-            }
-            let key = compiled.order.key(&row, info.start_time, info.run_id.as_str());
-            Some((key, row.candidate))
+        .map(|candidate| {
+            let row = Row { candidate: &candidate, fields: &fields };
+            let info = &candidate.info;
+            (compiled.order.key(&row, info.start_time, info.run_id.as_str()), candidate)
         })
         .collect();
     let page = search::page(rows, compiled, query.max_results, query.page_token.as_deref())?;
     let mut shown = page.items;
+    shown.iter_mut().for_each(|candidate| candidate.settle(layout));
     refresh.wholes(&mut shown)?;
     refresh.commit();
     let items = shown.into_iter().map(Candidate::into_run).collect();
     Ok(Page { items, next_page_token: page.next_page_token })
+}
+
+/// The attribute whose value depends on where the store is now.
+const ARTIFACT_URI: &str = "artifact_uri";
+
+/// Lists what the query looks at, the filter's fields first.
+fn distinct_fields(compiled: &search::Compiled) -> Vec<Field> {
+    let mut fields: Vec<Field> = Vec::new();
+    for field in compiled.fields() {
+        if !fields.contains(field) {
+            fields.push(field.clone());
+        }
+    }
+    fields
+}
+
+/// Asks the tests that the known fields answer, and drops the runs that fail one.
+fn drop_refused(candidates: &mut Vec<Candidate>, open_tests: &mut Vec<&Expr>, known: &[Field]) {
+    let is_known = |field: &Field| field.entity == Entity::Attribute || known.contains(field);
+    let (ready, open) = open_tests.drain(..).partition(|test| test.fields().all(is_known));
+    *open_tests = open;
+    let ready: Vec<&Expr> = ready;
+    candidates.retain(|candidate| {
+        let row = Row { candidate, fields: known };
+        ready.iter().all(|test| test.matches(&row))
+    });
 }
 
 fn distinct(ids: &[ExperimentId]) -> Vec<&ExperimentId> {
@@ -153,7 +181,7 @@ fn kind_of(field: &Field) -> Option<Kind> {
 
 /// A run with just what the query looks at.
 struct Row<'a> {
-    candidate: Candidate,
+    candidate: &'a Candidate,
     fields: &'a [Field],
 }
 

@@ -5,7 +5,7 @@ use super::document::{self, META, ModelDocument};
 use super::folder::{self, Kind};
 use super::layout::{self, ARTIFACTS, MODELS};
 use super::runs::model_artifact_uri;
-use super::write::{self, Changes, Lock};
+use super::write::{self, Changes};
 use crate::entity::{LoggedModel, LoggedModelStatus, Param, Tag};
 use crate::store::NewLoggedModel;
 use crate::{Error, ExperimentId, Key, ModelId, Result, name, rules};
@@ -89,8 +89,7 @@ impl FileStore {
         change: impl FnOnce(&mut ModelDocument),
     ) -> Result<()> {
         let folder = self.layout.find_model(id)?;
-        let _held = write::lock_folder(&folder, Lock::Exclusive)
-            .map_err(|error| write::failed(&folder, error))?;
+        let _held = write::lock_folder(&folder).map_err(|error| write::failed(&folder, error))?;
         let document: Option<ModelDocument> = document::read_whole(&folder)?;
         let document = document.filter(|document| !document.is_deleted());
         let mut document = document.ok_or_else(|| Error::ModelNotFound(id.clone()))?;

@@ -5,7 +5,8 @@ use super::document::{self, DatasetDocument, LinkDocument, META, RunDocument};
 use super::folder::{self, Kind};
 use super::layout::{ARTIFACTS, DATASETS, MODELS};
 use super::line;
-use super::write::{self, Changes, Lock};
+use super::open::Stamp;
+use super::write::{self, Changes};
 use crate::entity::{
     DatasetInput, LifecycleStage, LoggedModelInput, LoggedModelOutput, Metric, Run, RunInfo,
     RunStatus, Tag,
@@ -17,7 +18,6 @@ use md5::{Digest, Md5};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -32,9 +32,6 @@ struct CachedRun {
     stamp: Stamp,
     info: RunInfo,
 }
-
-/// Tells one state of a run's document from another: inode, change time, size.
-type Stamp = (u64, i64, i64, u64);
 
 /// Runs that are remembered; beyond it the cache starts afresh.
 const CACHED_MAX: usize = 4096;
@@ -56,12 +53,6 @@ impl RunCache {
     }
 }
 
-/// Takes the stamp of a folder's document; `None` when there is none.
-fn stamp(folder: &Path) -> Option<Stamp> {
-    let meta = fs::metadata(folder.join(META)).ok()?;
-    Some((meta.ino(), meta.ctime(), meta.ctime_nsec(), meta.len()))
-}
-
 fn is_settled(folder: &Path) -> bool {
     let changed = fs::metadata(folder.join(META)).and_then(|meta| meta.modified());
     changed.is_ok_and(|time| SystemTime::now().duration_since(time).is_ok_and(|age| age > SETTLED))
@@ -71,13 +62,13 @@ impl FileStore {
     /// Finds a run and reads its document, unless it is known and has not changed.
     pub(super) fn run_info(&self, id: &RunId) -> Result<(PathBuf, RunInfo)> {
         if let Some(cached) = self.cache.get(id)
-            && stamp(&cached.folder) == Some(cached.stamp)
+            && Stamp::of(&cached.folder) == Some(cached.stamp)
         {
             return Ok((cached.folder, cached.info));
         }
         let folder = self.layout.find_run(id)?;
         let settled = is_settled(&folder);
-        let before = stamp(&folder);
+        let before = Stamp::of(&folder);
         let document: Option<RunDocument> = document::read(&folder)?;
         let document = document.ok_or_else(|| Error::RunNotFound(id.clone()))?;
         let mut info = document.entity(&folder)?;
@@ -94,10 +85,10 @@ impl FileStore {
     }
 
     /// Finds a run and keeps others from changing it until the lock is dropped.
-    fn locked_run(&self, id: &RunId, lock: Lock) -> Result<(PathBuf, RunInfo, File)> {
+    fn locked_run(&self, id: &RunId) -> Result<(PathBuf, RunInfo, File)> {
         loop {
             let (folder, _) = self.run_info(id)?;
-            let held = match write::lock_folder(&folder, lock) {
+            let held = match write::lock_folder(&folder) {
                 // Its experiment was moved between the two steps: look again.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 held => held.map_err(|error| write::failed(&folder, error))?,
@@ -109,8 +100,8 @@ impl FileStore {
         }
     }
 
-    fn active_run(&self, id: &RunId, lock: Lock) -> Result<(PathBuf, RunInfo, File)> {
-        let (folder, info, held) = self.locked_run(id, lock)?;
+    fn active_run(&self, id: &RunId) -> Result<(PathBuf, RunInfo, File)> {
+        let (folder, info, held) = self.locked_run(id)?;
         check_run_active(&info)?;
         Ok((folder, info, held))
     }
@@ -147,7 +138,8 @@ impl FileStore {
     }
 
     pub(super) fn change_run(&self, id: &RunId, change: &RunChange) -> Result<RunInfo> {
-        let (folder, _, _held) = self.active_run(id, Lock::Exclusive)?;
+        let (folder, _, _held) = self.active_run(id)?;
+        self.open.forget(id);
         let name = change.run_name.as_deref().filter(|name| !name.is_empty());
         if let Some(name) = name {
             let key = Key::parse(rules::tag::RUN_NAME)?;
@@ -173,7 +165,7 @@ impl FileStore {
         stage: LifecycleStage,
         deleted_time: Option<Millis>,
     ) -> Result<()> {
-        let (folder, _, _held) = self.locked_run(id, Lock::Exclusive)?;
+        let (folder, _, _held) = self.locked_run(id)?;
         self.rewrite_run(&folder, |document| {
             document.lifecycle_stage = Some(stage.as_str().to_owned());
             document.deleted_time = deleted_time;
@@ -190,7 +182,13 @@ impl FileStore {
 
     pub(super) fn write_batch(&self, id: &RunId, batch: &Batch) -> Result<()> {
         let batch = rules::check_batch(batch)?;
-        let (folder, info, _held) = self.active_run(id, lock_for(&batch))?;
+        let alone = lone_metric(&batch);
+        if let Some(metric) = alone
+            && self.open.append(id, metric)?
+        {
+            return Ok(());
+        }
+        let (folder, info, _held) = self.active_run(id)?;
         let mut changes = Changes::default();
         for param in &batch.params {
             let path = folder::path(&folder, Kind::Param, &param.key);
@@ -209,6 +207,10 @@ impl FileStore {
             self.rewrite_run(&folder, |document| document.run_name = Some(name.to_owned()))?;
         }
         changes.keep();
+        if let (Some(metric), Some(known)) = (alone, self.cache.get(id)) {
+            let file = folder::path(&folder, Kind::Metric, &metric.key);
+            self.open.keep(id, &folder, known.stamp, (&metric.key, &file));
+        }
         Ok(())
     }
 
@@ -254,7 +256,7 @@ impl FileStore {
     }
 
     pub(super) fn remove_tag(&self, id: &RunId, key: &Key) -> Result<()> {
-        let (folder, _, _held) = self.active_run(id, Lock::Exclusive)?;
+        let (folder, _, _held) = self.active_run(id)?;
         write::remove(&folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
             key: key.to_string(),
             owner: format!("run `{id}`"),
@@ -267,7 +269,7 @@ impl FileStore {
         datasets: &[DatasetInput],
         models: &[LoggedModelInput],
     ) -> Result<()> {
-        let (folder, info, _held) = self.active_run(id, Lock::Exclusive)?;
+        let (folder, info, _held) = self.active_run(id)?;
         let home = self.layout.experiment(&info.experiment_id)?;
         for input in datasets {
             let dataset_id = md5(&[&input.dataset.name, &input.dataset.digest]);
@@ -286,7 +288,7 @@ impl FileStore {
     }
 
     pub(super) fn write_outputs(&self, id: &RunId, models: &[LoggedModelOutput]) -> Result<()> {
-        let (folder, _, _held) = self.active_run(id, Lock::Exclusive)?;
+        let (folder, _, _held) = self.active_run(id)?;
         for output in models {
             let model = output.model_id.as_str();
             let link = link("RUN_OUTPUT", "MODEL_OUTPUT", model, Some(output.step), &[]);
@@ -301,12 +303,13 @@ impl FileStore {
     }
 }
 
-/// A batch that changes one metric file cannot end half-way, so that others may append meanwhile.
-fn lock_for(batch: &Batch) -> Lock {
-    let one_metric = batch.metrics.windows(2).all(|two| two[0].key == two[1].key)
-        && batch.metrics.iter().all(|metric| metric.model_id.is_none());
-    let only_metrics = batch.params.is_empty() && batch.tags.is_empty();
-    if one_metric && only_metrics { Lock::Shared } else { Lock::Exclusive }
+/// Returns the only thing in a batch when that is a point of a run: it is logged by one `write`,
+/// which cannot end half-way, so that others may append meanwhile.
+fn lone_metric(batch: &Batch) -> Option<&Metric> {
+    match (batch.metrics.as_slice(), batch.params.as_slice(), batch.tags.as_slice()) {
+        ([metric], [], []) if metric.model_id.is_none() => Some(metric),
+        _ => None,
+    }
 }
 
 /// Where a run's artifacts go: below the experiment's location, as MLflow does it.

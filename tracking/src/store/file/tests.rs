@@ -229,6 +229,61 @@ fn a_batch_that_fails_half_way_is_taken_back() {
     assert_eq!(history.items.len(), 1);
 }
 
+/// Logs until the file is held open: the run's document must have settled.
+fn log_the_short_way(store: &FileStore, id: &RunId, name: &str) {
+    std::thread::sleep(Duration::from_millis(150));
+    store.log_batch(id, &metric(name, 0.0, 0)).unwrap();
+    let point = Metric::new(key(name), 0.0, NOW, 1);
+    assert!(store.open.append(id, &point).unwrap(), "the file is not held open");
+}
+
+#[test]
+fn an_open_file_that_changes_is_opened_anew() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    log_the_short_way(&store, &id, "loss");
+    let file = run_folder(&store, &id).join("metrics/loss");
+    let steps = |store: &FileStore| -> Vec<i64> {
+        let history = store.metric_history(&id, &key("loss"), &HistoryPage::default()).unwrap();
+        history.items.iter().map(|point| point.step).collect()
+    };
+
+    append(&file, "1700000000001 0.2");
+    store.log_batch(&id, &metric("loss", 0.5, 2)).unwrap();
+    assert_eq!(steps(&store), [0, 1, 2]);
+
+    log_the_short_way(&store, &id, "loss");
+    fs::remove_file(&file).unwrap();
+    store.log_batch(&id, &metric("loss", 0.5, 3)).unwrap();
+    assert_eq!(steps(&store), [3]);
+
+    log_the_short_way(&store, &id, "loss");
+    FileStore::open(store.root(), NOW).unwrap().delete_run(&id, NOW).unwrap();
+    let error = store.log_batch(&id, &metric("loss", 0.5, 4)).unwrap_err();
+    assert!(matches!(error, Error::NotActive { .. }), "{error}");
+}
+
+#[test]
+fn two_stores_that_hold_a_file_open_lose_nothing() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    let other = FileStore::open(store.root(), NOW).unwrap();
+    log_the_short_way(&store, &id, "loss");
+    log_the_short_way(&other, &id, "loss");
+    std::thread::scope(|scope| {
+        for store in [&store, &other, &store, &other] {
+            let id = &id;
+            scope.spawn(move || {
+                for step in 0..500 {
+                    store.log_batch(id, &metric("loss", 0.5, step)).unwrap();
+                }
+            });
+        }
+    });
+    let history = store.metric_history(&id, &key("loss"), &HistoryPage::default()).unwrap();
+    assert_eq!(history.items.len(), 4 + 4 * 500);
+}
+
 #[test]
 fn links_and_pipes_among_the_values_are_not_followed() {
     let (store, folder) = store();

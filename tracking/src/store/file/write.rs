@@ -80,25 +80,11 @@ impl Undo {
     }
 }
 
-/// How others may use a folder meanwhile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lock {
-    /// Others may append to files in it.
-    Shared,
-    /// Others wait.
-    Exclusive,
-}
-
-/// Locks a folder until the file is dropped; a file system without locks goes without.
-pub(super) fn lock_folder(folder: &Path, lock: Lock) -> io::Result<File> {
+/// Locks a folder until the file is dropped: others who change something in it wait. A file system
+/// without locks goes without.
+pub(super) fn lock_folder(folder: &Path) -> io::Result<File> {
     let handle = File::open(folder)?;
-    hold(
-        &handle,
-        match lock {
-            Lock::Shared => FlockOperation::LockShared,
-            Lock::Exclusive => FlockOperation::LockExclusive,
-        },
-    )?;
+    hold(&handle)?;
     Ok(handle)
 }
 
@@ -231,7 +217,7 @@ fn open_locked(folder: &Path, path: &Path) -> io::Result<File> {
         let file = with_parents(folder, path, || {
             OpenOptions::new().read(true).append(true).create(true).open(path)
         })?;
-        hold(&file, FlockOperation::LockExclusive)?;
+        hold(&file)?;
         // Who held the lock before may have taken the file away.
         if file.metadata()?.nlink() > 0 {
             return Ok(file);
@@ -240,9 +226,9 @@ fn open_locked(folder: &Path, path: &Path) -> io::Result<File> {
 }
 
 /// Takes a lock; a file system without locks goes without.
-fn hold(file: &File, lock: FlockOperation) -> io::Result<()> {
+fn hold(file: &File) -> io::Result<()> {
     use rustix::io::Errno;
-    match flock(file, lock) {
+    match flock(file, FlockOperation::LockExclusive) {
         Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK | Errno::BADF) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -270,7 +256,7 @@ fn cut_torn_line(file: &File, path: &Path) -> io::Result<u64> {
 fn truncate(path: &Path, from: u64, to: u64) -> Result<()> {
     let cut = || {
         let file = OpenOptions::new().append(true).open(path)?;
-        hold(&file, FlockOperation::LockExclusive)?;
+        hold(&file)?;
         if file.metadata()?.len() == to {
             if from == 0 { fs::remove_file(path)? } else { file.set_len(from)? }
         }

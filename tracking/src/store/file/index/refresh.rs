@@ -49,6 +49,11 @@ impl Candidate {
         self.home.path.join(&self.name)
     }
 
+    /// Settles where the run's artifacts are now.
+    pub(super) fn settle(&mut self, layout: &Layout) {
+        self.info.artifact_uri = layout.settle(&self.folder(), &self.info.artifact_uri);
+    }
+
     pub(super) fn into_run(self) -> Run {
         self.whole.unwrap_or_else(|| assemble(self.info, Vec::new()))
     }
@@ -125,17 +130,14 @@ impl<'a> Refresh<'a> {
         id: &ExperimentId,
     ) -> Option<(i64, RunInfo)> {
         let folder = layout.root().join(below_root);
-        if let Some(mut known) = known
+        if let Some(known) = known
             && known.stamp == stamp
         {
-            known.info.artifact_uri = layout.settle(&folder, &known.info.artifact_uri);
             return Some((known.row, known.info));
         }
         match read_info(&folder) {
             Ok(Some(info)) if &info.experiment_id == id => {
-                let row = self.note_run(below_root, stamp, &info);
-                let artifact_uri = layout.settle(&folder, &info.artifact_uri);
-                Some((row, RunInfo { artifact_uri, ..info }))
+                Some((self.note_run(below_root, stamp, &info), info))
             }
             Ok(Some(_)) => {
                 tracing::warn!(run = %folder.display(), "a run of another experiment is skipped");
