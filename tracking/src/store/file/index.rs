@@ -100,25 +100,27 @@ fn search_in(
     query: &RunQuery,
     compiled: &search::Compiled,
 ) -> Result<Page<Run>> {
-    let fields = distinct_fields(compiled);
-    let mut open_tests = compiled.conjuncts();
+    let (fields, in_filter) = distinct_fields(compiled);
+    let mut tests = compiled.conjuncts();
     let mut candidates = Vec::new();
     for id in distinct(&query.experiment_ids) {
         candidates.extend(refresh.runs(layout, id)?);
     }
+    // A run that fails one test is not asked for what the next test looks at; what runs say about
+    // themselves comes last, because only then they are compared with their documents.
+    for (known, field) in fields[..in_filter].iter().enumerate() {
+        drop_refused(&mut candidates, &mut tests, &fields[..known], false);
+        look_at(&mut refresh, &mut candidates, field)?;
+    }
+    drop_refused(&mut candidates, &mut tests, &fields[..in_filter], false);
+    refresh.verify(&mut candidates);
     candidates.retain(|candidate| query.view.shows(candidate.info.lifecycle_stage));
     if fields.iter().any(|field| field.key == ARTIFACT_URI) {
         candidates.iter_mut().for_each(|candidate| candidate.settle(layout));
     }
-    // A run that fails one test is not asked for what the next test looks at.
-    for known in 0..=fields.len() {
-        drop_refused(&mut candidates, &mut open_tests, &fields[..known]);
-        let Some(field) = fields.get(known) else { break };
-        match kind_of(field) {
-            Some(kind) => refresh.values(&mut candidates, kind, &field.key)?,
-            None if field.entity == Entity::Dataset => refresh.wholes(&mut candidates)?,
-            None => {}
-        }
+    drop_refused(&mut candidates, &mut tests, &fields[..in_filter], true);
+    for field in &fields[in_filter..] {
+        look_at(&mut refresh, &mut candidates, field)?;
     }
     let rows = candidates
         .into_iter()
@@ -140,23 +142,46 @@ fn search_in(
 /// The attribute whose value depends on where the store is now.
 const ARTIFACT_URI: &str = "artifact_uri";
 
-/// Lists what the query looks at, the filter's fields first.
-fn distinct_fields(compiled: &search::Compiled) -> Vec<Field> {
+/// Lists what the query looks at: the filter's fields, of which it says how many, then the order's.
+fn distinct_fields(compiled: &search::Compiled) -> (Vec<Field>, usize) {
     let mut fields: Vec<Field> = Vec::new();
-    for field in compiled.fields() {
+    let mut add = |field: &Field| {
         if !fields.contains(field) {
             fields.push(field.clone());
         }
-    }
-    fields
+        fields.len()
+    };
+    let in_filter = compiled.filter.iter().flat_map(Expr::fields).map(&mut add).last();
+    compiled.order.fields().for_each(|field| {
+        add(field);
+    });
+    (fields, in_filter.unwrap_or(0))
 }
 
-/// Asks the tests that the known fields answer, and drops the runs that fail one.
-fn drop_refused(candidates: &mut Vec<Candidate>, open_tests: &mut Vec<&Expr>, known: &[Field]) {
-    let is_known = |field: &Field| field.entity == Entity::Attribute || known.contains(field);
-    let (ready, open) = open_tests.drain(..).partition(|test| test.fields().all(is_known));
-    *open_tests = open;
-    let ready: Vec<&Expr> = ready;
+/// Brings what a field looks at into every candidate.
+fn look_at(refresh: &mut Refresh<'_>, candidates: &mut [Candidate], field: &Field) -> Result<()> {
+    match kind_of(field) {
+        Some(kind) => refresh.values(candidates, kind, &field.key),
+        None if field.entity == Entity::Dataset => refresh.wholes(candidates),
+        None => Ok(()),
+    }
+}
+
+/// Asks the tests that the known fields answer, and drops the runs that fail one. Attributes are
+/// known once the runs are verified.
+fn drop_refused(
+    candidates: &mut Vec<Candidate>,
+    tests: &mut Vec<&Expr>,
+    known: &[Field],
+    verified: bool,
+) {
+    let is_known = |field: &Field| match field.entity {
+        Entity::Attribute => verified,
+        _ => known.contains(field),
+    };
+    let (ready, open): (Vec<&Expr>, Vec<&Expr>) =
+        tests.drain(..).partition(|test| test.fields().all(is_known));
+    *tests = open;
     candidates.retain(|candidate| {
         let row = Row { candidate, fields: known };
         ready.iter().all(|test| test.matches(&row))

@@ -31,6 +31,21 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
     })
 }
 
+/// Does one thing on another thread while this one does the other.
+pub(super) fn meanwhile<A: Send, B>(
+    there: impl FnOnce() -> A + Send,
+    here: impl FnOnce() -> B,
+) -> (A, B) {
+    thread::scope(|scope| {
+        let there = scope.spawn(there);
+        let here = here();
+        match there.join() {
+            Ok(there) => (there, here),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
 /// Asks for a file's stamp; `None` when there is none.
 pub(super) fn stat(home: &impl AsFd, path: &str) -> Option<Stamp> {
     let stat = statat(home, path, AtFlags::empty()).ok()?;

@@ -1,6 +1,6 @@
 //! Brings the index up to date with the folders, as far as one query needs.
 
-use super::disk::{in_parallel, stat};
+use super::disk::{in_parallel, meanwhile, stat};
 use super::table::{KnownPart, KnownRun, Table};
 use super::{Stamp, assemble};
 use crate::entity::{Run, RunInfo};
@@ -31,6 +31,8 @@ pub(super) struct Candidate {
     home: Arc<Home>,
     name: String,
     pub(super) info: RunInfo,
+    /// The stamp by which the index knows `info`; `None` once it was compared.
+    noted: Option<Stamp>,
     /// What the query looks at, in the order of its fields.
     pub(super) values: Vec<Option<String>>,
     /// All of it, once it was compared in whole.
@@ -55,7 +57,11 @@ impl Candidate {
     }
 
     pub(super) fn into_run(self) -> Run {
-        self.whole.unwrap_or_else(|| assemble(self.info, Vec::new()))
+        match self.whole {
+            // The run's own document was compared after the rest.
+            Some(whole) => Run { info: self.info, ..whole },
+            None => assemble(self.info, Vec::new()),
+        }
     }
 }
 
@@ -97,47 +103,59 @@ impl<'a> Refresh<'a> {
             path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy().into_owned();
         let mut known = self.table.runs(&below_root).map_err(unusable)?;
         let home = Arc::new(Home { path, handle });
-        let stamps = in_parallel(&names, STATS_PER_THREAD_MIN, |name| {
-            stat(&home.handle, &format!("{name}/{META}"))
-        });
         let (mut candidates, mut new) = (Vec::with_capacity(names.len()), Vec::new());
-        for (name, stamp) in names.into_iter().zip(stamps) {
-            let known = known.remove(&name);
-            let Some(stamp) = stamp else {
-                self.forget(known);
-                continue;
-            };
-            let folder = format!("{below_root}/{name}");
-            let into = if known.is_some() { &mut candidates } else { &mut new };
-            if let Some((row, info)) = self.run(layout, &folder, stamp, known, id) {
-                let (values, whole) = (Vec::new(), None);
-                into.push(Candidate { row, home: home.clone(), name, info, values, whole });
+        for name in names {
+            let (values, whole, home) = (Vec::new(), None, home.clone());
+            if let Some(KnownRun { row, stamp, info }) = known.remove(&name) {
+                let noted = Some(stamp);
+                candidates.push(Candidate { row, home, name, info, noted, values, whole });
+            } else if let Some(stamp) = stat(&home.handle, &format!("{name}/{META}"))
+                && let Some((row, info)) = self.read(&home.path.join(&name), stamp, id)
+            {
+                new.push(Candidate { row, home, name, info, noted: None, values, whole });
             }
         }
-        known.into_values().for_each(|gone| self.forget(Some(gone)));
+        known.into_values().for_each(|gone| self.forget(gone.row));
         self.take_in(&new);
         candidates.append(&mut new);
         Ok(candidates)
     }
 
-    /// Settles what a run is: as the index knows it, or read again.
-    fn run(
-        &mut self,
-        layout: &Layout,
-        below_root: &str,
-        stamp: Stamp,
-        known: Option<KnownRun>,
-        id: &ExperimentId,
-    ) -> Option<(i64, RunInfo)> {
-        let folder = layout.root().join(below_root);
-        if let Some(known) = known
-            && known.stamp == stamp
-        {
-            return Some((known.row, known.info));
+    /// Compares what the index says about runs with their documents: those that changed are read
+    /// again, those that are gone are dropped.
+    pub(super) fn verify(&mut self, candidates: &mut Vec<Candidate>) {
+        let stamps = in_parallel(candidates, STATS_PER_THREAD_MIN, |one| {
+            one.noted.and_then(|_| stat(&one.home.handle, &format!("{}/{META}", one.name)))
+        });
+        for (mut one, now) in std::mem::take(candidates).into_iter().zip(stamps) {
+            let (noted, now) = match (one.noted.take(), now) {
+                (None, _) => {
+                    candidates.push(one);
+                    continue;
+                }
+                (Some(_), None) => {
+                    self.forget(one.row);
+                    continue;
+                }
+                (Some(noted), Some(now)) => (noted, now),
+            };
+            if noted == now {
+                candidates.push(one);
+            } else if let Some((row, info)) =
+                self.read(&one.folder(), now, &one.info.experiment_id.clone())
+            {
+                candidates.push(Candidate { row, info, ..one });
+            }
         }
-        match read_info(&folder) {
+    }
+
+    /// Reads what a run is.
+    fn read(&mut self, folder: &Path, stamp: Stamp, id: &ExperimentId) -> Option<(i64, RunInfo)> {
+        match read_info(folder) {
             Ok(Some(info)) if &info.experiment_id == id => {
-                Some((self.note_run(below_root, stamp, &info), info))
+                let below_root = folder.strip_prefix(&self.root).unwrap_or(folder);
+                let row = self.note_run(&below_root.to_string_lossy(), stamp, &info);
+                Some((row, info))
             }
             Ok(Some(_)) => {
                 tracing::warn!(run = %folder.display(), "a run of another experiment is skipped");
@@ -193,11 +211,13 @@ impl<'a> Refresh<'a> {
         kind: Kind,
         key: &str,
     ) -> Result<()> {
-        let mut known = self.table.values(kind, key).map_err(unusable)?;
         let file = kind.file(key);
-        let stamps = in_parallel(candidates, STATS_PER_THREAD_MIN, |one| {
-            stat(&one.home.handle, &format!("{}/{file}", one.name))
-        });
+        let ask = |one: &Candidate| stat(&one.home.handle, &format!("{}/{file}", one.name));
+        let (stamps, known) = meanwhile(
+            || in_parallel(candidates, STATS_PER_THREAD_MIN, ask),
+            || self.table.values(kind, key).map_err(unusable),
+        );
+        let mut known = known?;
         for (candidate, stamp) in candidates.iter_mut().zip(stamps) {
             let known = known.remove(&candidate.row);
             let folder = candidate.folder();
@@ -259,10 +279,9 @@ impl<'a> Refresh<'a> {
         }
     }
 
-    fn forget(&mut self, known: Option<KnownRun>) {
-        if let Some(known) = known
-            && self.writing
-            && let Err(error) = self.table.remove_run(known.row)
+    fn forget(&mut self, row: i64) {
+        if self.writing
+            && let Err(error) = self.table.remove_run(row)
         {
             self.read_only(&error);
         }
