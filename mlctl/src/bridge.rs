@@ -1,6 +1,6 @@
 //! Adapters between the libraries: a project's run, reported to a tracking store.
 
-use crate::server::{Access, Background, tracking_app};
+use crate::server::{Access, Background, Options, tracking_app};
 use crate::stores::Tracking;
 use mlctl_artifacts::ArtifactPath;
 use mlctl_projects::{About, BoxError, Cause, Failure, Outcome, Reporter};
@@ -124,8 +124,9 @@ impl RunReporter {
             return Ok(vec![("MLFLOW_TRACKING_URI".to_owned(), self.store_uri.clone())]);
         }
         let token = Uuid::new_v4().simple().to_string();
-        let access = Access { token: Some(token.clone()) };
-        let background = Background::start(tracking_app(tracking, access))?;
+        let access = Access { token: Some(token.clone()), ..Access::default() };
+        let options = Options { access, ..Options::default() };
+        let background = Background::start(tracking_app(tracking, options))?;
         let url = background.url().to_owned();
         *self.background.lock().unwrap_or_else(PoisonError::into_inner) = Some(background);
         Ok(vec![

@@ -1,7 +1,10 @@
 //! Every command and flag, and nothing of what they do.
 
+mod server;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub(crate) use server::{Durability, FrameOptions, ServerArgs};
 use std::path::PathBuf;
 
 /// MLflow's tracking, projects, models and registry in one small binary.
@@ -40,7 +43,7 @@ pub(crate) enum Command {
     /// Run a project: a folder, a git URL or a zip file
     Run(Box<RunArgs>),
     /// Serve the store to MLflow's clients
-    Server(ServerArgs),
+    Server(Box<ServerArgs>),
     /// Log to the run that MLFLOW_RUN_ID names, or to --run-id
     #[command(subcommand)]
     Log(LogCommand),
@@ -124,19 +127,6 @@ pub(crate) enum EnvManagerChoice {
     Virtualenv,
     /// conda, mamba or micromamba
     Conda,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ServerArgs {
-    /// The address to listen on
-    #[arg(long, env = "MLFLOW_HOST", default_value = "127.0.0.1")]
-    pub(crate) host: String,
-    /// The port to listen on; 0 takes a free one and prints it
-    #[arg(long, short, env = "MLFLOW_PORT", default_value_t = 5000)]
-    pub(crate) port: u16,
-    /// The store to serve, as --store
-    #[arg(long, env = "MLFLOW_BACKEND_STORE_URI", value_name = "URI")]
-    pub(crate) backend_store_uri: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

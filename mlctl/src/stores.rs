@@ -7,9 +7,9 @@ use mlctl_registry::{RegistryStore, SqliteStore};
 use mlctl_tracking::TrackingStore;
 use mlctl_tracking::client::HttpStore;
 use mlctl_tracking::fluent::now;
-use mlctl_tracking::store::file::{FileStore, holds_anything};
+use mlctl_tracking::store::file::{self, FileStore, holds_anything};
 use mlctl_tracking::store::location::{location_path, path_uri};
-use mlctl_tracking::store::sqlite::{self, Options};
+use mlctl_tracking::store::sqlite::{self, Durability};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +27,15 @@ pub(crate) struct Tracking {
 pub(crate) enum Missing {
     Make,
     Refuse,
+}
+
+/// What a server may decide about its store.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Choices {
+    /// Where the artifacts of new experiments go; the store's own place when not given.
+    pub(crate) artifact_root: Option<String>,
+    /// What a change of a database has survived when it is acknowledged.
+    pub(crate) durability: Durability,
 }
 
 /// Where a store is.
@@ -70,7 +79,7 @@ fn database_path(uri: &str) -> Option<PathBuf> {
 
 /// Opens the tracking store of the settings.
 pub(crate) fn tracking(config: &Config, missing: Missing) -> Result<Tracking> {
-    open_tracking(config, &config.store.value, missing)
+    open_tracking(config, &config.store.value, missing, &Choices::default())
 }
 
 /// Tells whether the store of the settings is there; a server is taken to be.
@@ -79,7 +88,12 @@ pub(crate) fn exists(config: &Config) -> bool {
 }
 
 /// Opens the tracking store at `uri`.
-pub(crate) fn open_tracking(config: &Config, uri: &str, missing: Missing) -> Result<Tracking> {
+pub(crate) fn open_tracking(
+    config: &Config,
+    uri: &str,
+    missing: Missing,
+    choices: &Choices,
+) -> Result<Tracking> {
     let place = Place::parse(uri)?;
     if missing == Missing::Refuse && !place.exists() {
         let path = uri.strip_prefix("sqlite:///").unwrap_or(uri);
@@ -88,17 +102,18 @@ pub(crate) fn open_tracking(config: &Config, uri: &str, missing: Missing) -> Res
             "name one with --store or MLFLOW_TRACKING_URI; `mlctl run` and `mlctl experiments create` make one",
         ));
     }
-    open(config, place).with_context(|| format!("cannot open the store `{uri}`"))
+    open(config, place, choices).with_context(|| format!("cannot open the store `{uri}`"))
 }
 
-fn open(config: &Config, place: Place) -> Result<Tracking> {
+fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
     match place {
         Place::Server(url) => {
             let store = HttpStore::new(&url, config.credentials.value.clone())?;
             Ok(Tracking { store: Arc::new(store), served: None })
         }
         Place::Folder(path) => {
-            let store = FileStore::open(&path, now())?;
+            let options = file::Options { artifact_root: choices.artifact_root.clone() };
+            let store = FileStore::open_with(&path, &options, now())?;
             let served = Some(path_uri(store.root()));
             Ok(Tracking { store: Arc::new(store), served })
         }
@@ -106,7 +121,10 @@ fn open(config: &Config, place: Place) -> Result<Tracking> {
             // Artifacts go where MLflow puts them: into `mlruns` beside the file.
             let folder = std::path::absolute(&path)?.with_file_name("mlruns");
             let served = path_uri(&folder);
-            let options = Options { artifact_root: Some(served.clone()), ..Options::default() };
+            let options = sqlite::Options {
+                artifact_root: Some(choices.artifact_root.clone().unwrap_or(served.clone())),
+                durability: choices.durability,
+            };
             let store = sqlite::SqliteStore::open_with(&path, &options, now())?;
             Ok(Tracking { store: Arc::new(store), served: Some(served) })
         }

@@ -22,6 +22,7 @@ mod quickstart;
 mod running;
 mod runs;
 mod server;
+mod server_flags;
 mod signals;
 mod source;
 mod store;

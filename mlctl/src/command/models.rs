@@ -22,7 +22,9 @@ fn serve(context: &Context, uri: &str, host: &str, port: u16) -> Outcome {
         .with_context(|| format!("cannot load the model `{uri}`"))?;
     let listener = server::bind(host, port)?;
     let url = format!("http://{}", listener.local_addr()?);
-    let app = server::guarded(mlctl_models::rest::router(Arc::new(model)), Access::default());
+    let app = mlctl_models::rest::router(Arc::new(model));
+    let app = app.fallback(server::unknown_path).method_not_allowed_fallback(server::unknown_path);
+    let app = server::guarded(app, Access::default());
     server::serve(listener, app, || {
         context.output.show(&json!({ "url": url, "model": uri }), |_| {
             format!("serving {uri} at {url}/invocations\n")

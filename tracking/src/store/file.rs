@@ -45,6 +45,15 @@ pub struct FileStore {
     index: Index,
     cache: RunCache,
     open: OpenRuns,
+    artifact_root: Option<String>,
+}
+
+/// How to open a folder.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The folder or URI below which the artifacts of new experiments go; their own folders in the
+    /// store when not given.
+    pub artifact_root: Option<String>,
 }
 
 impl FileStore {
@@ -57,6 +66,14 @@ impl FileStore {
     /// [`Error::Backend`] when the folder does not exist and cannot be made, or is no folder;
     /// [`Error::Invalid`] when its path is not UTF-8, which MLflow's files cannot spell.
     pub fn open(root: &Path, now: Millis) -> Result<Self> {
+        Self::open_with(root, &Options::default(), now)
+    }
+
+    /// Opens a folder like [`Self::open`], with a place for artifacts of choice.
+    ///
+    /// # Errors
+    /// Like [`Self::open`].
+    pub fn open_with(root: &Path, options: &Options, now: Millis) -> Result<Self> {
         let root = absolute(root)?;
         if root.to_str().is_none() {
             return Err(Error::invalid("store", &root.to_string_lossy(), "its path must be UTF-8"));
@@ -68,6 +85,7 @@ impl FileStore {
             index: Index::new(),
             cache: RunCache::default(),
             open: OpenRuns::default(),
+            artifact_root: options.artifact_root.clone(),
         };
         if is_new {
             store.make_default_experiment(now)?;

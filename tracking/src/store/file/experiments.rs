@@ -6,7 +6,7 @@ use super::folder::{self, Kind};
 use super::layout::{self, TRASH};
 use super::write;
 use crate::entity::{Experiment, LifecycleStage, Tag};
-use crate::store::location::path_uri;
+use crate::store::location::{location_path, path_uri};
 use crate::store::{Millis, NewExperiment, check_experiment_active};
 use crate::{Error, ExperimentId, ExperimentName, Key, Result, RunId, rules};
 use std::fs;
@@ -49,11 +49,14 @@ impl FileStore {
         artifact_location: Option<&str>,
         now: Millis,
     ) -> Experiment {
-        let home = self.layout.active(&id);
+        let below_root = || match &self.artifact_root {
+            Some(root) => format!("{}/{id}", root.trim_end_matches('/')),
+            None => path_uri(&self.layout.active(&id)),
+        };
         Experiment {
+            artifact_location: artifact_location.map_or_else(below_root, str::to_owned),
             experiment_id: id,
             name: name.to_owned(),
-            artifact_location: artifact_location.map_or_else(|| path_uri(&home), str::to_owned),
             lifecycle_stage: LifecycleStage::Active,
             last_update_time: now,
             creation_time: now,
@@ -64,6 +67,12 @@ impl FileStore {
     fn write_experiment(&self, experiment: &Experiment) -> Result<()> {
         let home = self.layout.active(&experiment.experiment_id);
         write::make_folder(&home)?;
+        // A folder that is there tells artifacts kept apart from a store that was moved.
+        if self.artifact_root.is_some()
+            && let Some(folder) = location_path(&experiment.artifact_location)
+        {
+            write::make_folder(&folder)?;
+        }
         let text = document::print(&ExperimentDocument::of(experiment))?;
         write::replace(&home, &home.join(META), &text)
     }

@@ -1,0 +1,321 @@
+//! The one place where a request is let in or turned away.
+//!
+//! The rules for hosts and origins are MLflow's, with two differences: a name that only begins
+//! like a private address is not one, and a page of this very server may always use it.
+
+use crate::cli::FrameOptions;
+use anyhow::{Context, Result};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use mlctl_wire::ErrorCode;
+use mlctl_wire::rest::Failure;
+use regex::Regex;
+use std::net::IpAddr;
+use std::sync::Arc;
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
+
+/// Who may use a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    /// What a caller has to send as a bearer token; everyone may when there is none.
+    pub(crate) token: Option<String>,
+    /// The names that the server goes by; none means this machine and private networks.
+    pub(crate) hosts: Patterns,
+    /// The web pages that may use it besides those of this machine and its own.
+    pub(crate) origins: Patterns,
+    /// Who may show its pages in a frame.
+    pub(crate) frames: FrameOptions,
+    /// Whether hosts and origins are looked at.
+    pub(crate) is_guarded: bool,
+    /// What the paths that answer to everybody begin with.
+    pub(crate) static_prefix: String,
+}
+
+impl Default for Access {
+    /// Lets this machine and private networks in.
+    fn default() -> Self {
+        Self {
+            token: None,
+            hosts: Patterns::default(),
+            origins: Patterns::default(),
+            frames: FrameOptions::SameOrigin,
+            is_guarded: true,
+            static_prefix: String::new(),
+        }
+    }
+}
+
+/// Names, some with wildcards.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Patterns {
+    patterns: Vec<Regex>,
+    is_any: bool,
+}
+
+impl Patterns {
+    /// Reads names, where `*` stands for any text.
+    pub(crate) fn parse(texts: &[String]) -> Result<Self> {
+        let texts = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
+        let is_any = texts.clone().any(|text| text == "*");
+        let patterns = texts
+            .map(|text| {
+                let pattern = regex::escape(text).replace(r"\*", ".*");
+                Regex::new(&format!("^(?s:{pattern})$"))
+                    .with_context(|| format!("`{text}` is no name with wildcards"))
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { patterns, is_any })
+    }
+
+    /// Tells whether everything is let in.
+    pub(crate) fn is_any(&self) -> bool {
+        self.is_any
+    }
+
+    fn is_empty(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
+    fn has(&self, text: &str) -> bool {
+        self.is_any || self.patterns.iter().any(|pattern| pattern.is_match(text))
+    }
+}
+
+/// Puts the check in front of `app`, and what browsers have to know on its answers.
+pub(crate) fn guarded(app: Router, access: Access) -> Router {
+    let cors = access.is_guarded.then(|| cors(&access));
+    let app = app.layer(middleware::from_fn_with_state(Arc::new(access), guard));
+    match cors {
+        Some(cors) => app.layer(cors),
+        None => app,
+    }
+}
+
+/// Tells browsers which pages elsewhere may use the server.
+fn cors(access: &Access) -> CorsLayer {
+    if access.origins.is_any() {
+        return CorsLayer::new().allow_origin(Any).allow_methods(Any).allow_headers(Any);
+    }
+    let origins = access.origins.clone();
+    let allowed = move |origin: &HeaderValue, _: &axum::http::request::Parts| {
+        let text = origin.to_str().unwrap_or_default();
+        is_local_origin(text) || origins.has(text)
+    };
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(allowed))
+        .allow_methods([
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+            Method::OPTIONS,
+            Method::PATCH,
+        ])
+        .allow_headers(tower_http::cors::AllowHeaders::mirror_request())
+        .allow_credentials(true)
+}
+
+async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+    let mut response = match access.check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let frames = match access.frames {
+        FrameOptions::SameOrigin => Some("SAMEORIGIN"),
+        FrameOptions::Deny => Some("DENY"),
+        FrameOptions::None => None,
+    };
+    if let Some(text) = frames {
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static(text));
+    }
+    response
+}
+
+/// Why a request is turned away.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    Host,
+    Origin,
+    Token,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let text = match self {
+            // The words are MLflow's, since people look for them.
+            Self::Host => "Invalid Host header - possible DNS rebinding attack detected",
+            Self::Origin => "Cross-origin request blocked",
+            Self::Token => {
+                let message = "this server is for one run only: a token is needed";
+                return Failure::new(ErrorCode::Unauthenticated, message).into_response();
+            }
+        };
+        (StatusCode::FORBIDDEN, text).into_response()
+    }
+}
+
+impl Access {
+    fn check(&self, request: &Request) -> Result<(), Refusal> {
+        let headers = request.headers();
+        if self.is_guarded {
+            let host = header_text(headers, header::HOST);
+            if !self.is_probe(request.uri().path()) && !host.is_none_or(|host| self.goes_by(host)) {
+                return Err(Refusal::Host);
+            }
+            let origin = header_text(headers, header::ORIGIN);
+            let changes =
+                !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+            if changes && !origin.is_none_or(|origin| self.may_change(origin, host)) {
+                return Err(Refusal::Origin);
+            }
+        }
+        let token = header_text(headers, header::AUTHORIZATION);
+        let token = token.and_then(|text| text.strip_prefix("Bearer "));
+        match &self.token {
+            Some(wanted) if token != Some(wanted) => Err(Refusal::Token),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells whether a path answers under any name: load balancers ask by address.
+    fn is_probe(&self, path: &str) -> bool {
+        let path = path.strip_prefix(&self.static_prefix).unwrap_or(path);
+        matches!(path, "/health" | "/version")
+    }
+
+    fn goes_by(&self, host: &str) -> bool {
+        if self.hosts.is_empty() { is_private_host(host) } else { self.hosts.has(host) }
+    }
+
+    fn may_change(&self, origin: &str, host: Option<&str>) -> bool {
+        let authority = origin.split_once("://").map(|(_, authority)| authority);
+        is_local_origin(origin)
+            || (authority.is_some() && authority == host)
+            || self.origins.has(origin)
+    }
+}
+
+/// Reads a header. A repeated or unreadable one is nobody's honest one, and equals no name.
+fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().map(|value| value.to_str().unwrap_or(""));
+    if values.next().is_some() { Some("") } else { value }
+}
+
+/// Takes the port away from an authority.
+fn host_name(authority: &str) -> &str {
+    match authority.strip_prefix('[') {
+        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+/// Tells whether an origin is a page of this machine.
+fn is_local_origin(origin: &str) -> bool {
+    let Some((_, authority)) = origin.split_once("://") else { return false };
+    let name = host_name(authority);
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Tells whether `host`, with or without a port, is this machine or in its private network.
+fn is_private_host(host: &str) -> bool {
+    let name = host_name(host);
+    if name == "localhost" {
+        return true;
+    }
+    match name.parse() {
+        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_unspecified(),
+        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),
+        Err(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    fn patterns(texts: &[&str]) -> Patterns {
+        let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+        Patterns::parse(&texts).unwrap()
+    }
+
+    #[track_caller]
+    fn check(access: &Access, line: &str, headers: &[(&str, &str)], want: &Result<(), Refusal>) {
+        let (method, path) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let got = access.check(&request.body(Body::empty()).unwrap());
+        assert_eq!(&got, want, "for {line} with {headers:?}");
+    }
+
+    #[track_caller]
+    fn check_host(access: &Access, host: &str, is_let_in: bool) {
+        let want = if is_let_in { Ok(()) } else { Err(Refusal::Host) };
+        check(access, "GET /api/x", &[("host", host)], &want);
+    }
+
+    #[test]
+    fn only_this_machine_and_private_networks_are_hosts() {
+        let access = Access::default();
+        for host in ["127.0.0.1:5000", "localhost", "[::1]:5000", "192.168.1.7:80", "[fd00::1]"] {
+            check_host(&access, host, true);
+        }
+        for host in ["evil.example:5000", "127.0.0.1.evil.example", "192.168.evil.example", ""] {
+            check_host(&access, host, false);
+        }
+    }
+
+    #[test]
+    fn named_hosts_replace_the_default_ones() {
+        let access = Access {
+            hosts: patterns(&["ml.example.com", "app-*.example.com:80"]),
+            ..Access::default()
+        };
+        check_host(&access, "ml.example.com", true);
+        check_host(&access, "app-7.example.com:80", true);
+        check_host(&access, "ml.example.com:5000", false);
+        check_host(&access, "mlxexample.com", false);
+        check_host(&access, "localhost", false);
+        check_host(&Access { hosts: patterns(&["*"]), ..Access::default() }, "evil.example", true);
+    }
+
+    #[test]
+    fn probes_answer_under_any_name() {
+        let access = Access { static_prefix: "/ml".to_owned(), ..Access::default() };
+        let foreign = [("host", "evil.example")];
+        check(&access, "GET /ml/health", &foreign, &Ok(()));
+        check(&access, "GET /ml/version", &foreign, &Ok(()));
+        check(&access, "GET /ml/healthy", &foreign, &Err(Refusal::Host));
+    }
+
+    #[test]
+    fn pages_elsewhere_change_nothing() {
+        let access = Access { origins: patterns(&["https://*.example.com"]), ..Access::default() };
+        let from = |origin| [("host", "10.0.0.7:5000"), ("origin", origin)];
+        for origin in ["http://localhost:3000", "http://[::1]", "https://app.example.com"] {
+            check(&access, "POST /api/x", &from(origin), &Ok(()));
+        }
+        check(&access, "POST /api/x", &from("http://10.0.0.7:5000"), &Ok(()));
+        for origin in ["https://evil.example", "null", "", "http://10.0.0.8:5000"] {
+            check(&access, "POST /api/x", &from(origin), &Err(Refusal::Origin));
+            check(&access, "GET /api/x", &from(origin), &Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_server_without_guard_asks_for_the_token_only() {
+        let access = Access { is_guarded: false, token: Some("s".to_owned()), ..Access::default() };
+        let foreign = [("host", "evil.example"), ("origin", "https://evil.example")];
+        check(&access, "POST /api/x", &foreign, &Err(Refusal::Token));
+        let with_token = [foreign[0], foreign[1], ("authorization", "Bearer s")];
+        check(&access, "POST /api/x", &with_token, &Ok(()));
+    }
+}
