@@ -1,83 +1,80 @@
-//! The official Python client against `mlctl server`; the tests themselves are in
-//! `tests/python/client.py`.
+//! The official Python client against `mlctl server`, on a folder and on a database.
+//!
+//! The tests themselves are functions of `tests/python/client.py` and `tests/python/workflow.py`;
+//! a process of Python calls many, since starting one takes seconds.
 
 use crate::harness::Place;
 use crate::http::Server;
 use crate::python::Python;
 
-/// Runs one of them, in which the server must say `warnings` and nothing else.
+const STORES: [&str; 2] = ["./mlruns", "sqlite:///mlflow.db"];
+
+/// Runs functions of a script, each with a server of its own on each store; a server may say the
+/// warning that comes with the function's name, and nothing else.
 #[track_caller]
-fn check_with(name: &str, warnings: &str) {
+fn check(script: &str, functions: &[(&str, &str)]) {
     let Some(python) = Python::with_client() else { return };
     let place = Place::new();
-    let server = Server::start(&place);
+    let mut calls = Vec::new();
+    for (function, warning) in functions {
+        for store in STORES {
+            let home = Place::new();
+            let flags = ["server", "--port", "0", "--backend-store-uri", store];
+            let server = Server::launch(&home, &mut home.command(&flags));
+            calls.push((home, server, format!("{function} on {store}"), *warning));
+        }
+    }
+    let args: Vec<String> = calls
+        .iter()
+        .map(|(_, server, about, _)| {
+            let name = about.split(' ').next().unwrap_or_default();
+            format!("{name}={}", server.url)
+        })
+        .collect();
 
-    python.ok(&place, "client.py", &[&server.url, name]);
+    python.ok(&place, script, &args.iter().map(String::as_str).collect::<Vec<_>>());
 
-    assert_eq!(server.process.said(), warnings);
-}
-
-#[track_caller]
-fn check(name: &str) {
-    check_with(name, "");
-}
-
-#[test]
-fn experiments_live_and_die() {
-    check("experiments");
-}
-
-#[test]
-fn experiments_are_found_page_by_page() {
-    check("experiment_pages");
-}
-
-#[test]
-fn runs_live_and_die() {
-    check("runs");
+    for (_, server, about, warning) in &calls {
+        assert_eq!(server.process.said(), *warning, "{about}");
+    }
 }
 
 #[test]
-fn the_fluent_interface_nests_runs_and_ends_them() {
-    check("fluent_and_nested_runs");
+fn the_client_finds_all_that_it_asks_for() {
+    let cut = "warning: a param's value is cut to 6000 characters key=long\n";
+    let functions = [
+        ("experiments", ""),
+        ("experiment_pages", ""),
+        ("runs", ""),
+        ("fluent_and_nested_runs", ""),
+        ("params", cut),
+        ("metrics_and_their_history", ""),
+        ("batches_are_all_or_nothing", ""),
+        ("asynchronous_logging", ""),
+        ("datasets", ""),
+        ("artifacts", ""),
+        ("search_of_runs_in_pages", ""),
+        ("logged_models", ""),
+    ];
+    check("client.py", &functions);
 }
 
 #[test]
-fn params_keep_their_value() {
-    check_with("params", "warning: a param's value is cut to 6000 characters key=long\n");
+fn the_classic_workflow_works_as_a_whole() {
+    let functions = [
+        ("figures_tables_images_and_dicts", ""),
+        ("datasets_of_pandas_and_numpy", ""),
+        ("batches_and_asynchronous_logging", ""),
+        ("artifacts_up_and_down", ""),
+        ("models_are_logged_and_loaded", ""),
+        ("logged_models_are_searched_in_pages", ""),
+        ("runs_are_searched_deleted_and_restored", ""),
+        ("a_model_is_evaluated", ""),
+    ];
+    check("workflow.py", &functions);
 }
 
 #[test]
-fn metrics_keep_their_history() {
-    check("metrics_and_their_history");
-}
-
-#[test]
-fn a_batch_is_all_or_nothing() {
-    check("batches_are_all_or_nothing");
-}
-
-#[test]
-fn asynchronous_logging_arrives() {
-    check("asynchronous_logging");
-}
-
-#[test]
-fn datasets_are_logged_and_found() {
-    check("datasets");
-}
-
-#[test]
-fn artifacts_go_up_and_come_down() {
-    check("artifacts");
-}
-
-#[test]
-fn runs_are_found_page_by_page() {
-    check("search_of_runs_in_pages");
-}
-
-#[test]
-fn logged_models_are_made_finalized_found_and_deleted() {
-    check("logged_models");
+fn scikit_learn_logs_by_itself() {
+    check("workflow.py", &[("autologging_of_scikit_learn", "")]);
 }

@@ -1,16 +1,17 @@
 """What the official client does with a tracking server; each function is one test.
 
-Called as `client.py URL NAME`. A function fails by raising; nothing is printed.
+Called as `client.py NAME=URL...`, where each URL is a server of its own that holds nothing yet. A
+function fails by raising.
 """
 
 import math
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import mlflow
+from each import call_each
 from mlflow import MlflowClient
 from mlflow.entities import (
     Dataset,
@@ -321,6 +322,4 @@ def names_of(models):
 
 
 if __name__ == "__main__":
-    url, name = sys.argv[1:]
-    mlflow.set_tracking_uri(url)
-    globals()[name](MlflowClient(url))
+    call_each(lambda name, client: globals()[name](client))
