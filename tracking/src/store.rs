@@ -9,6 +9,7 @@ pub mod file;
 #[cfg(any(feature = "file", feature = "sqlite", feature = "client"))]
 pub mod location;
 pub mod memory;
+mod sample;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -19,6 +20,7 @@ use crate::entity::{
 use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, name, rules};
 use mlctl_artifacts::ArtifactStore;
+pub use sample::HistorySample;
 use std::fmt;
 use std::sync::Arc;
 
@@ -192,6 +194,24 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// A point that was logged twice with the same value, time and step may be there once.
     fn metric_history(&self, id: &RunId, key: &Key, page: &HistoryPage) -> Result<Page<Metric>>;
+
+    /// Reads a few points of one metric of each of some runs, for charts: evenly chosen in the
+    /// order of steps, the first and the last always among them.
+    ///
+    /// The runs come in the order in which they are named, one that is named twice comes twice, and
+    /// the points of each are in the order of steps.
+    fn metric_history_sampled(
+        &self,
+        runs: &[RunId],
+        key: &Key,
+        sample: &HistorySample,
+    ) -> Result<Vec<(RunId, Metric)>> {
+        let histories = runs.iter().map(|run| {
+            let points = self.metric_history(run, key, &HistoryPage::default())?.items;
+            Ok(sample.choose(points).into_iter().map(|point| (run.clone(), point)))
+        });
+        Ok(histories.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
 
     /// Notes the datasets and models that an active run uses. Noting one twice is fine.
     fn log_inputs(

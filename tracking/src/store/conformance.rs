@@ -53,6 +53,7 @@ macro_rules! conformance_tests {
             the_latest_metric_is_the_one_of_the_highest_step,
             history_is_in_the_order_of_logging,
             history_comes_in_pages,
+            a_sample_of_the_history_is_even_and_keeps_the_ends,
             an_unknown_metric_has_no_history,
             runs_are_found_by_what_they_logged,
             runs_are_ordered_with_nan_and_missing_last,

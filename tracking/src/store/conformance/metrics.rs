@@ -1,7 +1,8 @@
 //! Batches, params and the history of metrics.
 
 use super::*;
-use crate::store::HistoryPage;
+use crate::RunId;
+use crate::store::{HistoryPage, HistorySample};
 
 /// All parts of a batch arrive.
 pub fn a_batch_is_logged_whole(store: &dyn TrackingStore) {
@@ -172,4 +173,40 @@ pub fn an_unknown_metric_has_no_history(store: &dyn TrackingStore) {
         let history = store.metric_history(&id, &key(name), &HistoryPage::default()).unwrap();
         assert!(history.items.is_empty());
     }
+}
+
+/// What a chart gets: as few points as it asks for, of each run in the order asked for.
+pub fn a_sample_of_the_history_is_even_and_keeps_the_ends(store: &dyn TrackingStore) {
+    let (even, odd) = (start(store).info.run_id, start(store).info.run_id);
+    let log = |run, points: Vec<Metric>| {
+        store.log_batch(run, &Batch { metrics: points, ..Batch::default() }).unwrap();
+    };
+    log(&even, (0..100).rev().map(|step| point("m", step as f64, step)).collect());
+    log(&even, vec![point("other", 0.0, 50)]);
+    // Steps that repeat, gaps, and values in no order.
+    let first = point("m", 0.5, 7);
+    let later = |time: i64| Metric { timestamp: first.timestamp + time, ..first.clone() };
+    log(&odd, vec![point("m", f64::NAN, 3), later(2), later(1), point("m", -1.0, 900)]);
+    let key = Key::parse("m").unwrap();
+    let steps = |runs: &[&RunId], range: Option<(i64, i64)>, max_results| {
+        let (start_step, end_step) = range.unzip();
+        let sample = HistorySample { start_step, end_step, max_results };
+        let runs: Vec<RunId> = runs.iter().map(|run| (*run).clone()).collect();
+        let points = store.metric_history_sampled(&runs, &key, &sample).unwrap();
+        let lateness = |got: &Metric| got.timestamp - point("m", 0.0, got.step).timestamp;
+        points.iter().map(|(_, got)| (got.step, lateness(got))).collect::<Vec<_>>()
+    };
+    let plain = |steps: &[i64]| steps.iter().map(|step| (*step, 0)).collect::<Vec<_>>();
+
+    assert_eq!(steps(&[&even], None, 4), plain(&[0, 25, 50, 99]));
+    assert_eq!(steps(&[&even], Some((10, 19)), 4), plain(&[10, 13, 16, 19]));
+    assert_eq!(steps(&[&even], Some((10, 12)), 4), plain(&[10, 11, 12]));
+    assert_eq!(steps(&[&even], Some((100, 200)), 4), []);
+    assert_eq!(steps(&[&odd, &even], None, 1), plain(&[900, 99]));
+    assert_eq!(steps(&[&odd], None, 9), [(3, 0), (7, 1), (7, 2), (900, 0)]);
+    assert_eq!(steps(&[&odd, &odd], None, 3), [(3, 0), (7, 2), (900, 0)].repeat(2));
+    let unknown = [RunId::parse("f".repeat(32)).unwrap()];
+    let sample = HistorySample { start_step: None, end_step: None, max_results: 1 };
+    let missing = store.metric_history_sampled(&unknown, &key, &sample);
+    refused(missing, "RESOURCE_DOES_NOT_EXIST", &"f".repeat(32));
 }
