@@ -12,16 +12,19 @@ mod runs;
 mod serve_location;
 
 use crate::fluent::now;
+use crate::store::{Batch, Done};
 use crate::{Error, Key, Result, RunId, TrackingStore};
-use axum::Json;
 use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::{Failure, blocking};
 use serde::Serialize;
 pub use serve_location::ServedArtifacts;
 use std::error::Error as _;
+use std::marker::PhantomData;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// What handlers work with.
 #[derive(Clone, Debug)]
@@ -47,7 +50,49 @@ impl Service {
         work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
     ) -> Answer<T> {
         let service = self.clone();
-        blocking(move || work(&service)).await.map(Json)
+        blocking(move || Encoded::of(&work(&service)?)).await
+    }
+
+    /// Runs one call of the store that a prompt store answers at once.
+    async fn call_promptly<T: Serialize + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        match self.store.is_prompt() {
+            true => Encoded::of(&work(self)?).map_err(Failure::from),
+            false => self.call(work).await,
+        }
+    }
+
+    /// Has the store begin a change, and waits for its outcome without holding a thread where the
+    /// store does not need one.
+    async fn finish<T: Send + 'static>(
+        &self,
+        begin: impl FnOnce(&dyn TrackingStore, Done<T>) + Send + 'static,
+    ) -> std::result::Result<T, Failure> {
+        let (send, outcome) = oneshot::channel();
+        // A client that went away needs no answer.
+        let done = Box::new(move |outcome| drop(send.send(outcome)));
+        if self.store.is_prompt() {
+            begin(self.store.as_ref(), done);
+        } else {
+            let store = self.store.clone();
+            blocking(move || {
+                begin(store.as_ref(), done);
+                Ok::<_, Failure>(())
+            })
+            .await?;
+        }
+        match outcome.await {
+            Ok(outcome) => outcome.map_err(Failure::from),
+            Err(_) => Err(Failure::new(ErrorCode::InternalError, "internal error")),
+        }
+    }
+
+    /// Logs a batch, and answers `{}`.
+    async fn log(&self, id: RunId, batch: Batch) -> Answer<Empty> {
+        self.finish(move |store, done| store.log_batch_then(id, batch, done)).await?;
+        Encoded::of(&Empty {}).map_err(Failure::from)
     }
 
     /// Takes a place for an upload or download.
@@ -72,7 +117,28 @@ impl Service {
 }
 
 /// An answer on its way to the client.
-type Answer<T> = std::result::Result<Json<T>, Failure>;
+type Answer<T> = std::result::Result<Encoded<T>, Failure>;
+
+/// A JSON answer, encoded where the store was called: a large one must not hold up connections.
+#[derive(Debug)]
+struct Encoded<T>(Vec<u8>, PhantomData<fn(T)>);
+
+impl<T: Serialize> Encoded<T> {
+    fn of(answer: &T) -> Result<Self> {
+        // Most answers fit, and growing is most of what encoding one of them takes.
+        let mut bytes = Vec::with_capacity(4096);
+        serde_json::to_writer(&mut bytes, answer)
+            .map_err(|error| Error::backend("cannot encode an answer", error))?;
+        Ok(Self(bytes, PhantomData))
+    }
+}
+
+impl<T> IntoResponse for Encoded<T> {
+    fn into_response(self) -> Response {
+        let kind = HeaderValue::from_static("application/json");
+        ([(header::CONTENT_TYPE, kind)], self.0).into_response()
+    }
+}
 
 /// `{}`.
 #[derive(Debug, Serialize)]

@@ -10,6 +10,8 @@ mod vocabulary;
 #[cfg(feature = "file")]
 pub(crate) use facts::{dataset_values, run_attribute};
 pub(crate) use order::page;
+#[cfg(feature = "sqlite")]
+pub(crate) use order::{After, RowKey, Rows, SortKey};
 pub(crate) use query::Compiled;
 pub use query::{
     DatasetScope, ExperimentQuery, LoggedModelOrder, LoggedModelQuery, Page, RunQuery,

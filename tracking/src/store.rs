@@ -105,6 +105,9 @@ pub struct HistoryPage {
     pub page_token: Option<String>,
 }
 
+/// Who is told the outcome of a change that goes on by itself. It must not block.
+pub type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
+
 /// Holds experiments, runs and what runs log.
 ///
 /// Each method is one atomic change or one read. A method that succeeded has its effect even when
@@ -182,6 +185,24 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
     /// [`Error::ParamChanged`] when a param has another value already, [`Error::ParamTwice`] and
     /// [`Error::BatchTooLarge`] for a batch that MLflow refuses.
     fn log_batch(&self, id: &RunId, batch: &Batch) -> Result<()>;
+
+    /// Tells whether [`Self::run`] and the methods that end in `_then` take so little time that a
+    /// thread which serves connections may call them.
+    fn is_prompt(&self) -> bool {
+        false
+    }
+
+    /// Starts a run like [`Self::create_run`] and tells `done` the outcome, before or after it
+    /// returns and on any thread.
+    fn create_run_then(&self, new: NewRun, done: Done<Run>) {
+        done(self.create_run(&new));
+    }
+
+    /// Logs like [`Self::log_batch`] and tells `done` the outcome, before or after it returns and
+    /// on any thread.
+    fn log_batch_then(&self, id: RunId, batch: Batch, done: Done<()>) {
+        done(self.log_batch(&id, &batch));
+    }
 
     /// Removes one tag of an active run.
     ///

@@ -33,7 +33,7 @@ async fn log_metric(
         run_id: None,
     };
     let batch = Batch { metrics: vec![metric], ..Batch::default() };
-    service.act(move |store| store.log_batch(&id, &batch)).await
+    service.log(id, batch).await
 }
 
 async fn log_param(
@@ -43,7 +43,7 @@ async fn log_param(
     let id = run_id(request.run_id, request.run_uuid)?;
     let param = Param { key: key(request.key)?, value: request.value.unwrap_or_default() };
     let batch = Batch { params: vec![param], ..Batch::default() };
-    service.act(move |store| store.log_batch(&id, &batch)).await
+    service.log(id, batch).await
 }
 
 async fn log_batch(
@@ -52,7 +52,7 @@ async fn log_batch(
 ) -> Answer<Empty> {
     let id = run_id(request.run_id, None)?;
     let batch = Batch { metrics: request.metrics, params: request.params, tags: request.tags };
-    service.act(move |store| store.log_batch(&id, &batch)).await
+    service.log(id, batch).await
 }
 
 async fn history(

@@ -1,7 +1,7 @@
 //! `runs/…`, without what is logged as metrics.
 
 use super::experiments::view;
-use super::{Answer, Empty, Service, key, now, rows, run_id};
+use super::{Answer, Empty, Encoded, Service, key, now, rows, run_id};
 use crate::ExperimentId;
 use crate::entity::{Run, RunInfo, RunStatus, Tag};
 use crate::message::{
@@ -52,12 +52,8 @@ async fn create(
         start_time: request.start_time.unwrap_or_default(),
         tags: request.tags,
     };
-    service
-        .call(move |service| {
-            let run = service.outward_run(service.store.create_run(&new)?);
-            Ok(RunAnswer { run: Some(run) })
-        })
-        .await
+    let run = service.finish(move |store, done| store.create_run_then(new, done)).await?;
+    Ok(Encoded::of(&RunAnswer { run: Some(service.outward_run(run)) })?)
 }
 
 async fn read(
@@ -66,7 +62,7 @@ async fn read(
 ) -> Answer<RunAnswer> {
     let id = run_id(request.run_id, request.run_uuid)?;
     service
-        .call(move |service| {
+        .call_promptly(move |service| {
             let run = service.outward_run(service.store.run(&id)?);
             Ok(RunAnswer { run: Some(run) })
         })
@@ -136,7 +132,7 @@ async fn set_tag(
     let id = run_id(request.run_id, request.run_uuid)?;
     let tag = Tag { key: key(request.key)?, value: request.value.unwrap_or_default() };
     let batch = Batch { tags: vec![tag], ..Batch::default() };
-    service.act(move |store| store.log_batch(&id, &batch)).await
+    service.log(id, batch).await
 }
 
 async fn delete_tag(

@@ -14,7 +14,7 @@ pub(crate) struct Order(Vec<OrderBy>);
 /// Where a row stands in an order.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RowKey {
-    fields: Vec<SortKey>,
+    fields: Vec<SortKey<String>>,
     /// Newest first among equals.
     time: i64,
     /// Smallest first among these.
@@ -24,16 +24,16 @@ pub(crate) struct RowKey {
 /// A value in an order: numbers and text first, then `NaN`, then what is missing. `NaN` and missing
 /// come last in both directions, as in MLflow.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-enum SortKey {
+pub(crate) enum SortKey<T> {
     /// The bits of a float, since JSON has no infinity.
     Number(u64),
-    Text(String),
+    Text(T),
     Nan,
     Missing,
 }
 
-impl SortKey {
-    fn of(values: Values<'_>) -> Self {
+impl<'a> SortKey<&'a str> {
+    pub(crate) fn of(values: Values<'a>) -> Self {
         let first = match values {
             Values::None => None,
             Values::One(scalar) => Some(scalar),
@@ -43,16 +43,27 @@ impl SortKey {
             None => Self::Missing,
             Some(Scalar::Number(value)) if value.is_nan() => Self::Nan,
             Some(Scalar::Number(value)) => Self::Number(value.to_bits()),
-            Some(Scalar::Text(text)) => Self::Text(text.to_owned()),
+            Some(Scalar::Text(text)) => Self::Text(text),
         }
     }
 
-    fn compare(&self, other: &Self, ascending: bool) -> Ordering {
+    fn owned(self) -> SortKey<String> {
+        match self {
+            Self::Number(bits) => SortKey::Number(bits),
+            Self::Text(text) => SortKey::Text(text.to_owned()),
+            Self::Nan => SortKey::Nan,
+            Self::Missing => SortKey::Missing,
+        }
+    }
+}
+
+impl<T: AsRef<str>> SortKey<T> {
+    fn compare<U: AsRef<str>>(&self, other: &SortKey<U>, ascending: bool) -> Ordering {
         let natural = match (self, other) {
-            (Self::Number(a), Self::Number(b)) => {
+            (Self::Number(a), SortKey::Number(b)) => {
                 f64::from_bits(*a).partial_cmp(&f64::from_bits(*b)).unwrap_or(Ordering::Equal)
             }
-            (Self::Text(a), Self::Text(b)) => a.cmp(b),
+            (Self::Text(a), SortKey::Text(b)) => a.as_ref().cmp(b.as_ref()),
             _ => return self.rank().cmp(&other.rank()),
         };
         if ascending { natural } else { natural.reverse() }
@@ -79,7 +90,7 @@ impl Order {
     /// Takes the place of a row from what is known about it.
     pub(crate) fn key(&self, facts: &impl Facts, time: i64, id: &str) -> RowKey {
         RowKey {
-            fields: self.fields().map(|field| SortKey::of(facts.values(field))).collect(),
+            fields: self.fields().map(|field| SortKey::of(facts.values(field)).owned()).collect(),
             time,
             id: id.to_owned(),
         }
@@ -93,6 +104,99 @@ impl Order {
             .map(|(clause, (a, b))| a.compare(b, clause.ascending))
             .find(|order| order.is_ne());
         by_fields.unwrap_or_else(|| b.time.cmp(&a.time).then_with(|| a.id.cmp(&b.id)))
+    }
+}
+
+/// Rows that are told apart by a number, and what an order asks of them.
+#[cfg(feature = "sqlite")]
+pub(crate) trait Rows {
+    /// Returns what a row has for the clause at `clause` of the order.
+    fn value(&self, row: u32, clause: usize) -> SortKey<&str>;
+
+    /// Returns the time and the id of a row, for rows that are equal by all clauses.
+    fn tie(&self, row: u32) -> (i64, u128);
+}
+
+#[cfg(feature = "sqlite")]
+impl Order {
+    /// Chooses the first `max_results` of `found`, in order, and tells whether there are more.
+    ///
+    /// Nothing of a row is copied, so that a hundred thousand of them take milliseconds.
+    pub(crate) fn first(
+        &self,
+        rows: &impl Rows,
+        found: impl Iterator<Item = u32>,
+        after: Option<&After>,
+        max_results: usize,
+    ) -> (Vec<u32>, bool) {
+        let leading = |row| match self.0.is_empty() {
+            true => SortKey::Missing,
+            false => rows.value(row, 0),
+        };
+        let mut keyed: Vec<(SortKey<&str>, u32)> = found.map(|row| (leading(row), row)).collect();
+        if let Some(after) = after {
+            keyed.retain(|(leading, row)| self.is_after(rows, leading, *row, after));
+        }
+        let compare = |(key_a, a): &(SortKey<&str>, u32), (key_b, b): &(SortKey<&str>, u32)| {
+            let by_clause = |(at, clause): (usize, &OrderBy)| match at {
+                0 => key_a.compare(key_b, clause.ascending),
+                _ => rows.value(*a, at).compare(&rows.value(*b, at), clause.ascending),
+            };
+            let order = self.0.iter().enumerate().map(by_clause).find(|order| order.is_ne());
+            order.unwrap_or_else(|| {
+                let ((time_a, id_a), (time_b, id_b)) = (rows.tie(*a), rows.tie(*b));
+                time_b.cmp(&time_a).then(id_a.cmp(&id_b))
+            })
+        };
+        let more = keyed.len() > max_results;
+        if more {
+            keyed.select_nth_unstable_by(max_results - 1, compare);
+            keyed.truncate(max_results);
+        }
+        keyed.sort_unstable_by(compare);
+        (keyed.into_iter().map(|(_, row)| row).collect(), more)
+    }
+
+    fn is_after(&self, rows: &impl Rows, leading: &SortKey<&str>, row: u32, after: &After) -> bool {
+        let mut clauses = self.0.iter().zip(&after.key.fields).enumerate();
+        let order = clauses.find_map(|(at, (clause, last))| {
+            let order = match at {
+                0 => leading.compare(last, clause.ascending),
+                _ => rows.value(row, at).compare(last, clause.ascending),
+            };
+            order.is_ne().then_some(order)
+        });
+        let order = order.unwrap_or_else(|| {
+            let (time, id) = rows.tie(row);
+            after.key.time.cmp(&time).then(id.cmp(&after.id))
+        });
+        order.is_gt()
+    }
+
+    /// Tells whether a row comes before another.
+    pub(crate) fn is_before(&self, a: &RowKey, b: &RowKey) -> bool {
+        self.compare(a, b).is_lt()
+    }
+}
+
+/// The last row of the page before.
+#[cfg(feature = "sqlite")]
+#[derive(Debug)]
+pub(crate) struct After {
+    key: RowKey,
+    id: u128,
+}
+
+#[cfg(feature = "sqlite")]
+impl After {
+    /// Reads a page token; `number` reads an id. `None` inside when an id is no number.
+    pub(crate) fn open(
+        compiled: &Compiled,
+        page_token: &str,
+        number: impl Fn(&str) -> Option<u128>,
+    ) -> Result<Option<Self>> {
+        let key: RowKey = token::open(&compiled.scope, page_token).map_err(|_| Error::PageToken)?;
+        Ok(number(&key.id).map(|id| Self { key, id }))
     }
 }
 

@@ -6,6 +6,8 @@
 //! infinities are infinities, where MLflow writes the largest number; and what its table of logged
 //! models' metrics cannot hold goes to a table of our own.
 
+mod changes;
+mod columns;
 mod database;
 mod experiments;
 mod failure;
@@ -13,6 +15,7 @@ mod history;
 mod links;
 mod load;
 mod load_models;
+mod memory;
 mod models;
 mod runs;
 mod schema;
@@ -21,7 +24,8 @@ mod writer;
 
 use super::location::location_path;
 use super::{
-    Batch, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange, TrackingStore,
+    Batch, Done, HistoryPage, HistorySample, Millis, NewExperiment, NewLoggedModel, NewRun,
+    RunChange, TrackingStore,
 };
 use crate::entity::{
     DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
@@ -29,8 +33,10 @@ use crate::entity::{
 };
 use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
-use database::Database;
+use database::{Database, Session};
+use memory::Memory;
 use mlctl_artifacts::{ArtifactStore, LocalArtifacts};
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -71,6 +77,8 @@ pub struct Options {
 #[derive(Debug)]
 pub struct SqliteStore {
     database: Database,
+    /// What searches remember of runs.
+    memory: Memory,
     artifact_root: String,
 }
 
@@ -102,7 +110,7 @@ impl SqliteStore {
         let database = Database::open(&path, options.durability, |conn| {
             schema::prepare(conn, &path, &artifact_root, now)
         })?;
-        Ok(Self { database, artifact_root })
+        Ok(Self { database, memory: Memory::default(), artifact_root })
     }
 
     /// Returns the file, an absolute path.
@@ -171,6 +179,25 @@ impl TrackingStore for SqliteStore {
         self.database.read("reading a run", |db| load::run(db, id))
     }
 
+    fn is_prompt(&self) -> bool {
+        true
+    }
+
+    fn create_run_then(&self, new: NewRun, done: Done<Run>) {
+        self.database.write_then("creating a run", move |db| runs::create(db, &new), done);
+    }
+
+    fn log_batch_then(&self, id: RunId, batch: Batch, done: Done<()>) {
+        let cut = match rules::check_batch(&batch) {
+            Ok(Cow::Borrowed(_)) => None,
+            Ok(Cow::Owned(cut)) => Some(cut),
+            Err(error) => return done(Err(error)),
+        };
+        let batch = cut.unwrap_or(batch);
+        let log = move |db: &Session<'_>| runs::log_batch(db, &id, &batch);
+        self.database.write_then("logging to a run", log, done);
+    }
+
     fn update_run(&self, id: &RunId, change: &RunChange) -> Result<RunInfo> {
         let (id, change) = (id.clone(), change.clone());
         self.database.write("changing a run", move |db| {
@@ -207,6 +234,22 @@ impl TrackingStore for SqliteStore {
         self.database.read("reading a metric", |db| history::read(db, id, key, page))
     }
 
+    fn metric_history_sampled(
+        &self,
+        runs: &[RunId],
+        key: &Key,
+        sample: &HistorySample,
+    ) -> Result<Vec<(RunId, Metric)>> {
+        self.database.read("reading metrics", |db| {
+            let mut found = Vec::new();
+            for run in runs {
+                let points = history::sampled(db, run, key, sample)?;
+                found.extend(points.into_iter().map(|point| (run.clone(), point)));
+            }
+            Ok(found)
+        })
+    }
+
     fn log_inputs(
         &self,
         id: &RunId,
@@ -225,7 +268,13 @@ impl TrackingStore for SqliteStore {
 
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
         let compiled = query.compile()?;
-        self.database.read("searching runs", |db| search::runs(db, query, &compiled))
+        self.database.read("searching runs", |db| {
+            let changes = || self.database.take_changes();
+            match self.memory.search(db, changes, query, &compiled)? {
+                Some(page) => Ok(page),
+                None => search::runs(db, query, &compiled),
+            }
+        })
     }
 
     fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {

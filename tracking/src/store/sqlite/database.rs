@@ -4,14 +4,16 @@
 //! waited for here and are no caller's business.
 
 use super::Durability;
+use super::changes::{Changed, Changes};
 use super::failure::Failure;
 use super::schema::Layout;
 use super::writer::Writer;
 use crate::Error;
-use rusqlite::{CachedStatement, Connection, OpenFlags, Params, TransactionBehavior};
+use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
+use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,14 +24,24 @@ const RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// How long to wait in all: longer than anything but a stuck program holds a lock.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections kept for readers to come.
-const IDLE_READERS_MAX: usize = 16;
+const IDLE_READERS_MAX: usize = 8;
 const STATEMENTS_CACHED: usize = 96;
+/// What a reader may remember of the file; SQLite's own choice.
+const CACHE_KIB: i64 = 2000;
+/// What it may for work that looks at all of it.
+const LARGE_CACHE_KIB: i64 = 16_384;
+/// What the writer may remember of the file: it comes back to the same pages of its indexes.
+const WRITER_CACHE_KIB: i64 = 8192;
+/// How long the log beside the file grows before it goes into the file. Pages that change often
+/// are then copied once for many changes; SQLite's own choice is 1000.
+const WAL_PAGES: i64 = 4000;
 
 /// An open SQLite file.
 pub(super) struct Database {
-    path: PathBuf,
+    path: Arc<Path>,
     layout: Layout,
     writer: Writer,
+    changes: Arc<Changes>,
     readers: Mutex<Vec<Connection>>,
 }
 
@@ -37,11 +49,32 @@ pub(super) struct Database {
 pub(super) struct Session<'c> {
     conn: &'c Connection,
     layout: Layout,
+    /// The runs that were changed through it.
+    changed: RefCell<Vec<String>>,
+    changed_everything: Cell<bool>,
 }
 
 impl<'c> Session<'c> {
     pub(super) fn new(conn: &'c Connection, layout: Layout) -> Self {
-        Self { conn, layout }
+        Self { conn, layout, changed: RefCell::default(), changed_everything: Cell::default() }
+    }
+
+    /// Notes that a run is made or changed, for those who remember what runs were like.
+    pub(super) fn note_change(&self, run: &str) {
+        self.changed.borrow_mut().push(run.to_owned());
+    }
+
+    /// Notes that many runs are changed.
+    pub(super) fn note_everything(&self) {
+        self.changed_everything.set(true);
+    }
+
+    pub(super) fn changed_runs(&self) -> impl Iterator<Item = String> {
+        self.changed.take().into_iter()
+    }
+
+    pub(super) fn changed_everything(&self) -> bool {
+        self.changed_everything.get()
     }
 
     pub(super) fn layout(&self) -> Layout {
@@ -51,6 +84,19 @@ impl<'c> Session<'c> {
     /// Prepares a statement that is written for the newest layout, or finds it prepared.
     pub(super) fn prepare(&self, sql: &str) -> rusqlite::Result<CachedStatement<'c>> {
         self.conn.prepare_cached(&self.layout.sql(sql))
+    }
+
+    /// Does `work` with more memory for pages of the file than a connection usually has: for work
+    /// that comes back to the same pages again and again.
+    pub(super) fn with_large_cache<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        self.conn.pragma_update(None, "cache_size", -LARGE_CACHE_KIB)?;
+        let done = work();
+        self.conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        self.conn.execute_batch("PRAGMA shrink_memory")?;
+        done
     }
 
     /// Runs a statement that returns nothing, and tells how many rows it changed.
@@ -70,15 +116,18 @@ impl Database {
         let (conn, layout) = wait.for_others(|| {
             let mut conn = connect(path)?;
             conn.pragma_update(None, "synchronous", durability.pragma())?;
+            conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+            conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
             let layout = prepare(&mut conn)?;
             if layout.check_writable().is_ok() {
                 use_wal(&conn)?;
             }
             Ok((conn, layout))
         })?;
-        let writer = Writer::start(conn, layout)
+        let changes = Arc::new(Changes::new(conn));
+        let writer = Writer::start(changes.clone(), layout)
             .map_err(|error| Error::backend("cannot start the thread that writes", error))?;
-        Ok(Self { path: path.to_owned(), layout, writer, readers: Mutex::default() })
+        Ok(Self { path: path.into(), layout, writer, changes, readers: Mutex::default() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -90,11 +139,33 @@ impl Database {
     pub(super) fn write<T: Send + 'static>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&Session<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl Fn(&Session<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Error> {
         self.layout.check_writable()?;
         let wait = Wait { path: &self.path, doing };
         self.writer.run(work).map_err(|failure| wait.error(failure))
+    }
+
+    /// Like [`Self::write`], but returns at once; `done` is told the outcome, on the thread that
+    /// writes.
+    pub(super) fn write_then<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl Fn(&Session<'_>) -> Result<T, Failure> + Send + 'static,
+        done: impl FnOnce(Result<T, Error>) + Send + 'static,
+    ) {
+        if let Err(error) = self.layout.check_writable() {
+            return done(Err(error));
+        }
+        let path = self.path.clone();
+        self.writer.submit(work, move |outcome| {
+            done(outcome.map_err(|failure| Wait { path: &path, doing }.error(failure)));
+        });
+    }
+
+    /// Takes what changed since the last call; see [`Changes::take`].
+    pub(super) fn take_changes(&self) -> Option<Changed> {
+        self.changes.take()
     }
 
     /// Runs `work` on one unchanging view of the file.
@@ -105,7 +176,7 @@ impl Database {
     ) -> Result<T, Error> {
         let wait = Wait { path: &self.path, doing };
         let idle = lock(&self.readers).pop();
-        let mut conn = match idle {
+        let conn = match idle {
             Some(conn) => conn,
             None => wait.for_others(|| {
                 let conn = connect(&self.path)?;
@@ -114,11 +185,14 @@ impl Database {
             })?,
         };
         let read = wait.for_others(|| {
-            let tx = conn.transaction_with_behavior(TransactionBehavior::Deferred)?;
-            work(&Session::new(&tx, self.layout))
+            let run = |sql: &str| conn.prepare_cached(sql)?.execute([]);
+            run("BEGIN DEFERRED")?;
+            let outcome = work(&Session::new(&conn, self.layout));
+            run("ROLLBACK")?;
+            outcome
         });
         let mut readers = lock(&self.readers);
-        if readers.len() < IDLE_READERS_MAX {
+        if readers.len() < IDLE_READERS_MAX && conn.is_autocommit() {
             readers.push(conn);
         }
         read
@@ -193,7 +267,7 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic inside a transaction rolled it back, so the connection is fine.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

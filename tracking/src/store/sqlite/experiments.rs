@@ -151,6 +151,7 @@ pub(super) fn rename(
 pub(super) fn delete(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result<(), Failure> {
     active(db, id)?;
     set_stage(db, id, LifecycleStage::Deleted, now)?;
+    db.note_everything();
     // A run that was deleted before keeps its time.
     db.execute(
         "UPDATE runs SET lifecycle_stage = 'deleted', deleted_time = ?2
@@ -163,6 +164,7 @@ pub(super) fn delete(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result
 pub(super) fn restore(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result<(), Failure> {
     get(db, id)?;
     set_stage(db, id, LifecycleStage::Active, now)?;
+    db.note_everything();
     db.execute(
         "UPDATE runs SET lifecycle_stage = 'active', deleted_time = NULL WHERE experiment_id = ?1",
         [number(id)?],

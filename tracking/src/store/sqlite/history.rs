@@ -1,11 +1,12 @@
-//! The points of one metric.
+//! The points of one metric: all of them in pages, or a few for charts.
 
 use super::database::Session;
 use super::failure::Failure;
 use super::runs;
 use crate::entity::Metric;
 use crate::search::Page;
-use crate::store::HistoryPage;
+use crate::store::sample::{compare, places};
+use crate::store::{HistoryPage, HistorySample};
 use crate::{Error, Key, RunId};
 use mlctl_wire::page as token;
 
@@ -50,4 +51,99 @@ pub(super) fn read(
         items.push(Metric::new(key.clone(), value, row.get(3)?, row.get(4)?));
     }
     Ok(Page { items, next_page_token })
+}
+
+/// Chooses among the points of one metric of one run, in the order of steps; see
+/// [`HistorySample`].
+///
+/// SQLite counts the points and skips over those that are not chosen in an index by step, without
+/// reading them.
+pub(super) fn sampled(
+    db: &Session<'_>,
+    id: &RunId,
+    key: &Key,
+    sample: &HistorySample,
+) -> Result<Vec<Metric>, Failure> {
+    runs::known(db, id)?;
+    if !has_index(db)? {
+        return Ok(sample.choose(read(db, id, key, &HistoryPage::default())?.items));
+    }
+    let from = sample.start_step.unwrap_or(i64::MIN);
+    let to = sample.end_step.unwrap_or(i64::MAX);
+    let mut steps = Steps { db, id, key, from, to, first: 0, points: Vec::new() };
+    let chosen = places(steps.count(from, to)?, sample.max_results);
+    let mut points = Vec::with_capacity(chosen.len());
+    for place in chosen {
+        points.push(steps.point(place)?);
+    }
+    Ok(points.into_iter().flatten().collect())
+}
+
+/// Tells whether the file has MLflow's index by step, which came with MLflow 3.
+fn has_index(db: &Session<'_>) -> Result<bool, Failure> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master
+                              WHERE type = 'index' AND name = 'index_metrics_run_uuid_key_step')";
+    Ok(db.prepare(sql)?.query_row([], |row| row.get(0))?)
+}
+
+/// The points in the order of steps, seen one step at a time.
+struct Steps<'a> {
+    db: &'a Session<'a>,
+    id: &'a RunId,
+    key: &'a Key,
+    /// The step of `points`; the first step of all before there are any.
+    from: i64,
+    to: i64,
+    /// How many points come before those of this step.
+    first: usize,
+    /// The points of the step, in order.
+    points: Vec<Metric>,
+}
+
+impl Steps<'_> {
+    fn count(&self, from: i64, to: i64) -> Result<usize, Failure> {
+        let sql = "SELECT count(*) FROM metrics
+                   WHERE run_uuid = ?1 AND key = ?2 AND step BETWEEN ?3 AND ?4";
+        let bound = (self.id.as_str(), self.key.as_str(), from, to);
+        let count: i64 = self.db.prepare(sql)?.query_row(bound, |row| row.get(0))?;
+        Ok(usize::try_from(count).unwrap_or_default())
+    }
+
+    /// Finds the point at `place`, which is not before that of the last call.
+    fn point(&mut self, place: usize) -> Result<Option<Metric>, Failure> {
+        if place >= self.first + self.points.len() {
+            self.go_to(place)?;
+        }
+        Ok(self.points.get(place - self.first).cloned())
+    }
+
+    fn go_to(&mut self, place: usize) -> Result<(), Failure> {
+        let sql = "SELECT step FROM metrics
+                   WHERE run_uuid = ?1 AND key = ?2 AND step BETWEEN ?3 AND ?4
+                   ORDER BY step LIMIT 1 OFFSET ?5";
+        let (id, key) = (self.id.as_str(), self.key.as_str());
+        let skipped = i64::try_from(place - self.first).unwrap_or(i64::MAX);
+        let bound = (id, key, self.from, self.to, skipped);
+        let step: i64 = self.db.prepare(sql)?.query_row(bound, |row| row.get(0))?;
+        // SQLite would rather walk over all points with this key, in an index that holds the values.
+        let sql = "SELECT value, is_nan, timestamp
+                   FROM metrics INDEXED BY index_metrics_run_uuid_key_step
+                   WHERE run_uuid = ?1 AND key = ?2 AND step = ?3";
+        let mut statement = self.db.prepare(sql)?;
+        let mut rows = statement.query((id, key, step))?;
+        self.points.clear();
+        while let Some(row) = rows.next()? {
+            let value = if row.get(1)? { f64::NAN } else { row.get(0)? };
+            self.points.push(Metric::new(self.key.clone(), value, row.get(2)?, step));
+        }
+        self.points.sort_by(compare);
+        // A step with one point begins where it was found.
+        self.first = match self.points.len() {
+            1 => place,
+            _ if step == self.from => self.first,
+            _ => self.first + self.count(self.from, step - 1)?,
+        };
+        self.from = step;
+        Ok(())
+    }
 }

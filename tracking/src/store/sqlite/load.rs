@@ -11,41 +11,118 @@ use crate::{Error, ExperimentId, Key, ModelId, RunId, rules};
 use rusqlite::{OptionalExtension, Row};
 use std::collections::HashMap;
 
-// ?1 is a JSON array of ids of runs; the first column is a place in it.
-const INFOS: &str =
-    "SELECT id.key, r.run_uuid, r.name, r.experiment_id, r.user_id, r.status, r.start_time,
-         r.end_time, r.artifact_uri, r.lifecycle_stage
-     FROM json_each(?1) AS id CROSS JOIN runs AS r ON r.run_uuid = id.value";
-const TAGS: &str = "SELECT id.key, t.key, t.value FROM json_each(?1) AS id
-     CROSS JOIN tags AS t ON t.run_uuid = id.value";
-const PARAMS: &str = "SELECT id.key, p.key, p.value FROM json_each(?1) AS id
-     CROSS JOIN params AS p ON p.run_uuid = id.value";
-const METRICS: &str = "SELECT id.key, m.key, m.value, m.is_nan, m.timestamp, m.step
-     FROM json_each(?1) AS id CROSS JOIN latest_metrics AS m
-     ON m.run_uuid = id.value";
-const DATASET_TAGS: &str = "SELECT id.key, i.input_uuid, t.name, t.value FROM json_each(?1) AS id
-     CROSS JOIN inputs AS i ON i.destination_type = 'RUN'
-         AND i.destination_id = id.value AND i.source_type = 'DATASET'
-     CROSS JOIN input_tags AS t ON t.input_uuid = i.input_uuid
-     ORDER BY t.name";
-const DATASETS: &str = "SELECT id.key, i.input_uuid, d.name, d.digest, d.dataset_source_type,
-         d.dataset_source, d.dataset_schema, d.dataset_profile
-     FROM json_each(?1) AS id
-     CROSS JOIN inputs AS i ON i.destination_type = 'RUN'
-         AND i.destination_id = id.value AND i.source_type = 'DATASET'
-     CROSS JOIN datasets AS d ON d.dataset_uuid = i.source_id
-     ORDER BY i.rowid";
-const MODELS: &str =
-    "SELECT id.key, i.source_type, i.destination_id, i.step FROM json_each(?1) AS id
-     CROSS JOIN inputs AS i ON i.source_id = id.value
-         AND i.source_type IN ('RUN_INPUT', 'RUN_OUTPUT')
-         AND i.destination_type IN ('MODEL_INPUT', 'MODEL_OUTPUT')
-     ORDER BY i.rowid";
+/// The statements that load runs; each yields a place in the list of ids first.
+struct Statements {
+    infos: &'static str,
+    tags: &'static str,
+    params: &'static str,
+    metrics: &'static str,
+    datasets: &'static str,
+    dataset_tags: &'static str,
+    models: &'static str,
+}
+
+/// Writes the statements: `$place` is the place of `$id` in the list that `$from` takes apart.
+macro_rules! statements {
+    ($place:literal, $from:literal, $id:literal) => {
+        Statements {
+            infos: concat!(
+                "SELECT ",
+                $place,
+                ", r.run_uuid, r.name, r.experiment_id, r.user_id, r.status,
+                     r.start_time, r.end_time, r.artifact_uri, r.lifecycle_stage
+                 FROM ",
+                $from,
+                " runs AS r WHERE r.run_uuid = ",
+                $id
+            ),
+            tags: concat!(
+                "SELECT ",
+                $place,
+                ", t.key, t.value
+                 FROM ",
+                $from,
+                " tags AS t WHERE t.run_uuid = ",
+                $id
+            ),
+            params: concat!(
+                "SELECT ",
+                $place,
+                ", p.key, p.value
+                 FROM ",
+                $from,
+                " params AS p WHERE p.run_uuid = ",
+                $id
+            ),
+            metrics: concat!(
+                "SELECT ",
+                $place,
+                ", m.key, m.value, m.is_nan, m.timestamp, m.step
+                 FROM ",
+                $from,
+                " latest_metrics AS m WHERE m.run_uuid = ",
+                $id
+            ),
+            datasets: concat!(
+                "SELECT ",
+                $place,
+                ", i.input_uuid, d.name, d.digest, d.dataset_source_type,
+                     d.dataset_source, d.dataset_schema, d.dataset_profile
+                 FROM ",
+                $from,
+                " inputs AS i
+                 CROSS JOIN datasets AS d ON d.dataset_uuid = i.source_id
+                 WHERE i.destination_type = 'RUN' AND i.destination_id = ",
+                $id,
+                "
+                     AND i.source_type = 'DATASET'
+                 ORDER BY i.rowid"
+            ),
+            dataset_tags: concat!(
+                "SELECT ",
+                $place,
+                ", i.input_uuid, t.name, t.value
+                 FROM ",
+                $from,
+                " inputs AS i
+                 CROSS JOIN input_tags AS t ON t.input_uuid = i.input_uuid
+                 WHERE i.destination_type = 'RUN' AND i.destination_id = ",
+                $id,
+                "
+                     AND i.source_type = 'DATASET'
+                 ORDER BY t.name"
+            ),
+            models: concat!(
+                "SELECT ",
+                $place,
+                ", i.source_type, i.destination_id, i.step
+                 FROM ",
+                $from,
+                " inputs AS i
+                 WHERE i.source_id = ",
+                $id,
+                "
+                     AND i.source_type IN ('RUN_INPUT', 'RUN_OUTPUT')
+                     AND i.destination_type IN ('MODEL_INPUT', 'MODEL_OUTPUT')
+                 ORDER BY i.rowid"
+            ),
+        }
+    };
+}
+
+/// For ?1, a JSON array of ids.
+const OF_MANY: Statements = statements!("id.key", "json_each(?1) AS id CROSS JOIN", "id.value");
+/// For ?1, an id: taking an array apart costs more than reading a run.
+const OF_ONE: Statements = statements!("0", "", "?1");
 
 /// All statements of this module, to look at their plans.
 #[cfg(test)]
-pub(super) const STATEMENTS: [&str; 7] =
-    [INFOS, TAGS, PARAMS, METRICS, DATASET_TAGS, DATASETS, MODELS];
+pub(super) fn statements() -> Vec<&'static str> {
+    let all = |s: Statements| {
+        [s.infos, s.tags, s.params, s.metrics, s.dataset_tags, s.datasets, s.models]
+    };
+    [all(OF_MANY), all(OF_ONE)].concat()
+}
 
 /// Spells ids as the JSON array that statements take apart with `json_each`.
 pub(super) fn id_list<T: AsRef<str>>(ids: impl IntoIterator<Item = T>) -> String {
@@ -61,8 +138,7 @@ pub(super) fn run(db: &Session<'_>, id: &RunId) -> Result<Run, Failure> {
 
 /// Reads what a run is, without what it logged.
 pub(super) fn info(db: &Session<'_>, id: &RunId) -> Result<RunInfo, Failure> {
-    let list = id_list([id.as_str()]);
-    let info = db.prepare(INFOS)?.query_row([list], run_info).optional()?.flatten();
+    let info = db.prepare(OF_ONE.infos)?.query_row([id.as_str()], run_info).optional()?.flatten();
     match info {
         // The name may stand in a tag.
         Some(info) if info.run_name.is_empty() => Ok(run(db, id)?.info),
@@ -73,8 +149,15 @@ pub(super) fn info(db: &Session<'_>, id: &RunId) -> Result<RunInfo, Failure> {
 
 /// Reads the runs with these ids, in this order; one that is not there is left out.
 pub(super) fn runs<T: AsRef<str>>(db: &Session<'_>, ids: &[T]) -> Result<Vec<Run>, Failure> {
-    let list = id_list(ids.iter().map(AsRef::as_ref));
-    let mut loader = Loader { db, list: &list, runs: Vec::new() };
+    let many;
+    let (sql, list) = match ids {
+        [only] => (OF_ONE, only.as_ref()),
+        _ => {
+            many = id_list(ids.iter().map(AsRef::as_ref));
+            (OF_MANY, many.as_str())
+        }
+    };
+    let mut loader = Loader { db, sql, list, runs: Vec::new() };
     loader.runs.resize_with(ids.len(), || None);
     loader.infos()?;
     loader.pairs()?;
@@ -88,6 +171,8 @@ pub(super) fn runs<T: AsRef<str>>(db: &Session<'_>, ids: &[T]) -> Result<Vec<Run
 
 struct Loader<'a> {
     db: &'a Session<'a>,
+    sql: Statements,
+    /// What the statements are bound to.
     list: &'a str,
     /// By their places in the list.
     runs: Vec<Option<Run>>,
@@ -112,7 +197,7 @@ impl Loader<'_> {
     }
 
     fn infos(&mut self) -> Result<(), Failure> {
-        let mut statement = self.db.prepare(INFOS)?;
+        let mut statement = self.db.prepare(self.sql.infos)?;
         let mut rows = statement.query([self.list])?;
         while let Some(row) = rows.next()? {
             let place = row.get::<_, u32>(0)? as usize;
@@ -129,14 +214,14 @@ impl Loader<'_> {
     }
 
     fn pairs(&mut self) -> Result<(), Failure> {
-        self.each(TAGS, |run, row| {
+        self.each(self.sql.tags, |run, row| {
             if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
                 let value: Option<String> = row.get(2)?;
                 run.data.tags.push(Tag::new(key, value.unwrap_or_default()));
             }
             Ok(())
         })?;
-        self.each(PARAMS, |run, row| {
+        self.each(self.sql.params, |run, row| {
             if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
                 run.data.params.push(Param::new(key, row.get::<_, String>(2)?));
             }
@@ -145,7 +230,7 @@ impl Loader<'_> {
     }
 
     fn metrics(&mut self) -> Result<(), Failure> {
-        self.each(METRICS, |run, row| {
+        self.each(self.sql.metrics, |run, row| {
             if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
                 let value = if row.get(3)? { f64::NAN } else { row.get(2)? };
                 let time: Option<i64> = row.get(4)?;
@@ -161,15 +246,9 @@ impl Loader<'_> {
     }
 
     fn datasets(&mut self) -> Result<(), Failure> {
-        let mut tags: HashMap<String, Vec<Tag>> = HashMap::new();
-        self.each(DATASET_TAGS, |_, row| {
-            if let Ok(key) = Key::parse(row.get_ref(2)?.as_str()?) {
-                let tag = Tag::new(key, row.get::<_, String>(3)?);
-                tags.entry(row.get(1)?).or_default().push(tag);
-            }
-            Ok(())
-        })?;
-        self.each(DATASETS, |run, row| {
+        // By the ids of the links, which tell where the tags go.
+        let mut places: HashMap<String, usize> = HashMap::new();
+        self.each(self.sql.datasets, |run, row| {
             let dataset = Dataset {
                 name: row.get(2)?,
                 digest: row.get(3)?,
@@ -178,14 +257,26 @@ impl Loader<'_> {
                 schema: row.get(6)?,
                 profile: row.get(7)?,
             };
-            let tags = tags.remove(row.get_ref(1)?.as_str()?).unwrap_or_default();
-            run.inputs.dataset_inputs.push(DatasetInput { tags, dataset });
+            let inputs = &mut run.inputs.dataset_inputs;
+            places.insert(row.get(1)?, inputs.len());
+            inputs.push(DatasetInput { tags: Vec::new(), dataset });
+            Ok(())
+        })?;
+        if places.is_empty() {
+            return Ok(());
+        }
+        self.each(self.sql.dataset_tags, |run, row| {
+            let place = places.get(row.get_ref(1)?.as_str()?);
+            let input = place.and_then(|at| run.inputs.dataset_inputs.get_mut(*at));
+            if let (Some(input), Ok(key)) = (input, Key::parse(row.get_ref(2)?.as_str()?)) {
+                input.tags.push(Tag::new(key, row.get::<_, String>(3)?));
+            }
             Ok(())
         })
     }
 
     fn models(&mut self) -> Result<(), Failure> {
-        self.each(MODELS, |run, row| {
+        self.each(self.sql.models, |run, row| {
             let Ok(model_id) = ModelId::parse(row.get::<_, String>(2)?) else { return Ok(()) };
             if row.get_ref(1)?.as_str()? == "RUN_INPUT" {
                 run.inputs.model_inputs.push(LoggedModelInput { model_id });

@@ -27,9 +27,10 @@ pub(super) fn known(db: &Session<'_>, id: &RunId) -> Result<Known, Failure> {
     Ok(known.optional()?.ok_or_else(|| Error::RunNotFound(id.clone()))?)
 }
 
-/// Finds a run that may be changed.
+/// Finds a run that may be changed, and is going to be.
 pub(super) fn active(db: &Session<'_>, id: &RunId) -> Result<Known, Failure> {
     let known = known(db, id)?;
+    db.note_change(id.as_str());
     match known.stage {
         LifecycleStage::Active => Ok(known),
         LifecycleStage::Deleted => {
@@ -42,6 +43,7 @@ pub(super) fn create(db: &Session<'_>, new: &NewRun) -> Result<Run, Failure> {
     let experiment = experiments::active(db, &new.experiment_id)?;
     let (run_name, tags) = new.named()?;
     let run_id = RunId::random();
+    db.note_change(run_id.as_str());
     let info = RunInfo {
         artifact_uri: below(&experiment.artifact_location, &format!("{run_id}/artifacts")),
         run_id,
@@ -105,6 +107,7 @@ pub(super) fn set_stage(
     stage: LifecycleStage,
     deleted_time: Option<Millis>,
 ) -> Result<(), Failure> {
+    db.note_change(id.as_str());
     let sql = "UPDATE runs SET lifecycle_stage = ?2, deleted_time = ?3 WHERE run_uuid = ?1";
     match db.execute(sql, (id.as_str(), stage.as_str(), deleted_time))? {
         0 => Err(Failure::Rule(Error::RunNotFound(id.clone()))),
@@ -115,10 +118,16 @@ pub(super) fn set_stage(
 /// Logs a batch that was checked.
 pub(super) fn log_batch(db: &Session<'_>, id: &RunId, batch: &Batch) -> Result<(), Failure> {
     let known = active(db, id)?;
-    put_params(db, id, &batch.params)?;
-    put_metrics(db, id, &batch.metrics)?;
-    models::put_metrics(db, id, known.experiment, &batch.metrics)?;
-    put_tags(db, id, &batch.tags)?;
+    if !batch.params.is_empty() {
+        put_params(db, id, &batch.params)?;
+    }
+    if !batch.metrics.is_empty() {
+        put_metrics(db, id, &batch.metrics)?;
+        models::put_metrics(db, id, known.experiment, &batch.metrics)?;
+    }
+    if !batch.tags.is_empty() {
+        put_tags(db, id, &batch.tags)?;
+    }
     if let Some(name) = batch.run_name() {
         db.execute("UPDATE runs SET name = ?2 WHERE run_uuid = ?1", (id.as_str(), name))?;
     }

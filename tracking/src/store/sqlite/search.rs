@@ -42,7 +42,7 @@ pub(super) fn runs(
 }
 
 /// Lists each field of a query once.
-fn distinct(compiled: &Compiled) -> Vec<Field> {
+pub(super) fn distinct(compiled: &Compiled) -> Vec<Field> {
     let mut fields: Vec<Field> = Vec::new();
     for field in compiled.fields() {
         if !fields.contains(field) {
@@ -118,7 +118,7 @@ fn narrowed(column: &str, field: &Field, test: &Test, bound: &mut Vec<Value>) ->
 
 /// Writes the expression for one field of a run. NaN, which SQLite does not have, is a text; what
 /// a run has several of is a JSON array.
-fn column(field: &Field, bound: &mut Vec<Value>) -> String {
+pub(super) fn column(field: &Field, bound: &mut Vec<Value>) -> String {
     let mut key = || {
         bound.push(Value::from(field.key.clone()));
         format!("?{}", bound.len())

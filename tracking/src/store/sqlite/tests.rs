@@ -1,5 +1,7 @@
 //! The shared suite on a SQLite file, and what only a database can suffer.
 
+mod speed;
+
 use super::*;
 use crate::store::agreement;
 use proptest::prelude::*;
@@ -59,7 +61,7 @@ fn no_statement_of_a_read_walks_over_a_whole_table() {
             Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
         })
     };
-    for sql in load::STATEMENTS {
+    for sql in load::statements() {
         let plan = plan(sql).unwrap();
         let scans: Vec<&String> = plan
             .iter()

@@ -1,15 +1,20 @@
 //! The one thread that writes, and its group commit.
 //!
-//! Callers hand in jobs and wait. The thread takes all jobs that wait, does each in a savepoint of
-//! its own inside one transaction, commits, and only then answers: one sync of the disk serves
-//! many callers, and a job that fails takes nothing of its neighbours along.
+//! Callers hand in jobs and wait. The thread takes all jobs that wait, does them inside one
+//! transaction, commits, and only then answers: one sync of the disk serves many callers.
+//!
+//! A job that fails takes nothing of its neighbours along. Nearly all that fail have not written
+//! anything by then; when one has, the transaction starts over, with a savepoint around each job.
+//! Savepoints all the time would cost a copy of each changed page for each job.
 
-use super::database::{Session, patiently};
+use super::changes::{Changes, Phase};
+use super::database::{Session, lock, patiently};
 use super::failure::{Failure, is_busy};
 use super::schema::Layout;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::{io, iter};
 
@@ -23,9 +28,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(conn: Connection, layout: Layout) -> io::Result<Self> {
+    pub(super) fn start(changes: Arc<Changes>, layout: Layout) -> io::Result<Self> {
         let (jobs, queue) = channel();
-        let serve = move || serve(&conn, layout, &queue);
+        let serve = move || serve(&changes, layout, &queue);
         let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(serve)?;
         Ok(Self { jobs: Some(jobs), thread: Some(thread) })
     }
@@ -33,17 +38,35 @@ impl Writer {
     /// Has `work` done and committed.
     pub(super) fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Session<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl Fn(&Session<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let (reply, answer) = sync_channel(1);
-        let task = Task { work: Some(work), outcome: None, reply };
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Box::new(task)).is_ok());
-        let gone = || Failure::Lost("the thread that writes has ended".to_owned());
-        if !sent {
-            return Err(gone());
-        }
+        // A caller that does not wait any more needs no answer.
+        self.submit(work, move |outcome| drop(reply.send(outcome)));
         answer.recv().unwrap_or_else(|_| Err(gone()))
     }
+
+    /// Has `work` done and committed, and tells `done` so, on the thread that writes.
+    pub(super) fn submit<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Session<'_>) -> Result<T, Failure> + Send + 'static,
+        done: impl FnOnce(Result<T, Failure>) + Send + 'static,
+    ) {
+        let task = Box::new(Task { work, outcome: None, done });
+        let refused = match &self.jobs {
+            Some(jobs) => jobs.send(task).err().map(|refused| refused.0),
+            None => Some(task as Box<dyn Job>),
+        };
+        if let Some(job) = refused {
+            job.answer(Some(GONE));
+        }
+    }
+}
+
+const GONE: &str = "the thread that writes has ended";
+
+fn gone() -> Failure {
+    Failure::Lost(GONE.to_owned())
 }
 
 impl Drop for Writer {
@@ -58,27 +81,28 @@ impl Drop for Writer {
 
 /// What a caller waits for.
 trait Job: Send {
-    /// Does the work and tells whether to keep what it did.
+    /// Does the work, once more when what it did the last time was rolled back, and tells whether
+    /// to keep what it did.
     fn work(&mut self, db: &Session<'_>) -> bool;
 
     /// Answers the caller; `lost` says why work that went well is not kept.
     fn answer(self: Box<Self>, lost: Option<&str>);
 }
 
-struct Task<F, T> {
-    work: Option<F>,
+struct Task<F, T, D> {
+    work: F,
     outcome: Option<Result<T, Failure>>,
-    reply: SyncSender<Result<T, Failure>>,
+    done: D,
 }
 
-impl<F, T> Job for Task<F, T>
+impl<F, T, D> Job for Task<F, T, D>
 where
     T: Send,
-    F: FnOnce(&Session<'_>) -> Result<T, Failure> + Send,
+    F: Fn(&Session<'_>) -> Result<T, Failure> + Send,
+    D: FnOnce(Result<T, Failure>) + Send,
 {
     fn work(&mut self, db: &Session<'_>) -> bool {
-        let Some(work) = self.work.take() else { return false };
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(db))).unwrap_or_else(|_| {
+        let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(db))).unwrap_or_else(|_| {
             Err(Failure::Lost("a panic: this is a defect of the store".to_owned()))
         });
         let keep = outcome.is_ok();
@@ -93,67 +117,120 @@ where
             (Some(Ok(_)), Some(why)) => Err(Failure::Lost(why.to_owned())),
             (None, why) => Err(Failure::Lost(why.unwrap_or("it was not done").to_owned())),
         };
-        // A caller that does not wait any more needs no answer.
-        let _ = self.reply.send(answer);
+        let done = self.done;
+        if catch_unwind(AssertUnwindSafe(|| done(answer))).is_err() {
+            tracing::error!("a panic in who waits for a change: this is a defect");
+        }
     }
 }
 
-fn serve(conn: &Connection, layout: Layout, queue: &Receiver<Box<dyn Job>>) {
+fn serve(changes: &Changes, layout: Layout, queue: &Receiver<Box<dyn Job>>) {
     while let Ok(first) = queue.recv() {
         let mut group = Vec::new();
-        let outcome = commit(conn, layout, iter::once(first).chain(queue.try_iter()), &mut group);
-        let lost = outcome.err().map(|failure| match failure {
-            Failure::Lost(why) => why,
-            Failure::Sql(error) if is_busy(&error) => {
-                "another program has been writing for more than a minute".to_owned()
-            }
-            Failure::Sql(error) => error.to_string(),
-            Failure::Rule(error) => error.to_string(),
-        });
-        if lost.is_some()
-            && !conn.is_autocommit()
-            && let Err(error) = conn.execute_batch("ROLLBACK")
-        {
-            tracing::error!(%error, "a transaction cannot be rolled back");
-        }
+        let waiting = iter::once(first).chain(queue.try_iter()).take(GROUP_MAX);
+        let lost = write(changes, layout, waiting, &mut group);
         group.into_iter().for_each(|job| job.answer(lost.as_deref()));
     }
 }
 
-/// Does and commits what waits. The jobs that were taken stand in `group` in any case.
-fn commit(
-    conn: &Connection,
+/// Does and commits what waits, and says why when that fails. The jobs that were taken stand in
+/// `group` in any case.
+fn write(
+    changes: &Changes,
     layout: Layout,
     waiting: impl Iterator<Item = Box<dyn Job>>,
     group: &mut Vec<Box<dyn Job>>,
+) -> Option<String> {
+    changes.set_phase(Phase::Between);
+    let conn = lock(&changes.conn);
+    let session = Session::new(&conn, layout);
+    let outcome = commit(&conn, &session, changes, waiting, group);
+    changes.set_phase(Phase::Between);
+    let lost = outcome.err().map(|failure| match failure {
+        Failure::Lost(why) => why,
+        Failure::Sql(error) if is_busy(&error) => {
+            "another program has been writing for more than a minute".to_owned()
+        }
+        Failure::Sql(error) => error.to_string(),
+        Failure::Rule(error) => error.to_string(),
+    });
+    if lost.is_some()
+        && !conn.is_autocommit()
+        && let Err(error) = conn.execute_batch("ROLLBACK")
+    {
+        tracing::error!(%error, "a transaction cannot be rolled back");
+    }
+    // Before anybody is answered: who asks after an answer must learn of the change.
+    match session.changed_everything() {
+        true => changes.note_everything(),
+        false => changes.note(session.changed_runs()),
+    }
+    drop(conn);
+    changes.set_phase(Phase::Idle);
+    lost
+}
+
+/// Does and commits what waits.
+fn commit(
+    conn: &Connection,
+    session: &Session<'_>,
+    changes: &Changes,
+    mut waiting: impl Iterator<Item = Box<dyn Job>>,
+    group: &mut Vec<Box<dyn Job>>,
 ) -> Result<(), Failure> {
-    let session = Session::new(conn, layout);
     let run = |sql: &str| conn.prepare_cached(sql)?.execute([]);
-    let mut waiting = waiting.take(GROUP_MAX);
     // The first job is there before the wait for other programs, the others may come meanwhile.
     group.extend(waiting.next());
-    patiently(|| Ok(run("BEGIN IMMEDIATE")?))?;
+    let mut with_savepoints = false;
+    loop {
+        patiently(|| Ok(run("BEGIN IMMEDIATE")?))?;
+        changes.look_for_others(conn)?;
+        changes.set_phase(Phase::Inside);
+        if work(conn, session, with_savepoints, &mut waiting, group)? {
+            break;
+        }
+        run("ROLLBACK")?;
+        changes.set_phase(Phase::Between);
+        with_savepoints = true;
+    }
+    patiently(|| Ok(run("COMMIT")?))?;
+    Ok(())
+}
+
+/// Does all jobs that wait; says no when one must be undone and there are no savepoints.
+fn work(
+    conn: &Connection,
+    session: &Session<'_>,
+    with_savepoints: bool,
+    waiting: &mut impl Iterator<Item = Box<dyn Job>>,
+    group: &mut Vec<Box<dyn Job>>,
+) -> Result<bool, Failure> {
+    let run = |sql: &str| conn.prepare_cached(sql)?.execute([]);
     let mut next = 0;
     loop {
-        let Some(job) = group.get_mut(next) else {
+        if next == group.len() {
             match waiting.next() {
                 Some(job) => group.push(job),
-                None => break,
+                None => return Ok(true),
             }
-            continue;
-        };
-        run("SAVEPOINT job")?;
-        let keep = job.work(&session);
+        }
+        if with_savepoints {
+            run("SAVEPOINT job")?;
+        }
+        let before = conn.total_changes();
+        let keep = group[next].work(session);
         if conn.is_autocommit() {
             // A full disk, say, makes SQLite give up the whole transaction.
             return Err(Failure::Lost("the database gave up the transaction".to_owned()));
         }
-        if !keep {
-            run("ROLLBACK TO job")?;
+        match (keep, with_savepoints) {
+            (false, false) if conn.total_changes() != before => return Ok(false),
+            (false, true) => drop(run("ROLLBACK TO job")?),
+            _ => {}
         }
-        run("RELEASE job")?;
+        if with_savepoints {
+            run("RELEASE job")?;
+        }
         next += 1;
     }
-    patiently(|| Ok(run("COMMIT")?))?;
-    Ok(())
 }
