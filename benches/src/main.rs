@@ -15,6 +15,7 @@ mod report;
 mod rounds;
 mod run_overhead;
 mod search;
+mod server;
 mod server_idle;
 mod startup;
 
@@ -40,6 +41,15 @@ struct Options {
     /// Let `search` also drop the system's file caches; needs root and slows the machine down
     #[arg(long)]
     drop_caches: bool,
+    /// Leave MLflow's server out of `server`, which takes most of its time
+    #[arg(long)]
+    no_mlflow: bool,
+    /// How many runs `server` looks through at most; 0 leaves that part out
+    #[arg(long, default_value_t = 100_000, value_name = "COUNT")]
+    runs_many: usize,
+    /// Where the hidden server listens
+    #[arg(long, default_value_t = 0, hide = true)]
+    port: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -54,6 +64,11 @@ enum What {
     Search,
     /// A server that nobody asks
     ServerIdle,
+    /// A server on a database, under load
+    Server,
+    /// A server that does nothing, for the others to be compared with
+    #[value(hide = true)]
+    NullServer,
     /// Each of them
     All,
 }
@@ -70,9 +85,13 @@ fn main() -> ExitCode {
 }
 
 fn measure(options: &Options) -> Result<()> {
+    if options.what == What::NullServer {
+        return server::ceiling::serve(options.port);
+    }
     let programs = Programs::find()?;
     show(&machine::description(&programs))?;
-    for what in What::value_variants().iter().filter(|what| **what != What::All) {
+    let kinds = What::value_variants().iter();
+    for what in kinds.filter(|what| !matches!(what, What::All | What::NullServer)) {
         if options.what == What::All || options.what == *what {
             let name = what.to_possible_value().map_or_else(String::new, |v| v.get_name().into());
             let report = one(*what, &programs, options).with_context(|| name.clone())?;
@@ -82,9 +101,20 @@ fn measure(options: &Options) -> Result<()> {
     Ok(())
 }
 
-fn one(what: What, programs: &Programs, options: &Options) -> Result<Report> {
+fn one(what: What, programs: &Programs, options: &Options) -> Result<String> {
     let rounds = |count: f64| (count * options.rounds).ceil().max(1.0) as usize;
-    match what {
+    let report = match what {
+        What::Server => {
+            return server::measure(
+                programs,
+                server::Options {
+                    seconds: 5.0 * options.rounds,
+                    with_mlflow: !options.no_mlflow,
+                    runs: options.runs,
+                    runs_many: options.runs_many,
+                },
+            );
+        }
         What::Startup => startup::measure(programs, rounds(100.0), rounds(5.0)),
         What::RunOverhead => run_overhead::measure(programs, rounds(20.0), rounds(5.0)),
         What::LogMetric => log_metric::measure(programs, rounds(7.0)),
@@ -98,8 +128,9 @@ fn one(what: What, programs: &Programs, options: &Options) -> Result<Report> {
             },
         ),
         What::ServerIdle => server_idle::measure(programs, rounds(5.0)),
-        What::All => Ok(Report::default()),
-    }
+        What::All | What::NullServer => Ok(Report::default()),
+    };
+    Ok(report?.to_string())
 }
 
 fn show(text: &str) -> Result<()> {

@@ -93,6 +93,20 @@ impl Server {
         Ok(sum)
     }
 
+    /// Adds up the processor time that the server and the processes below it have used, in
+    /// seconds. Those that ended count with the one that started them.
+    pub(crate) fn cpu_seconds(&self) -> Result<f64> {
+        let mut ticks = 0.0;
+        for id in tree(self.child.id())? {
+            let Ok(stat) = fs::read_to_string(format!("/proc/{id}/stat")) else { continue };
+            let fields = stat.rsplit(')').next().unwrap_or_default();
+            // After the name: user, system, and both of the ended children from the 12th on.
+            let times = fields.split_whitespace().skip(11).take(4);
+            ticks += times.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>();
+        }
+        Ok(ticks / rustix::param::clock_ticks_per_second() as f64)
+    }
+
     fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }

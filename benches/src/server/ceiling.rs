@@ -1,0 +1,88 @@
+//! What the work cannot do without: a server that does nothing, and SQLite alone.
+
+use super::seed::WRITTEN;
+use crate::quantity::Quantity;
+use anyhow::{Context, Result};
+use axum::http::header;
+use rusqlite::{Connection, params};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{env, thread};
+
+/// Serves `{}` for whatever it is asked, until it is killed.
+pub(crate) fn serve(port: u16) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(thread::available_parallelism().map_or(2, usize::from))
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+        let nothing = async || ([(header::CONTENT_TYPE, "application/json")], "{}");
+        let app = axum::Router::new().fallback(nothing);
+        writeln!(io::stderr(), "listening on {port}")?;
+        Ok(axum::serve(listener, app).await?)
+    })
+}
+
+/// Prepares this program as a server that does nothing.
+pub(crate) fn command(port: u16) -> Result<Command> {
+    let mut command = Command::new(env::current_exe().context("cannot tell what program this is")?);
+    command.args(["null-server", "--port", &port.to_string()]);
+    Ok(command)
+}
+
+/// How durable a bare transaction is, and how many points it holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bare {
+    pub(crate) synchronous: &'static str,
+    pub(crate) points: usize,
+}
+
+/// Measures transactions that log points of a metric and its latest value, by SQLite alone.
+pub(crate) fn bare(path: &Path, run: &str, bare: Bare, time: Duration) -> Result<Quantity> {
+    let conn = Connection::open(path)?;
+    conn.pragma_update(None, "synchronous", bare.synchronous)?;
+    conn.execute_batch("PRAGMA foreign_keys = ON")?;
+    let mut insert = conn.prepare(
+        "INSERT INTO metrics (key, value, timestamp, run_uuid, step, is_nan)
+         VALUES ('bare', 0.5, ?2, ?1, ?2, 0)",
+    )?;
+    let mut latest = conn.prepare(
+        "INSERT INTO latest_metrics (key, value, timestamp, run_uuid, step, is_nan)
+         VALUES ('bare', 0.5, ?2, ?1, ?2, 0)
+         ON CONFLICT (key, run_uuid) DO UPDATE SET step = excluded.step",
+    )?;
+    let (mut begin, mut commit) = (conn.prepare("BEGIN IMMEDIATE")?, conn.prepare("COMMIT")?);
+    let sql = "SELECT coalesce(max(step), 0) FROM metrics WHERE run_uuid = ?1 AND key = 'bare'";
+    let mut step: i64 = conn.query_row(sql, [run], |row| row.get(0))?;
+    let start = Instant::now();
+    let mut transactions = 0;
+    while start.elapsed() < time {
+        begin.execute([])?;
+        for _ in 0..bare.points {
+            step += 1;
+            insert.execute(params![run, step])?;
+        }
+        latest.execute(params![run, step])?;
+        commit.execute([])?;
+        transactions += 1;
+    }
+    Ok(Quantity::PerSecond(f64::from(transactions) / start.elapsed().as_secs_f64()))
+}
+
+/// Counts the rows that requests were to make: the points of a metric, or the runs named `made`.
+pub(crate) fn rows(path: &Path, key: Option<&str>) -> Result<f64> {
+    let conn = Connection::open(path)?;
+    let count: i64 = match key {
+        Some(key) => {
+            conn.query_row("SELECT count(*) FROM metrics WHERE key = ?1", [key], |row| row.get(0))?
+        }
+        None => {
+            let sql = "SELECT count(*) FROM runs WHERE experiment_id = ?1 AND name = 'made'";
+            conn.query_row(sql, [WRITTEN], |row| row.get(0))?
+        }
+    };
+    Ok(count as f64)
+}
