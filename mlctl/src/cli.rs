@@ -62,6 +62,11 @@ pub(crate) enum Command {
     /// Register models and move their versions through stages
     #[command(subcommand)]
     Registry(RegistryCommand),
+    /// Look after the database of a store
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// Delete for good what is in the deleted state, with its artifacts
+    Gc(GcArgs),
     /// Show the settings and where each comes from
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -386,6 +391,46 @@ pub(crate) enum RegistryCommand {
     },
     /// List registered models and their latest versions
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DbCommand {
+    /// Bring a file of an older MLflow to the newest schema, that of MLflow 3.17.2
+    Upgrade {
+        /// The database: a path or sqlite:///FILE
+        file: String,
+        /// Only tell what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GcArgs {
+    /// Only what was deleted longer ago than this, such as 30d or 7d12h
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<String>,
+    /// These runs, separated by commas, instead of all deleted ones
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    pub(crate) run_ids: Option<Vec<String>>,
+    /// These experiments with all their runs, separated by commas, instead of all deleted ones
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    pub(crate) experiment_ids: Option<Vec<String>>,
+    /// These logged models, separated by commas, instead of all deleted ones
+    #[arg(long, value_name = "IDS", value_delimiter = ',')]
+    pub(crate) logged_model_ids: Option<Vec<String>>,
+    /// The store, as --store
+    #[arg(long, env = "MLFLOW_BACKEND_STORE_URI", value_name = "URI")]
+    pub(crate) backend_store_uri: Option<String>,
+    /// Where a server keeps the artifacts at mlflow-artifacts: locations [default: ./mlartifacts]
+    #[arg(long, env = "MLFLOW_ARTIFACTS_DESTINATION", value_name = "URI")]
+    pub(crate) artifacts_destination: Option<String>,
+    /// Also delete the artifact folders that no run and no logged model owns
+    #[arg(long)]
+    pub(crate) orphans: bool,
+    /// Only tell what would be deleted, and how many bytes that frees
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]

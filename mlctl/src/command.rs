@@ -3,7 +3,9 @@
 pub(crate) mod artifacts;
 pub(crate) mod completions;
 pub(crate) mod config;
+pub(crate) mod db;
 pub(crate) mod experiments;
+pub(crate) mod gc;
 pub(crate) mod log;
 pub(crate) mod models;
 pub(crate) mod registry;

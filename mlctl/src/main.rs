@@ -48,6 +48,8 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Artifacts(artifacts) => command::artifacts::dispatch(&context, artifacts),
         Command::Models(models) => command::models::dispatch(&context, models),
         Command::Registry(registry) => command::registry::dispatch(&context, registry),
+        Command::Db(db) => command::db::dispatch(&context, &db),
+        Command::Gc(args) => command::gc::collect(&context, &args),
         Command::Config(cli::ConfigCommand::Show) => command::config::show(&context),
         Command::Completions { .. } => Ok(ExitCode::SUCCESS),
     }

@@ -77,6 +77,21 @@ fn database_path(uri: &str) -> Option<PathBuf> {
     uri.strip_prefix("sqlite:///").filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
+/// Tells whether a store is on a server.
+pub(crate) fn is_server(uri: &str) -> bool {
+    matches!(Place::parse(uri), Ok(Place::Server(_)))
+}
+
+/// Reads the path of a database that is spelled as a path or `sqlite:///FILE`.
+pub(crate) fn database(text: &str) -> Result<PathBuf> {
+    database_path(text).or_else(|| location_path(text)).ok_or_else(|| {
+        Hinted::error(
+            format!("`{text}` is no database that can be upgraded here"),
+            "name a file: a path or sqlite:///PATH, with four slashes for an absolute path",
+        )
+    })
+}
+
 /// Opens the tracking store of the settings.
 pub(crate) fn tracking(config: &Config, missing: Missing) -> Result<Tracking> {
     open_tracking(config, &config.store.value, missing, &Choices::default())

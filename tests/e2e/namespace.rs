@@ -61,6 +61,11 @@ impl SmallDisk {
         self.remount("remount,rw");
     }
 
+    /// Gives it another size, such as `4m`.
+    pub(crate) fn resize(&self, size: &str) {
+        self.remount(&format!("remount,size={size}"));
+    }
+
     fn remount(&self, option: &str) {
         let finished = finish(Command::new("mount").args(["-o", option]).arg(&self.folder));
         assert_eq!(finished.code, Some(0), "{finished:?}");

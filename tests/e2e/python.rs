@@ -45,14 +45,28 @@ impl Python {
         if !is_wanted() {
             return None;
         }
-        let folder = cache().join("client");
+        Some(Self::made("client", &[REQUIREMENT]))
+    }
+
+    /// Returns an interpreter with a version of MLflow and what its SQL stores need.
+    pub(crate) fn with_sql(version: &str) -> Option<Self> {
+        // Without the rest of MLflow's requirements this is there in seconds.
+        let mlflow = format!("mlflow-skinny=={version}");
+        let name = format!("sql-{version}");
+        is_wanted().then(|| Self::made(&name, &[&mlflow, "sqlalchemy==2.0.44", "alembic==1.17.2"]))
+    }
+
+    /// Returns the environment `name`, made when it is not there with these `requirements`.
+    fn made(name: &str, requirements: &[&str]) -> Self {
+        let folder = cache().join(name);
         fs::create_dir_all(cache()).unwrap();
-        let _alone = lock(&cache().join("client.lock"));
+        let _alone = lock(&cache().join(format!("{name}.lock")));
         let marker = folder.join("made");
         let program = folder.join("bin/python");
+        let wanted = requirements.join("\n");
         // The marker is written last: without it the folder is of no use.
-        if fs::read_to_string(&marker).is_ok_and(|text| text == REQUIREMENT) {
-            return Some(Self { program });
+        if fs::read_to_string(&marker).is_ok_and(|text| text == wanted) {
+            return Self { program };
         }
         if folder.exists() {
             fs::remove_dir_all(&folder).unwrap();
@@ -61,9 +75,9 @@ impl Python {
         // uv installs in seconds what takes pip a minute.
         check(Command::new(&program).args(["-m", "pip", "install", "--quiet", "uv"]));
         let install = ["-m", "uv", "pip", "install", "--quiet", "--python"];
-        check(Command::new(&program).args(install).arg(&program).arg(REQUIREMENT));
-        fs::write(marker, REQUIREMENT).unwrap();
-        Some(Self { program })
+        check(Command::new(&program).args(install).arg(&program).args(requirements));
+        fs::write(marker, wanted).unwrap();
+        Self { program }
     }
 
     /// Prepares a script of `tests/python`.

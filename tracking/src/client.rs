@@ -12,7 +12,8 @@ use crate::entity::{
 use crate::message::*;
 use crate::search::{DatasetScope, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::store::{
-    Batch, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange, TrackingStore,
+    Batch, Deleted, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange,
+    TrackingStore,
 };
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
 use artifacts::HttpArtifacts;
@@ -328,6 +329,22 @@ impl TrackingStore for HttpStore {
         Ok(Page { items: answer.models, next_page_token: answer.next_page_token })
     }
 
+    fn deleted(&self, _before: Option<Millis>) -> Result<Deleted> {
+        Err(not_over_http())
+    }
+
+    fn purge_run(&self, _id: &RunId) -> Result<()> {
+        Err(not_over_http())
+    }
+
+    fn purge_experiment(&self, _id: &ExperimentId) -> Result<()> {
+        Err(not_over_http())
+    }
+
+    fn purge_logged_model(&self, _id: &ModelId) -> Result<()> {
+        Err(not_over_http())
+    }
+
     fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
         if let Some(path) = location.strip_prefix("mlflow-artifacts:") {
             return Ok(Arc::new(HttpArtifacts::new(self.transport.clone(), path)?));
@@ -340,6 +357,11 @@ impl TrackingStore for HttpStore {
             ))),
         }
     }
+}
+
+/// MLflow's API has no word for deleting for good.
+fn not_over_http() -> Error {
+    Error::Unsupported("a server deletes nothing for good: do it where its store is".to_owned())
 }
 
 #[cfg(test)]

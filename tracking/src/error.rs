@@ -53,6 +53,20 @@ pub enum Error {
         /// What is deleted, such as "run `a1`".
         what: String,
     },
+    /// An active run, experiment or logged model was to be deleted for good.
+    #[error("{what} is not deleted: only what is in the 'deleted' state can be deleted for good")]
+    NotDeleted {
+        /// What is active, such as "run `a1`".
+        what: String,
+    },
+    /// Something was to be deleted for good that was deleted only just.
+    #[error(
+        "{what} was not deleted long enough ago: it is younger than the age that was asked for"
+    )]
+    TooYoung {
+        /// What is too young, such as "run `a1`".
+        what: String,
+    },
     /// A param was to be given a second value.
     #[error(
         "param `{key}` of run `{run}` already has the value `{old}` and cannot become `{new}`: \
@@ -153,6 +167,8 @@ impl Error {
         match self {
             Self::Invalid { .. }
             | Self::NotActive { .. }
+            | Self::NotDeleted { .. }
+            | Self::TooYoung { .. }
             | Self::ParamChanged { .. }
             | Self::ParamTwice { .. }
             | Self::BatchTooLarge { .. }

@@ -32,6 +32,7 @@ mod rules;
 pub mod client;
 pub mod entity;
 pub mod fluent;
+pub mod gc;
 #[cfg(any(feature = "rest", feature = "client"))]
 mod message;
 #[cfg(feature = "rest")]

@@ -9,9 +9,12 @@ pub mod file;
 #[cfg(any(feature = "file", feature = "sqlite", feature = "client"))]
 pub mod location;
 pub mod memory;
+mod purge;
 mod sample;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+
+pub use purge::{Deleted, DeletedModel};
 
 use crate::entity::{
     DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
@@ -279,6 +282,31 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
 
     /// Finds logged models.
     fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>>;
+
+    /// Lists what is in the deleted state since `before` or longer; all of it when not given.
+    ///
+    /// A deleted run that does not know since when may be left out when `before` is given.
+    fn deleted(&self, before: Option<Millis>) -> Result<Deleted>;
+
+    /// Deletes a deleted run for good. Its artifacts stay where they are, unless the store keeps
+    /// them with it.
+    ///
+    /// # Errors
+    /// [`Error::NotDeleted`] when it is active.
+    fn purge_run(&self, id: &RunId) -> Result<()>;
+
+    /// Deletes a deleted experiment for good, with all its runs and logged models, active ones
+    /// included. Artifacts stay as with [`Self::purge_run`].
+    ///
+    /// # Errors
+    /// [`Error::NotDeleted`] when it is active.
+    fn purge_experiment(&self, id: &ExperimentId) -> Result<()>;
+
+    /// Deletes a deleted logged model for good. Artifacts stay as with [`Self::purge_run`].
+    ///
+    /// # Errors
+    /// [`Error::NotDeleted`] when it is active.
+    fn purge_logged_model(&self, id: &ModelId) -> Result<()>;
 
     /// Opens the artifacts at `location`, which is the `artifact_uri` of a run or logged model.
     ///

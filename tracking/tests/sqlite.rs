@@ -105,7 +105,7 @@ fn a_file_of_an_old_mlflow_is_read_and_written_without_being_migrated() {
             time: NOW,
         })
         .unwrap_err();
-    assert!(refused.to_string().contains("`mlflow db upgrade`"), "{refused}");
+    assert!(refused.to_string().contains("`mlctl db upgrade FILE`"), "{refused}");
     assert_eq!(refused.code().as_str(), "NOT_IMPLEMENTED");
     drop(store);
     assert_eq!(schema(&path), before);

@@ -8,12 +8,14 @@
 mod experiments;
 mod metrics;
 mod models;
+mod purges;
 mod runs;
 mod searches;
 
 pub use experiments::*;
 pub use metrics::*;
 pub use models::*;
+pub use purges::*;
 pub use runs::*;
 pub use searches::*;
 
@@ -80,6 +82,22 @@ macro_rules! conformance_tests {
                 $crate::store::conformance::$case(&store);
             }
         )*
+    };
+}
+
+/// Runs the part of the suite about deleting for good, which a store behind a server cannot do.
+///
+/// The expression is that of [`conformance_tests!`](crate::conformance_tests).
+#[macro_export]
+macro_rules! purge_conformance_tests {
+    ($make:expr) => {
+        $crate::conformance_tests!($make;
+            what_is_deleted_is_listed_by_age,
+            what_is_active_is_not_purged,
+            a_purged_run_is_gone_with_what_it_logged,
+            a_purged_model_is_gone,
+            a_purged_experiment_takes_everything_along,
+        );
     };
 }
 

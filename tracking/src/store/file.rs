@@ -13,12 +13,13 @@ mod layout;
 mod line;
 mod models;
 mod open;
+mod purge;
 mod runs;
 mod write;
 
 use super::{
-    Batch, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange, TrackingStore,
-    history_page,
+    Batch, Deleted, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange,
+    TrackingStore, history_page,
 };
 use crate::entity::{
     DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
@@ -257,6 +258,22 @@ impl TrackingStore for FileStore {
 
     fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
         search::select_models(query, self.models_of(&query.experiment_ids)?.into_iter())
+    }
+
+    fn deleted(&self, before: Option<Millis>) -> Result<Deleted> {
+        self.all_deleted(before)
+    }
+
+    fn purge_run(&self, id: &RunId) -> Result<()> {
+        self.remove_run(id)
+    }
+
+    fn purge_experiment(&self, id: &ExperimentId) -> Result<()> {
+        self.remove_experiment(id)
+    }
+
+    fn purge_logged_model(&self, id: &ModelId) -> Result<()> {
+        self.remove_model(id)
     }
 
     fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {

@@ -1,8 +1,10 @@
 //! The reference backend: everything in memory, nothing kept. The easiest one to read.
 
+mod purge;
+
 use super::{
-    Batch, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange, TrackingStore,
-    check_experiment_active, check_run_active, history_page, set_latest_by_dataset,
+    Batch, Deleted, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange,
+    TrackingStore, check_experiment_active, check_run_active, history_page, set_latest_by_dataset,
 };
 use crate::entity::{
     DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
@@ -23,6 +25,7 @@ struct State {
     experiments: BTreeMap<ExperimentId, Experiment>,
     runs: BTreeMap<RunId, RunState>,
     models: BTreeMap<ModelId, LoggedModel>,
+    deleted_models: BTreeMap<ModelId, LoggedModel>,
     artifacts: BTreeMap<String, Arc<MemoryArtifacts>>,
 }
 
@@ -30,6 +33,8 @@ struct State {
 struct RunState {
     run: Run,
     history: Vec<Metric>,
+    /// When it was deleted; of no meaning in an active run.
+    deleted_time: Millis,
 }
 
 impl Default for MemoryStore {
@@ -102,6 +107,7 @@ impl State {
         experiment.last_update_time = now;
         for state in self.runs.values_mut().filter(|state| &state.run.info.experiment_id == id) {
             state.run.info.lifecycle_stage = stage;
+            state.deleted_time = now;
         }
         Ok(())
     }
@@ -199,7 +205,9 @@ impl TrackingStore for MemoryStore {
         let mut data = RunData::default();
         tags.iter().for_each(|tag| set_tag(&mut data.tags, tag));
         let run = Run { info, data, inputs: RunInputs::default(), outputs: RunOutputs::default() };
-        state.runs.insert(run_id, RunState { run: run.clone(), history: Vec::new() });
+        state
+            .runs
+            .insert(run_id, RunState { run: run.clone(), history: Vec::new(), deleted_time: 0 });
         Ok(run)
     }
 
@@ -219,8 +227,11 @@ impl TrackingStore for MemoryStore {
         Ok(info.clone())
     }
 
-    fn delete_run(&self, id: &RunId, _now: Millis) -> Result<()> {
-        self.state().run(id)?.run.info.lifecycle_stage = LifecycleStage::Deleted;
+    fn delete_run(&self, id: &RunId, now: Millis) -> Result<()> {
+        let mut state = self.state();
+        let state = state.run(id)?;
+        state.run.info.lifecycle_stage = LifecycleStage::Deleted;
+        state.deleted_time = now;
         Ok(())
     }
 
@@ -232,7 +243,7 @@ impl TrackingStore for MemoryStore {
     fn log_batch(&self, id: &RunId, batch: &Batch) -> Result<()> {
         let batch = rules::check_batch(batch)?;
         let mut state = self.state();
-        let RunState { run, history } = state.active_run(id)?;
+        let RunState { run, history, .. } = state.active_run(id)?;
         for param in &batch.params {
             check_param(id, &run.data.params, param)?;
         }
@@ -355,10 +366,12 @@ impl TrackingStore for MemoryStore {
         Ok(model.clone())
     }
 
-    fn delete_logged_model(&self, id: &ModelId, _now: Millis) -> Result<()> {
+    fn delete_logged_model(&self, id: &ModelId, now: Millis) -> Result<()> {
         let mut state = self.state();
-        state.model(id)?;
+        let mut model = state.model(id)?.clone();
+        model.last_updated_timestamp = now;
         state.models.remove(id);
+        state.deleted_models.insert(id.clone(), model);
         Ok(())
     }
 
@@ -386,6 +399,22 @@ impl TrackingStore for MemoryStore {
         let wanted =
             state.models.values().filter(|one| query.experiment_ids.contains(&one.experiment_id));
         search::select_models(query, wanted.cloned())
+    }
+
+    fn deleted(&self, before: Option<Millis>) -> Result<Deleted> {
+        Ok(self.state().deleted(before))
+    }
+
+    fn purge_run(&self, id: &RunId) -> Result<()> {
+        self.state().purge_run(id)
+    }
+
+    fn purge_experiment(&self, id: &ExperimentId) -> Result<()> {
+        self.state().purge_experiment(id)
+    }
+
+    fn purge_logged_model(&self, id: &ModelId) -> Result<()> {
+        self.state().purge_model(id)
     }
 
     fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
@@ -447,4 +476,5 @@ fn set_latest(metrics: &mut Vec<Metric>, metric: &Metric) {
 mod tests {
     use super::*;
     crate::conformance_tests!((MemoryStore::new(), ()));
+    crate::purge_conformance_tests!((MemoryStore::new(), ()));
 }

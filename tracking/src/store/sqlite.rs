@@ -17,14 +17,16 @@ mod load;
 mod load_models;
 mod memory;
 mod models;
+mod purge;
 mod runs;
 mod schema;
 mod search;
+pub mod upgrade;
 mod writer;
 
 use super::location::location_path;
 use super::{
-    Batch, Done, HistoryPage, HistorySample, Millis, NewExperiment, NewLoggedModel, NewRun,
+    Batch, Deleted, Done, HistoryPage, HistorySample, Millis, NewExperiment, NewLoggedModel, NewRun,
     RunChange, TrackingStore,
 };
 use crate::entity::{
@@ -323,6 +325,25 @@ impl TrackingStore for SqliteStore {
         let wanted = &query.experiment_ids;
         let models = self.database.read("searching models", |db| load_models::of(db, wanted))?;
         crate::search::select_models(query, models.into_iter())
+    }
+
+    fn deleted(&self, before: Option<Millis>) -> Result<Deleted> {
+        self.database.read("listing what is deleted", |db| purge::deleted(db, before))
+    }
+
+    fn purge_run(&self, id: &RunId) -> Result<()> {
+        let id = id.clone();
+        self.database.write("deleting a run for good", move |db| purge::run(db, &id))
+    }
+
+    fn purge_experiment(&self, id: &ExperimentId) -> Result<()> {
+        let id = id.clone();
+        self.database.write("deleting an experiment for good", move |db| purge::experiment(db, &id))
+    }
+
+    fn purge_logged_model(&self, id: &ModelId) -> Result<()> {
+        let id = id.clone();
+        self.database.write("deleting a logged model for good", move |db| purge::model(db, &id))
     }
 
     fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {

@@ -128,7 +128,7 @@ fn mlflow_layout(conn: &Connection) -> Result<Option<Layout>, Failure> {
         0 => Err(Failure::Schema("only some of them have a column `workspace`".to_owned())),
         _ if MLFLOW_COLUMNS.iter().all(|(table, _)| missing.iter().any(|m| m == table)) => Ok(None),
         _ => Err(Failure::Schema(format!(
-            "{} is missing; upgrade the database first",
+            "{} is missing; run `mlctl db upgrade FILE` first",
             missing.join(", ")
         ))),
     }
@@ -198,12 +198,15 @@ mod tests {
     #[test]
     fn half_a_registry_is_refused() {
         let without_aliases = format!("{MLFLOW_2}; DROP TABLE registered_model_aliases");
-        check(&without_aliases, "registered_model_aliases is missing; upgrade the database first");
+        check(
+            &without_aliases,
+            "registered_model_aliases is missing; run `mlctl db upgrade FILE` first",
+        );
         let without_location =
             format!("{MLFLOW_2}; ALTER TABLE model_versions DROP COLUMN storage_location");
         check(
             &without_location,
-            "model_versions.storage_location is missing; upgrade the database first",
+            "model_versions.storage_location is missing; run `mlctl db upgrade FILE` first",
         );
     }
 

@@ -85,7 +85,7 @@ impl FileStore {
     }
 
     /// Finds a run and keeps others from changing it until the lock is dropped.
-    fn locked_run(&self, id: &RunId) -> Result<(PathBuf, RunInfo, File)> {
+    pub(super) fn locked_run(&self, id: &RunId) -> Result<(PathBuf, RunInfo, File)> {
         loop {
             let (folder, _) = self.run_info(id)?;
             let held = match write::lock_folder(&folder) {

@@ -26,6 +26,7 @@ fn trusting_store() -> (FileStore, TempDir) {
 }
 
 crate::conformance_tests!(store());
+crate::purge_conformance_tests!(store());
 
 fn key(text: &str) -> Key {
     Key::parse(text).unwrap()

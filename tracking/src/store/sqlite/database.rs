@@ -263,6 +263,8 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
     if mode != "wal" {
         // Where a file system cannot do it the mode stays what it was, and things work slower.
         conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        // The first read opens the WAL: from then on an upgrade sees that the file is in use.
+        conn.query_row("SELECT count(*) FROM sqlite_master", [], |_| Ok(()))?;
     }
     Ok(())
 }

@@ -5,6 +5,7 @@
 
 use super::database::Session;
 use super::failure::Failure;
+use super::upgrade;
 use crate::Error;
 use rusqlite::{Connection, TransactionBehavior};
 use std::borrow::Cow;
@@ -12,8 +13,6 @@ use std::collections::HashSet;
 use std::path::Path;
 
 const HEAD: &str = include_str!("schema/head.sql");
-/// The revisions of the schema that we know, the head of MLflow 3.17.2 and all before it.
-const REVISIONS: &str = include_str!("schema/revisions.txt");
 const OWN: &str = include_str!("schema/own.sql");
 const OWN_COLUMN: &str = "mlctl_logged_model_metrics.model_id";
 
@@ -97,7 +96,7 @@ impl Layout {
         }
         Err(Error::Unsupported(
             "this database is of an MLflow before 3.0, which has no tables for logged models: \
-             run `mlflow db upgrade` on the file first"
+             run `mlctl db upgrade FILE` on it first"
                 .to_owned(),
         ))
     }
@@ -159,7 +158,7 @@ fn is_newer(conn: &Connection) -> rusqlite::Result<bool> {
     let mut statement = conn.prepare("SELECT version_num FROM alembic_version")?;
     let revisions: Vec<String> =
         statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(revisions.iter().any(|revision| !REVISIONS.lines().any(|known| known == revision)))
+    Ok(revisions.iter().any(|revision| !upgrade::is_known(revision)))
 }
 
 fn layout(conn: &Connection, path: &Path) -> Result<Layout, Failure> {
@@ -168,7 +167,7 @@ fn layout(conn: &Connection, path: &Path) -> Result<Layout, Failure> {
         NEEDED.into_iter().filter(|needed| !columns.contains(*needed)).collect();
     if !missing.is_empty() {
         return Err(Failure::Rule(Error::Unsupported(format!(
-            "`{0}` lacks {1}: it is of a very old MLflow, run `mlflow db upgrade sqlite:///{0}` first",
+            "`{0}` lacks {1}: it is of a very old MLflow, run `mlctl db upgrade {0}` first",
             path.display(),
             missing.join(", ")
         ))));
@@ -248,7 +247,7 @@ mod tests {
         let layout = prepared(&mut conn).unwrap();
 
         assert!(!layout.has_workspaces && !layout.has_models && !layout.is_newer);
-        assert!(layout.check_models().unwrap_err().to_string().contains("mlflow db upgrade"));
+        assert!(layout.check_models().unwrap_err().to_string().contains("mlctl db upgrade FILE"));
         assert_eq!(conn.total_changes(), changes);
     }
 

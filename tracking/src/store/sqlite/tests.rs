@@ -16,6 +16,7 @@ fn store() -> (SqliteStore, TempDir) {
 }
 
 crate::conformance_tests!(store());
+crate::purge_conformance_tests!(store());
 
 #[test]
 fn a_panic_in_a_job_takes_nothing_along_and_the_store_goes_on() {

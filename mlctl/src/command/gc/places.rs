@@ -1,0 +1,79 @@
+//! Where the artifacts of a store are.
+
+use crate::cli::GcArgs;
+use crate::command::Context;
+use crate::stores::{self, Choices, Missing, Tracking};
+use anyhow::Result;
+use mlctl_artifacts::ArtifactStore;
+use mlctl_tracking::store::location::location_path;
+use mlctl_tracking::{Error, TrackingStore};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The scheme of what a server keeps for its clients.
+const PROXIED: &str = "mlflow-artifacts:";
+/// Where MLflow's server keeps it when nothing else is said.
+const DESTINATION: &str = "./mlartifacts";
+
+/// Opens locations.
+pub(super) struct Places {
+    store: Arc<dyn TrackingStore>,
+    /// A server through which proxied artifacts are reached, when no destination is given.
+    server: Option<Arc<dyn TrackingStore>>,
+    destination: String,
+    served: Option<String>,
+}
+
+impl Places {
+    pub(super) fn new(context: &Context, args: &GcArgs, tracking: &Tracking) -> Result<Self> {
+        let settings = &context.config.store.value;
+        // MLflow reaches proxied artifacts through the server that --tracking-uri names.
+        let server = match &args.artifacts_destination {
+            None if stores::is_server(settings) => Some(
+                stores::open_tracking(
+                    &context.config,
+                    settings,
+                    Missing::Refuse,
+                    &Choices::default(),
+                )?
+                .store,
+            ),
+            _ => None,
+        };
+        let destination = args.artifacts_destination.clone().unwrap_or(DESTINATION.to_owned());
+        let served = tracking.served.clone();
+        Ok(Self { store: tracking.store.clone(), server, destination, served })
+    }
+
+    pub(super) fn open(&self, location: &str) -> Result<Arc<dyn ArtifactStore>, Error> {
+        let Some(path) = location.strip_prefix(PROXIED) else {
+            return self.store.artifacts(location);
+        };
+        if let Some(server) = &self.server {
+            return server.artifacts(location);
+        }
+        // A host in it is that of the server whose artifacts these are.
+        let below = match path.strip_prefix("//") {
+            Some(with_host) => with_host.split_once('/').map_or("", |(_, path)| path),
+            None => path,
+        };
+        // What is not a plain path must not lead out of the destination.
+        let below = mlctl_artifacts::ArtifactPath::parse(below.trim_start_matches('/'))?;
+        let destination = self.destination.trim_end_matches('/');
+        match below.is_root() {
+            true => self.store.artifacts(destination),
+            false => self.store.artifacts(&format!("{destination}/{below}")),
+        }
+    }
+
+    /// Returns the places that hold folders of experiments: those that are there.
+    pub(super) fn roots(&self) -> Vec<String> {
+        let there =
+            |location: &str| location_path(location).is_none_or(|path| Path::new(&path).is_dir());
+        let destination = self.server.is_none().then(|| self.destination.clone());
+        let mut roots: Vec<String> =
+            self.served.iter().cloned().chain(destination).filter(|root| there(root)).collect();
+        roots.dedup();
+        roots
+    }
+}

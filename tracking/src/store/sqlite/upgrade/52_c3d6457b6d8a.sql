@@ -1,0 +1,2 @@
+-- Jobs have details of their status.
+ALTER TABLE jobs ADD COLUMN status_details JSON;
