@@ -17,7 +17,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Runs whose files are held open, and files of each: together well below the usual 1024.
 const RUNS_MAX: usize = 32;
@@ -92,7 +92,13 @@ impl OpenRuns {
         let fresh = || Arc::new(Mutex::new(OpenRun { folder, stamp, metrics: HashMap::new() }));
         let run = runs.entry(id.clone()).or_insert_with(fresh).clone();
         drop(runs);
-        let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
+        // The caller has locked the folder. Whoever appends the short way has this mutex and waits
+        // for the folder: waiting for them here would be for ever.
+        let mut run = match run.try_lock() {
+            Ok(run) => run,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
         if run.metrics.len() >= FILES_PER_RUN_MAX {
             run.metrics.clear();
         }
