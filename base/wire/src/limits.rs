@@ -20,6 +20,28 @@ pub const TAG_VALUE_CHARS_MAX: usize = 8000;
 pub const EXPERIMENT_TAG_VALUE_CHARS_MAX: usize = 20_000;
 /// Characters of an experiment's name (`MAX_EXPERIMENT_NAME_LENGTH`).
 pub const EXPERIMENT_NAME_CHARS_MAX: usize = 500;
+/// Characters of a dataset's name (`MAX_DATASET_NAME_SIZE`).
+pub const DATASET_NAME_CHARS_MAX: usize = 500;
+/// Characters of a dataset's digest (`MAX_DATASET_DIGEST_SIZE`).
+pub const DATASET_DIGEST_CHARS_MAX: usize = 36;
+/// Characters of a dataset's source (`MAX_DATASET_SOURCE_SIZE`).
+pub const DATASET_SOURCE_CHARS_MAX: usize = 65_535;
+/// Characters of a dataset's schema (`MAX_DATASET_SCHEMA_SIZE`).
+pub const DATASET_SCHEMA_CHARS_MAX: usize = 1_048_575;
+/// Characters of a dataset's profile (`MAX_DATASET_PROFILE_SIZE`).
+pub const DATASET_PROFILE_CHARS_MAX: usize = 16_777_215;
+/// Characters of the value of a dataset's tag (`MAX_INPUT_TAG_VALUE_SIZE`).
+pub const INPUT_TAG_VALUE_CHARS_MAX: usize = 500;
+/// Datasets that one search for them shows (`MAX_DATASET_SUMMARIES_RESULTS`).
+pub const DATASET_SUMMARIES_MAX: usize = 1000;
+/// Experiments in one search for datasets.
+pub const DATASET_EXPERIMENTS_MAX: usize = 20;
+/// Runs in one request for the history of a metric of several.
+pub const HISTORY_RUNS_MAX: usize = 100;
+/// Points in the answer to one for all of them.
+pub const HISTORY_POINTS_MAX: usize = 25_000;
+/// Points of each run in the answer to one for a sample (`MAX_RESULTS_PER_RUN`).
+pub const HISTORY_SAMPLE_MAX: usize = 2500;
 /// Rows of one page of a search (`SEARCH_MAX_RESULTS_THRESHOLD`).
 pub const PAGE_ROWS_MAX: usize = 50_000;
 /// Rows of a page of runs when the request does not say.

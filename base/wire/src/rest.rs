@@ -3,8 +3,8 @@
 use crate::{ErrorBody, ErrorCode, limits};
 use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::http::{StatusCode, header, request::Parts};
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::{Method, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -77,7 +77,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Payload<T> {
     }
 }
 
-/// The parameters after `?`.
+/// The parameters after `?`. One that is a list may come several times.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameters<T>(pub T);
 
@@ -85,12 +85,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        match Query::<T>::try_from_uri(&parts.uri) {
-            Ok(Query(parameters)) => Ok(Self(parameters)),
-            Err(rejection) => {
-                Err(Failure::new(ErrorCode::InvalidParameterValue, rejection.body_text()))
-            }
-        }
+        let query = parts.uri.query().unwrap_or_default();
+        serde_html_form::from_str(query).map(Self).map_err(|error| {
+            Failure::new(
+                ErrorCode::InvalidParameterValue,
+                format!("the parameters of the request are not valid: {error}"),
+            )
+        })
     }
 }
 
@@ -114,16 +115,20 @@ where
     }
 }
 
+/// Wants the type where MLflow wants it; other methods come without one.
 fn check_content_type(request: &Request) -> Result<(), Failure> {
-    let Some(value) = request.headers().get(header::CONTENT_TYPE) else { return Ok(()) };
+    if !matches!(*request.method(), Method::POST | Method::PUT) {
+        return Ok(());
+    }
+    let refuse = |message| Err(Failure::new(ErrorCode::InvalidParameterValue, message));
+    let Some(value) = request.headers().get(header::CONTENT_TYPE) else {
+        return refuse("the Content-Type is missing; it must be application/json".to_owned());
+    };
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    Err(Failure::new(
-        ErrorCode::InvalidParameterValue,
-        format!("the Content-Type is `{essence}`; it must be application/json"),
-    ))
+    refuse(format!("the Content-Type is `{essence}`; it must be application/json"))
 }
 
 async fn body_bytes(body: Body) -> Result<axum::body::Bytes, Failure> {
@@ -136,8 +141,25 @@ async fn body_bytes(body: Body) -> Result<axum::body::Bytes, Failure> {
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
-    serde_json::from_slice(bytes).or_else(|_| explain(bytes))
+    match bytes.trim_ascii() {
+        b"" | b"null" => decode_object(b"{}"),
+        // Old clients send their JSON as a JSON text.
+        [b'"', ..] => match serde_json::from_slice::<String>(bytes) {
+            Ok(text) => decode_object(text.as_bytes()),
+            Err(_) => decode_object(bytes),
+        },
+        _ => decode_object(bytes),
+    }
+}
+
+fn decode_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // A message of named fields may be read from a list too, which nobody means.
+    if bytes.trim_ascii_start().first() == Some(&b'{')
+        && let Ok(message) = serde_json::from_slice(bytes)
+    {
+        return Ok(message);
+    }
+    explain(bytes)
 }
 
 /// Decodes once more, slowly, to name the parameter that is wrong.
@@ -148,27 +170,38 @@ fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
             format!("the body is not valid JSON: {error}"),
         )
     })?;
+    if !tree.is_object() {
+        let message = format!("the body is a {}; it must be an object", python_type(&tree));
+        return Err(Failure::new(ErrorCode::InvalidParameterValue, message));
+    }
     serde_path_to_error::deserialize(&tree).map_err(|error| {
         let path = error.path().to_string();
-        let pointer: String = path
-            .replace('[', ".")
-            .replace(']', "")
-            .split('.')
-            .map(|part| format!("/{part}"))
-            .collect();
-        let value = tree.pointer(&pointer).unwrap_or(&tree);
-        let shown = shortened(&value.to_string());
-        let reason = shortened(&error.inner().to_string());
-        Failure::new(
-            ErrorCode::InvalidParameterValue,
-            format!(
-                "Invalid value {shown} for parameter '{path}' supplied: {reason}. \
-                 Hint: Value was of type '{}'. \
-                 See the API docs for more information about request parameters.",
-                python_type(value)
-            ),
-        )
+        let cause = error.inner().to_string();
+        match cause.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+            Some(field) if path == "." => Failure::missing(field),
+            Some(field) if path.rsplit('.').next() == Some(field) => Failure::missing(&path),
+            Some(field) => Failure::missing(&format!("{path}.{field}")),
+            None => wrong_value(&tree, &path, &cause),
+        }
     })
+}
+
+/// Says which value is wrong, and what it is.
+fn wrong_value(tree: &Value, path: &str, cause: &str) -> Failure {
+    let pointer: String =
+        path.replace('[', ".").replace(']', "").split('.').map(|part| format!("/{part}")).collect();
+    let value = tree.pointer(&pointer).unwrap_or(tree);
+    let shown = shortened(&value.to_string());
+    let reason = shortened(cause);
+    Failure::new(
+        ErrorCode::InvalidParameterValue,
+        format!(
+            "Invalid value {shown} for parameter '{path}' supplied: {reason}. \
+             Hint: Value was of type '{}'. \
+             See the API docs for more information about request parameters.",
+            python_type(value)
+        ),
+    )
 }
 
 /// Cuts what a client sent to what a message can hold.
@@ -231,6 +264,39 @@ mod tests {
             Err("Invalid value 5 for parameter 'tags[0].key' supplied: "),
         );
         check("[", Err("the body is not valid JSON: EOF while parsing a list at line 1"));
+        check("[]", Err("the body is a list; it must be an object"));
+        check(
+            r#"{"tags": [{"key": "a"}, {}]}"#,
+            Err("Missing value for required parameter 'tags[1].key'."),
+        );
+    }
+
+    #[test]
+    fn old_clients_send_a_text_of_json() {
+        check(r#""{\"name\": \"a\"}""#, Ok(Some("a")));
+        check("null", Ok(None));
+        check(r#""x""#, Err("the body is not valid JSON: expected value at line 1"));
+    }
+
+    #[derive(Debug, Default, Deserialize, PartialEq)]
+    #[serde(default)]
+    struct Question {
+        run_ids: Vec<String>,
+        #[serde(deserialize_with = "crate::number::optional_int64::deserialize")]
+        max_results: Option<i64>,
+        key: Option<String>,
+    }
+
+    #[test]
+    fn a_parameter_that_is_a_list_comes_as_often_as_it_likes() {
+        let read = |query| serde_html_form::from_str::<Question>(query);
+        let ids = |ids: &[&str]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let one = read("run_ids=a&key=x%20y").unwrap();
+        assert_eq!((one.run_ids, one.key.as_deref()), (ids(&["a"]), Some("x y")));
+        let two = read("run_ids=b&max_results=7&run_ids=a").unwrap();
+        assert_eq!((two.run_ids, two.max_results), (ids(&["b", "a"]), Some(7)));
+        assert_eq!(read("surprise=1").unwrap(), Question::default());
+        assert!(read("max_results=x").is_err());
     }
 
     #[test]
