@@ -6,19 +6,22 @@ mod artifacts;
 mod transport;
 
 use crate::entity::{
-    DatasetInput, Experiment, LoggedModel, LoggedModelInput, LoggedModelOutput, LoggedModelStatus,
-    Metric, Param, Run, RunInfo, Tag, ViewType,
+    DatasetInput, DatasetSummary, Experiment, LoggedModel, LoggedModelInput, LoggedModelOutput,
+    LoggedModelStatus, Metric, Param, Run, RunInfo, Tag, ViewType,
 };
+use crate::field::EnumValue;
 use crate::message::*;
 use crate::search::{DatasetScope, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::store::{
     Batch, Deleted, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange,
     TrackingStore,
 };
-use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
+use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
 use artifacts::HttpArtifacts;
 use mlctl_artifacts::{ArtifactStore, LocalArtifacts};
+use mlctl_wire::limits;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 pub use transport::Credentials;
 use transport::Transport;
@@ -54,13 +57,13 @@ fn present<T>(value: Option<T>, what: &'static str) -> Result<T> {
     })
 }
 
-fn view(view: ViewType) -> Option<String> {
+fn view(view: ViewType) -> Option<EnumValue> {
     let name = match view {
         ViewType::ActiveOnly => "ACTIVE_ONLY",
         ViewType::DeletedOnly => "DELETED_ONLY",
         ViewType::All => "ALL",
     };
-    Some(name.to_owned())
+    Some(EnumValue(name.to_owned()))
 }
 
 fn rows(max_results: usize) -> Option<i64> {
@@ -167,7 +170,7 @@ impl TrackingStore for HttpStore {
         let request = UpdateRun {
             run_id: Some(id.clone()),
             run_uuid: None,
-            status: change.status.map(|status| status.as_str().to_owned()),
+            status: change.status.map(|status| EnumValue(status.as_str().to_owned())),
             end_time: change.end_time,
             run_name: change.run_name.clone(),
         };
@@ -233,8 +236,24 @@ impl TrackingStore for HttpStore {
     }
 
     fn log_outputs(&self, id: &RunId, models: &[LoggedModelOutput]) -> Result<()> {
-        let request = LogOutputs { run_id: Some(id.clone()), models: models.to_vec() };
+        let request = LogOutputs { run_id: Some(id.clone()), models: Some(models.to_vec()) };
         self.transport.post("runs/outputs", &request).map(|Ignored {}| ())
+    }
+
+    fn log_model_history(&self, id: &RunId, model: &serde_json::Value) -> Result<()> {
+        let request = LogModel { run_id: Some(id.clone()), model_json: Some(model.to_string()) };
+        self.transport.post("runs/log-model", &request).map(|Ignored {}| ())
+    }
+
+    fn search_datasets(&self, experiments: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {
+        let mut found = BTreeSet::new();
+        for ids in experiments.chunks(limits::DATASET_EXPERIMENTS_MAX) {
+            let request = SearchDatasets { experiment_ids: ids.to_vec() };
+            let answer: DatasetsAnswer =
+                self.transport.post_as_page("experiments/search-datasets", &request)?;
+            found.extend(answer.dataset_summaries);
+        }
+        Ok(rules::settle_summaries(found))
     }
 
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
@@ -279,7 +298,8 @@ impl TrackingStore for HttpStore {
             LoggedModelStatus::Failed => "LOGGED_MODEL_UPLOAD_FAILED".to_owned(),
             other => format!("LOGGED_MODEL_{}", other.as_str()),
         };
-        let request = FinalizeLoggedModel { status: Some(name) };
+        let request =
+            FinalizeLoggedModel { model_id: Some(id.clone()), status: Some(EnumValue(name)) };
         let answer: LoggedModelAnswer = self.transport.patch(&self.model(id.as_str()), &request)?;
         present(answer.model, "model")
     }
@@ -289,13 +309,15 @@ impl TrackingStore for HttpStore {
     }
 
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
-        let request = LoggedModelPairs { params: params.to_vec(), ..LoggedModelPairs::default() };
+        let (model_id, params) = (Some(id.clone()), params.to_vec());
+        let request = LoggedModelPairs { model_id, params, tags: Vec::new() };
         let path = self.model(&format!("{id}/params"));
         self.transport.post(&path, &request).map(|Ignored {}| ())
     }
 
     fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
-        let request = LoggedModelPairs { tags: tags.to_vec(), ..LoggedModelPairs::default() };
+        let (model_id, tags) = (Some(id.clone()), tags.to_vec());
+        let request = LoggedModelPairs { model_id, tags, params: Vec::new() };
         let path = self.model(&format!("{id}/tags"));
         self.transport.patch(&path, &request).map(|Ignored {}| ())
     }
@@ -317,7 +339,7 @@ impl TrackingStore for HttpStore {
             dataset_digest: set.dataset_digest.clone(),
         };
         let request = SearchLoggedModels {
-            experiment_ids: query.experiment_ids.clone(),
+            experiment_ids: Some(query.experiment_ids.clone()),
             filter: Some(query.filter.clone()),
             datasets: query.datasets.iter().map(dataset).collect(),
             max_results: rows(query.max_results),

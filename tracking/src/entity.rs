@@ -12,6 +12,6 @@ pub use experiment::{Experiment, LifecycleStage, ViewType};
 pub use metric::{Metric, Param, Tag};
 pub use model::{LoggedModel, LoggedModelStatus};
 pub use run::{
-    Dataset, DatasetInput, LoggedModelInput, LoggedModelOutput, Run, RunData, RunInfo, RunInputs,
-    RunOutputs, RunStatus,
+    Dataset, DatasetInput, DatasetSummary, LoggedModelInput, LoggedModelOutput, Run, RunData,
+    RunInfo, RunInputs, RunOutputs, RunStatus,
 };

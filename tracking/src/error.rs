@@ -1,5 +1,6 @@
 //! The one error of this crate, and what each means on the wire.
 
+use crate::entity::LifecycleStage;
 use crate::{ExperimentId, ModelId, RunId};
 use mlctl_wire::ErrorCode;
 use std::error;
@@ -66,6 +67,24 @@ pub enum Error {
     TooYoung {
         /// What is too young, such as "run `a1`".
         what: String,
+    },
+    /// What is deleted was to be deleted, or what is active to be restored.
+    #[error("experiment `{id}` is {} already", .stage.as_str())]
+    ExperimentStage {
+        /// The experiment.
+        id: ExperimentId,
+        /// The stage that it has.
+        stage: LifecycleStage,
+    },
+    /// A text is longer than MLflow takes it.
+    #[error("the {what} `{begin}…` exceeds the maximum length of {chars_max} characters")]
+    TooLong {
+        /// The kind of text.
+        what: &'static str,
+        /// How many characters it may have.
+        chars_max: usize,
+        /// How it begins.
+        begin: String,
     },
     /// A param was to be given a second value.
     #[error(
@@ -172,10 +191,12 @@ impl Error {
             | Self::ParamChanged { .. }
             | Self::ParamTwice { .. }
             | Self::BatchTooLarge { .. }
+            | Self::TooLong { .. }
             | Self::Filter(_)
             | Self::PageToken => ErrorCode::InvalidParameterValue,
             Self::ExperimentNotFound(_)
             | Self::ExperimentNameNotFound(_)
+            | Self::ExperimentStage { .. }
             | Self::RunNotFound(_)
             | Self::ModelNotFound(_)
             | Self::TagNotFound { .. } => ErrorCode::ResourceDoesNotExist,

@@ -24,6 +24,7 @@
 //! ```
 
 mod error;
+mod field;
 mod id;
 mod name;
 mod rules;

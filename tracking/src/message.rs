@@ -5,9 +5,10 @@
 //! wire; the router says which one is missing.
 
 use crate::entity::{
-    DatasetInput, Experiment, LoggedModel, LoggedModelInput, LoggedModelOutput, Metric, Param, Run,
-    RunInfo, Tag,
+    DatasetInput, DatasetSummary, Experiment, LoggedModel, LoggedModelInput, LoggedModelOutput,
+    Metric, Param, Run, RunInfo, Tag,
 };
+use crate::field::{self, EnumValue};
 use crate::{ExperimentId, Key, RunId};
 use mlctl_wire::number;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,11 @@ macro_rules! messages {
             #[derive(Clone, Debug, Default, Serialize, Deserialize)]
             #[serde(default)]
             pub(crate) struct $name {
-                $($(#[$attr])* #[serde(skip_serializing_if = "is_absent")] pub(crate) $field: $type,)*
+                $(
+                    $(#[$attr])*
+                    #[serde(skip_serializing_if = "is_absent", deserialize_with = "field::read")]
+                    pub(crate) $field: $type,
+                )*
             }
         )*
     };
@@ -73,12 +78,11 @@ messages! {
         value: Option<String>,
     }
     SearchExperiments {
-        #[serde(deserialize_with = "number::optional_int64::deserialize")]
         max_results: Option<i64>,
         page_token: Option<String>,
         filter: Option<String>,
         order_by: Vec<String>,
-        view_type: Option<String>,
+        view_type: Option<EnumValue>,
     }
     ExperimentsAnswer {
         experiments: Vec<Experiment>,
@@ -88,7 +92,6 @@ messages! {
         experiment_id: Option<ExperimentId>,
         user_id: Option<String>,
         run_name: Option<String>,
-        #[serde(deserialize_with = "number::optional_int64::deserialize")]
         start_time: Option<i64>,
         tags: Vec<Tag>,
     }
@@ -103,8 +106,7 @@ messages! {
     UpdateRun {
         run_id: Option<RunId>,
         run_uuid: Option<RunId>,
-        status: Option<String>,
-        #[serde(deserialize_with = "number::optional_int64::deserialize")]
+        status: Option<EnumValue>,
         end_time: Option<i64>,
         run_name: Option<String>,
     }
@@ -116,11 +118,8 @@ messages! {
         run_id: Option<RunId>,
         run_uuid: Option<RunId>,
         key: Option<String>,
-        #[serde(deserialize_with = "number::optional_double::deserialize")]
         value: Option<f64>,
-        #[serde(deserialize_with = "number::optional_int64::deserialize")]
         timestamp: Option<i64>,
-        #[serde(deserialize_with = "number::optional_int64::deserialize")]
         step: Option<i64>,
         model_id: Option<crate::ModelId>,
         dataset_name: Option<String>,
@@ -146,13 +145,12 @@ messages! {
     }
     LogOutputs {
         run_id: Option<RunId>,
-        models: Vec<LoggedModelOutput>,
+        models: Option<Vec<LoggedModelOutput>>,
     }
     SearchRuns {
         experiment_ids: Vec<ExperimentId>,
         filter: Option<String>,
-        run_view_type: Option<String>,
-        #[serde(deserialize_with = "number::optional_int64::deserialize")]
+        run_view_type: Option<EnumValue>,
         max_results: Option<i64>,
         order_by: Vec<String>,
         page_token: Option<String>,
@@ -165,13 +163,36 @@ messages! {
         run_id: Option<RunId>,
         run_uuid: Option<RunId>,
         metric_key: Option<Key>,
-        #[serde(deserialize_with = "number::optional_int64::deserialize")]
         max_results: Option<i64>,
         page_token: Option<String>,
     }
     MetricsAnswer {
         metrics: Vec<Metric>,
         next_page_token: Option<String>,
+    }
+    LogModel {
+        run_id: Option<RunId>,
+        model_json: Option<String>,
+    }
+    SearchDatasets {
+        experiment_ids: Vec<ExperimentId>,
+    }
+    DatasetsAnswer {
+        dataset_summaries: Vec<DatasetSummary>,
+    }
+    #[cfg(feature = "rest")]
+    BulkHistory {
+        run_id: Vec<String>,
+        metric_key: Option<Key>,
+        max_results: Option<i64>,
+    }
+    #[cfg(feature = "rest")]
+    SampledHistory {
+        run_ids: Vec<String>,
+        metric_key: Option<Key>,
+        start_step: Option<i64>,
+        end_step: Option<i64>,
+        max_results: Option<i64>,
     }
     CreateLoggedModel {
         experiment_id: Option<ExperimentId>,
@@ -185,17 +206,18 @@ messages! {
         model: Option<LoggedModel>,
     }
     FinalizeLoggedModel {
-        status: Option<String>,
+        model_id: Option<crate::ModelId>,
+        status: Option<EnumValue>,
     }
     LoggedModelPairs {
+        model_id: Option<crate::ModelId>,
         params: Vec<Param>,
         tags: Vec<Tag>,
     }
     SearchLoggedModels {
-        experiment_ids: Vec<ExperimentId>,
+        experiment_ids: Option<Vec<ExperimentId>>,
         filter: Option<String>,
         datasets: Vec<DatasetFilter>,
-        #[serde(deserialize_with = "number::optional_int64::deserialize")]
         max_results: Option<i64>,
         order_by: Vec<LoggedModelOrderBy>,
         page_token: Option<String>,

@@ -1,13 +1,17 @@
 //! MLflow's REST API over a [`TrackingStore`], as axum routers.
 //!
-//! [`router`] has the paths below `/api/2.0/mlflow`, [`artifact_proxy`] those below
+//! [`router`] has the paths below `/api/2.0/mlflow`, [`ui_router`] those that MLflow's pages have
+//! below `/ajax-api/2.0/mlflow` on top of them, [`artifact_proxy`] those below
 //! `/api/2.0/mlflow-artifacts`. A handler decodes, calls the store and encodes; rules live in the
 //! store. Building a router opens no socket.
 
 mod artifacts;
+mod datasets;
 mod experiments;
+mod history;
 mod logged_models;
 mod metrics;
+mod model_history;
 mod runs;
 mod serve_location;
 
@@ -18,7 +22,7 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use mlctl_wire::ErrorCode;
-use mlctl_wire::rest::{Failure, blocking};
+use mlctl_wire::rest::{Failure, blocking, required};
 use serde::Serialize;
 pub use serve_location::ServedArtifacts;
 use std::error::Error as _;
@@ -150,9 +154,16 @@ pub fn router(service: Service) -> Router {
         .merge(experiments::routes())
         .merge(runs::routes())
         .merge(metrics::routes())
+        .merge(history::routes())
+        .merge(model_history::routes())
         .merge(logged_models::routes())
         .merge(artifacts::run_routes())
         .with_state(service)
+}
+
+/// Builds the routes that are below `/ajax-api/2.0/mlflow` only, where MLflow's pages ask.
+pub fn ui_router(service: Service) -> Router {
+    Router::new().merge(datasets::routes()).merge(history::ui_routes()).with_state(service)
 }
 
 /// Builds the routes below `/api/2.0/mlflow-artifacts`.
@@ -180,7 +191,7 @@ fn run_id(run_id: Option<RunId>, run_uuid: Option<RunId>) -> std::result::Result
 
 /// Takes a required key.
 fn key(text: Option<String>) -> std::result::Result<Key, Failure> {
-    let text = text.ok_or_else(|| Failure::missing("key"))?;
+    let text = required(text, "key")?;
     Key::parse(text).map_err(Failure::from)
 }
 

@@ -1,9 +1,10 @@
 //! Rules about what may be logged, apart from where it is stored.
 
-use crate::entity::{Metric, Param, Tag};
+use crate::entity::{DatasetInput, DatasetSummary, Metric, Param, Tag};
 use crate::store::Batch;
-use crate::{Error, Result};
+use crate::{Error, Key, Result};
 use mlctl_wire::limits;
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -11,6 +12,10 @@ use std::collections::BTreeSet;
 pub(crate) mod tag {
     /// A run's name; kept equal to the run's own field.
     pub(crate) const RUN_NAME: &str = "mlflow.runName";
+    /// What a dataset was used for; a tag of the input.
+    pub(crate) const CONTEXT: &str = "mlflow.data.context";
+    /// The models that a run logged, as clients before MLflow 3 note them: a JSON list.
+    pub(crate) const MODEL_HISTORY: &str = "mlflow.log-model.history";
 }
 
 /// Checks a batch against MLflow's limits, and cuts values that are too long, as MLflow does.
@@ -23,15 +28,80 @@ pub(crate) fn check_batch(batch: &Batch) -> Result<Cow<'_, Batch>> {
     }
     let params_fit =
         batch.params.iter().all(|param| fits(&param.value, limits::PARAM_VALUE_CHARS_MAX));
-    let tags_fit = batch.tags.iter().all(|tag| fits(&tag.value, limits::TAG_VALUE_CHARS_MAX));
-    if params_fit && tags_fit {
+    let tag_fits =
+        |tag: &Tag| fits(&tag.value, limits::TAG_VALUE_CHARS_MAX) && !is_empty_run_name(tag);
+    if params_fit && batch.tags.iter().all(tag_fits) {
         return Ok(Cow::Borrowed(batch));
     }
     Ok(Cow::Owned(Batch {
         metrics: batch.metrics.clone(),
         params: batch.params.iter().map(cut_param).collect(),
-        tags: batch.tags.iter().map(cut_tag).collect(),
+        tags: batch.tags.iter().filter(|tag| !is_empty_run_name(tag)).map(cut_tag).collect(),
     }))
+}
+
+/// Tells whether a tag would take a run's name away, which MLflow lets pass and ignores.
+fn is_empty_run_name(tag: &Tag) -> bool {
+    tag.value.is_empty() && tag.key.as_str() == tag::RUN_NAME
+}
+
+/// Refuses datasets that are described at too great length.
+pub(crate) fn check_datasets(datasets: &[DatasetInput]) -> Result<()> {
+    if datasets.len() > limits::DATASETS_PER_BATCH_MAX {
+        let (max, got) = (limits::DATASETS_PER_BATCH_MAX, datasets.len());
+        return Err(Error::BatchTooLarge { what: "datasets", max, got });
+    }
+    for DatasetInput { dataset, tags } in datasets {
+        let texts = [
+            ("dataset name", Some(&dataset.name), limits::DATASET_NAME_CHARS_MAX),
+            ("dataset digest", Some(&dataset.digest), limits::DATASET_DIGEST_CHARS_MAX),
+            ("dataset source", Some(&dataset.source), limits::DATASET_SOURCE_CHARS_MAX),
+            ("dataset schema", dataset.schema.as_ref(), limits::DATASET_SCHEMA_CHARS_MAX),
+            ("dataset profile", dataset.profile.as_ref(), limits::DATASET_PROFILE_CHARS_MAX),
+        ];
+        let tags = tags
+            .iter()
+            .map(|tag| ("dataset tag value", Some(&tag.value), limits::INPUT_TAG_VALUE_CHARS_MAX));
+        for (what, text, chars_max) in texts.into_iter().chain(tags) {
+            if let Some(text) = text.filter(|text| !fits(text, chars_max)) {
+                return Err(Error::TooLong {
+                    what,
+                    chars_max,
+                    begin: text.chars().take(40).collect(),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds a model to the list that a tag holds, which is not cut.
+pub(crate) fn with_model(history: Option<&str>, model: &Value) -> Result<Tag> {
+    let mut models: Vec<Value> = match history {
+        None => Vec::new(),
+        Some(text) => serde_json::from_str(text).map_err(|_| {
+            Error::invalid("tag mlflow.log-model.history", text, "it must be a JSON list of models")
+        })?,
+    };
+    models.push(model.clone());
+    Ok(Tag::new(Key::parse(tag::MODEL_HISTORY)?, Value::from(models).to_string()))
+}
+
+/// Refuses another value of a param that a logged model has.
+pub(crate) fn check_model_param(known: Option<&str>, param: &Param) -> Result<()> {
+    match known {
+        Some(value) if value != param.value => Err(Error::invalid(
+            "param of a logged model",
+            param.key.as_str(),
+            "it was logged with another value already, and a param keeps its value",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Puts summaries of datasets in order, each once, and cuts them at MLflow's limit.
+pub(crate) fn settle_summaries(found: BTreeSet<DatasetSummary>) -> Vec<DatasetSummary> {
+    found.into_iter().take(limits::DATASET_SUMMARIES_MAX).collect()
 }
 
 /// Refuses an experiment's tag whose value is too long.

@@ -11,7 +11,7 @@ mod vocabulary;
 pub(crate) use facts::{dataset_values, run_attribute};
 pub(crate) use order::page;
 #[cfg(feature = "sqlite")]
-pub(crate) use order::{After, RowKey, Rows, SortKey};
+pub(crate) use order::{After, RowKey, Rows, SortKey, is_experiment_id};
 pub(crate) use query::Compiled;
 pub use query::{
     DatasetScope, ExperimentQuery, LoggedModelOrder, LoggedModelQuery, Page, RunQuery,

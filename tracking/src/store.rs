@@ -17,13 +17,14 @@ pub mod sqlite;
 pub use purge::{Deleted, DeletedModel};
 
 use crate::entity::{
-    DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
-    LoggedModelStatus, Metric, Param, Run, RunInfo, RunStatus, Tag,
+    DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
+    LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunInfo, RunStatus, Tag,
 };
 use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, name, rules};
 use mlctl_artifacts::ArtifactStore;
 pub use sample::HistorySample;
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -147,10 +148,16 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
         now: Millis,
     ) -> Result<()>;
 
-    /// Marks an experiment and its runs as deleted.
+    /// Marks an active experiment and its runs as deleted.
+    ///
+    /// # Errors
+    /// [`Error::ExperimentStage`] when it is deleted already.
     fn delete_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()>;
 
     /// Brings a deleted experiment and its runs back.
+    ///
+    /// # Errors
+    /// [`Error::ExperimentStage`] when it is not deleted.
     fn restore_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()>;
 
     /// Sets one tag of an active experiment.
@@ -182,7 +189,7 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
 
     /// Logs metrics, params and tags to an active run: all of them or none.
     ///
-    /// The tag `mlflow.runName` renames the run. Values beyond MLflow's length limits are cut.
+    /// The tag `mlflow.runName` renames the run; an empty one is passed over. Values beyond MLflow's length limits are cut.
     ///
     /// # Errors
     /// [`Error::ParamChanged`] when a param has another value already, [`Error::ParamTwice`] and
@@ -213,8 +220,8 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
     /// [`Error::TagNotFound`] when it has no such tag.
     fn delete_tag(&self, id: &RunId, key: &Key) -> Result<()>;
 
-    /// Reads the points of one metric in the order in which they were logged; none for a metric
-    /// that was never logged.
+    /// Reads the points of one metric by time, then step, then value; none for a metric that was
+    /// never logged.
     ///
     /// A point that was logged twice with the same value, time and step may be there once.
     fn metric_history(&self, id: &RunId, key: &Key, page: &HistoryPage) -> Result<Page<Metric>>;
@@ -248,6 +255,17 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
     /// Notes the models that an active run made. Noting one twice is fine.
     fn log_outputs(&self, id: &RunId, models: &[LoggedModelOutput]) -> Result<()>;
 
+    /// Adds `model`, a JSON object, to the list that the tag `mlflow.log-model.history` of an
+    /// active run holds, which is how clients before MLflow 3 note the models of a run.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the tag holds something else.
+    fn log_model_history(&self, id: &RunId, model: &serde_json::Value) -> Result<()>;
+
+    /// Finds the datasets that the runs of some experiments used, each use by its own name once,
+    /// in order and 1000 at most. An experiment that does not exist has none.
+    fn search_datasets(&self, experiments: &[ExperimentId]) -> Result<Vec<DatasetSummary>>;
+
     /// Finds runs.
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>>;
 
@@ -268,7 +286,10 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
     /// Deletes a logged model: no method finds it any more.
     fn delete_logged_model(&self, id: &ModelId, now: Millis) -> Result<()>;
 
-    /// Logs params of a logged model.
+    /// Logs params of a logged model: all of them or none.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when a param has another value already.
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()>;
 
     /// Sets tags of a logged model.
@@ -369,9 +390,27 @@ pub(crate) fn check_experiment_active(experiment: &Experiment) -> Result<()> {
     }
 }
 
-/// Cuts a page out of a metric's points, which are in the order of logging.
+/// Refuses to give an experiment the stage that it has.
+pub(crate) fn check_stage_changes(experiment: &Experiment, stage: LifecycleStage) -> Result<()> {
+    if experiment.lifecycle_stage != stage {
+        return Ok(());
+    }
+    Err(Error::ExperimentStage { id: experiment.experiment_id.clone(), stage })
+}
+
+/// Where a point stands in a history: by time, step and value, where `NaN` counts as 0, since that
+/// is how MLflow's databases hold it.
+pub(crate) fn history_order(a: &Metric, b: &Metric) -> Ordering {
+    let value = |point: &Metric| if point.value.is_nan() { 0.0 } else { point.value };
+    (a.timestamp, a.step)
+        .cmp(&(b.timestamp, b.step))
+        .then_with(|| value(a).total_cmp(&value(b)))
+        .then_with(|| a.value.is_nan().cmp(&b.value.is_nan()))
+}
+
+/// Orders a metric's points and cuts a page out of them.
 pub(crate) fn history_page(
-    points: Vec<Metric>,
+    mut points: Vec<Metric>,
     scope: &str,
     page: &HistoryPage,
 ) -> Result<Page<Metric>> {
@@ -380,23 +419,10 @@ pub(crate) fn history_page(
         None => 0,
         Some(text) => token::open::<usize>(scope, text).map_err(|_| Error::PageToken)?,
     };
+    points.sort_by(history_order);
     let left = points.len().saturating_sub(from);
     let count = page.max_results.unwrap_or(left).min(left);
     let next_page_token = (count < left).then(|| token::seal(scope, &(from + count)));
     let items = points.into_iter().skip(from).take(count).collect();
     Ok(Page { items, next_page_token })
-}
-
-/// Keeps the latest point of each metric and dataset of a logged model.
-pub(crate) fn set_latest_by_dataset(metrics: &mut Vec<Metric>, metric: Metric) {
-    let same = |old: &&mut Metric| {
-        old.key == metric.key
-            && old.dataset_name == metric.dataset_name
-            && old.dataset_digest == metric.dataset_digest
-    };
-    match metrics.iter_mut().find(same) {
-        Some(old) if metric.is_later_than(old) => *old = metric,
-        Some(_) => {}
-        None => metrics.push(metric),
-    }
 }

@@ -1,7 +1,7 @@
 //! The shared suite through a live router: REST loses nothing.
 
 use super::*;
-use crate::rest::{ServedArtifacts, Service, artifact_proxy, router};
+use crate::rest::{ServedArtifacts, Service, artifact_proxy, router, ui_router};
 use crate::store::file::FileStore;
 use crate::store::location::path_uri;
 use std::net::TcpListener;
@@ -20,6 +20,7 @@ fn live() -> (HttpStore, Live) {
     let service = Service::new(Arc::new(store), served);
     let app = axum::Router::new()
         .nest("/api/2.0/mlflow", router(service.clone()))
+        .nest("/ajax-api/2.0/mlflow", ui_router(service.clone()))
         .nest("/api/2.0/mlflow-artifacts", artifact_proxy(service));
     let runtime = Runtime::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

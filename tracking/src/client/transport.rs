@@ -79,6 +79,15 @@ impl Transport {
         self.json(self.request(Method::POST, &format!("api/2.0/mlflow/{path}")).json(body))
     }
 
+    /// Posts to one of the paths that servers have for their pages only.
+    pub(super) fn post_as_page<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        self.json(self.request(Method::POST, &format!("ajax-api/2.0/mlflow/{path}")).json(body))
+    }
+
     pub(super) fn patch<T: DeserializeOwned>(
         &self,
         path: &str,

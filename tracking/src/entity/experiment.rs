@@ -70,6 +70,16 @@ impl ViewType {
         }
     }
 
+    /// Reads the number of a view (the `ViewType` enum of MLflow's protobuf).
+    pub fn from_number(number: i64) -> Option<Self> {
+        match number {
+            1 => Some(Self::ActiveOnly),
+            2 => Some(Self::DeletedOnly),
+            3 => Some(Self::All),
+            _ => None,
+        }
+    }
+
     /// Reads MLflow's name of a view, in any case.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! What a run logs: metrics, params and tags.
 
-use crate::{Key, ModelId, RunId};
+use crate::{Key, ModelId, RunId, field};
 use mlctl_wire::number;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// Which metric.
+    #[serde(deserialize_with = "field::key")]
     pub key: Key,
     /// The value; `NaN` and the infinities are kept.
     #[serde(with = "number::double")]
@@ -16,19 +17,19 @@ pub struct Metric {
     #[serde(deserialize_with = "number::int64::deserialize")]
     pub timestamp: i64,
     /// The step of the training that it belongs to.
-    #[serde(default, deserialize_with = "number::int64::deserialize")]
+    #[serde(default, deserialize_with = "field::read")]
     pub step: i64,
     /// The dataset that it was measured on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::read")]
     pub dataset_name: Option<String>,
     /// That dataset's digest.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::read")]
     pub dataset_digest: Option<String>,
     /// The logged model that was measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::read")]
     pub model_id: Option<ModelId>,
     /// The run that measured it; stores fill it in where MLflow does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::read")]
     pub run_id: Option<RunId>,
 }
 
@@ -65,9 +66,10 @@ impl Metric {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Param {
     /// Which parameter.
+    #[serde(deserialize_with = "field::key")]
     pub key: Key,
     /// Its value.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::read")]
     pub value: String,
 }
 
@@ -75,9 +77,10 @@ pub struct Param {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tag {
     /// Which tag.
+    #[serde(deserialize_with = "field::key")]
     pub key: Key,
     /// Its value.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::read")]
     pub value: String,
 }
 

@@ -33,7 +33,7 @@ pub struct LoggedModel {
     pub tags: Vec<Tag>,
     /// Its params, in the order of their keys.
     pub params: Vec<Param>,
-    /// The latest point of each metric and dataset.
+    /// All points of its metrics, in the order of their keys, then as they were logged.
     pub metrics: Vec<Metric>,
 }
 
@@ -116,10 +116,11 @@ struct InfoForm {
     status: LoggedModelStatus,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     status_message: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    model_type: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    source_run_id: Option<RunId>,
+    // MLflow sends these also when there are none.
+    #[serde(default)]
+    model_type: String,
+    #[serde(default)]
+    source_run_id: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     tags: Vec<Tag>,
 }
@@ -143,8 +144,8 @@ impl From<Form> for LoggedModel {
             artifact_uri: info.artifact_uri,
             status: info.status,
             status_message: info.status_message,
-            model_type: info.model_type,
-            source_run_id: info.source_run_id,
+            model_type: Some(info.model_type).filter(|text| !text.is_empty()),
+            source_run_id: RunId::parse(info.source_run_id).ok(),
             tags: info.tags,
             params: data.params,
             metrics: data.metrics,
@@ -164,8 +165,8 @@ impl From<LoggedModel> for Form {
                 artifact_uri: model.artifact_uri,
                 status: model.status,
                 status_message: model.status_message,
-                model_type: model.model_type,
-                source_run_id: model.source_run_id,
+                model_type: model.model_type.unwrap_or_default(),
+                source_run_id: model.source_run_id.map(String::from).unwrap_or_default(),
                 tags: model.tags,
             },
             data: DataForm { params: model.params, metrics: model.metrics },

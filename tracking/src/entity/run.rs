@@ -1,7 +1,7 @@
 //! Runs, with what went in and what came out.
 
 use super::{LifecycleStage, Metric, Param, Tag};
-use crate::{Error, ExperimentId, ModelId, Result, RunId};
+use crate::{Error, ExperimentId, ModelId, Result, RunId, field, rules};
 use mlctl_wire::number;
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +96,8 @@ impl From<RunInfo> for InfoForm {
             user_id: info.user_id,
             status: info.status,
             start_time: info.start_time,
-            end_time: info.end_time,
+            // MLflow leaves a zero out.
+            end_time: info.end_time.filter(|time| *time != 0),
             artifact_uri: info.artifact_uri,
             lifecycle_stage: info.lifecycle_stage,
         }
@@ -201,7 +202,7 @@ pub struct RunOutputs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetInput {
     /// Notes on the use, such as `mlflow.data.context`: `training`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "field::read")]
     pub tags: Vec<Tag>,
     /// The dataset.
     pub dataset: Dataset,
@@ -211,14 +212,16 @@ pub struct DatasetInput {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dataset {
     /// Its name.
+    #[serde(default, deserialize_with = "field::read")]
     pub name: String,
     /// A fingerprint of its content.
+    #[serde(default, deserialize_with = "field::read")]
     pub digest: String,
     /// The kind of its source, such as `local` or `http`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::read")]
     pub source_type: String,
     /// Where it comes from, as JSON text.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "field::read")]
     pub source: String,
     /// Its columns, as JSON text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -241,6 +244,33 @@ pub struct LoggedModelOutput {
     /// The model.
     pub model_id: ModelId,
     /// The step of the training at which it was made.
-    #[serde(default, deserialize_with = "number::int64::deserialize")]
+    #[serde(default, deserialize_with = "field::read")]
     pub step: i64,
+}
+
+/// A dataset that runs of an experiment used, once for each use.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct DatasetSummary {
+    /// The experiment.
+    pub experiment_id: ExperimentId,
+    /// The dataset's name.
+    pub name: String,
+    /// The dataset's digest.
+    pub digest: String,
+    /// What it was used for, such as `training`: the value of `mlflow.data.context`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
+}
+
+impl DatasetSummary {
+    /// Says which dataset an input of a run is, and what it was used for.
+    pub(crate) fn of(experiment_id: &ExperimentId, input: &DatasetInput) -> Self {
+        let context = input.tags.iter().find(|tag| tag.key.as_str() == rules::tag::CONTEXT);
+        Self {
+            experiment_id: experiment_id.clone(),
+            name: input.dataset.name.clone(),
+            digest: input.dataset.digest.clone(),
+            context: context.map(|tag| tag.value.clone()),
+        }
+    }
 }

@@ -2,9 +2,10 @@
 
 use super::{Answer, Empty, Service, key, now, rows};
 use crate::entity::{Experiment, Tag, ViewType};
+use crate::field::EnumValue;
 use crate::message::{
-    CreateExperiment, ExperimentAnswer, ExperimentByName, ExperimentTag, ExperimentsAnswer,
-    OfExperiment, SearchExperiments, UpdateExperiment,
+    CreateExperiment, ExperimentByName, ExperimentTag, OfExperiment, SearchExperiments,
+    UpdateExperiment,
 };
 use crate::search::ExperimentQuery;
 use crate::store::NewExperiment;
@@ -13,13 +14,14 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use mlctl_wire::rest::{Failure, Parameters, Payload, required};
+use serde::Serialize;
 
 pub(super) fn routes() -> Router<Service> {
     Router::new()
         .route("/experiments/create", post(create))
         .route("/experiments/get", get(read))
         .route("/experiments/get-by-name", get(by_name))
-        .route("/experiments/search", post(search))
+        .route("/experiments/search", get(search_by_query).post(search))
         .route("/experiments/update", post(update))
         .route("/experiments/delete", post(delete))
         .route("/experiments/restore", post(restore))
@@ -32,10 +34,32 @@ fn id(of: Option<ExperimentId>) -> Result<ExperimentId, Failure> {
 }
 
 impl Service {
-    fn outward_experiment(&self, mut experiment: Experiment) -> Experiment {
+    fn outward_experiment(&self, mut experiment: Experiment) -> Outward {
         experiment.artifact_location = self.served.outward(&experiment.artifact_location);
-        experiment
+        Outward { experiment, workspace: "default" }
     }
+}
+
+/// An experiment as the server shows it.
+#[derive(Debug, Serialize)]
+struct Outward {
+    #[serde(flatten)]
+    experiment: Experiment,
+    /// MLflow's only one, unless workspaces are turned on.
+    workspace: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct OutwardAnswer {
+    experiment: Outward,
+}
+
+#[derive(Debug, Serialize)]
+struct OutwardsAnswer {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    experiments: Vec<Outward>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
 }
 
 async fn create(
@@ -60,12 +84,12 @@ async fn create(
 async fn read(
     State(service): State<Service>,
     Parameters(request): Parameters<OfExperiment>,
-) -> Answer<ExperimentAnswer> {
+) -> Answer<OutwardAnswer> {
     let id = id(request.experiment_id)?;
     service
         .call(move |service| {
             let experiment = service.outward_experiment(service.store.experiment(&id)?);
-            Ok(ExperimentAnswer { experiment: Some(experiment) })
+            Ok(OutwardAnswer { experiment })
         })
         .await
 }
@@ -73,12 +97,12 @@ async fn read(
 async fn by_name(
     State(service): State<Service>,
     Parameters(request): Parameters<ExperimentByName>,
-) -> Answer<ExperimentAnswer> {
+) -> Answer<OutwardAnswer> {
     let name = required(request.experiment_name, "experiment_name")?;
     service
         .call(move |service| {
             let experiment = service.outward_experiment(service.store.experiment_by_name(&name)?);
-            Ok(ExperimentAnswer { experiment: Some(experiment) })
+            Ok(OutwardAnswer { experiment })
         })
         .await
 }
@@ -86,10 +110,21 @@ async fn by_name(
 async fn search(
     State(service): State<Service>,
     Payload(request): Payload<SearchExperiments>,
-) -> Answer<ExperimentsAnswer> {
+) -> Answer<OutwardsAnswer> {
+    found(service, request).await
+}
+
+async fn search_by_query(
+    State(service): State<Service>,
+    Parameters(request): Parameters<SearchExperiments>,
+) -> Answer<OutwardsAnswer> {
+    found(service, request).await
+}
+
+async fn found(service: Service, request: SearchExperiments) -> Answer<OutwardsAnswer> {
     let query = ExperimentQuery {
         filter: request.filter.unwrap_or_default(),
-        view: view(request.view_type.as_deref())?,
+        view: view(request.view_type.as_ref())?,
         order_by: request.order_by,
         // MLflow refuses a request that does not say how many.
         max_results: rows(request.max_results, 0)?,
@@ -99,7 +134,7 @@ async fn search(
         .call(move |service| {
             let page = service.store.search_experiments(&query)?;
             let outward = |one| service.outward_experiment(one);
-            Ok(ExperimentsAnswer {
+            Ok(OutwardsAnswer {
                 experiments: page.items.into_iter().map(outward).collect(),
                 next_page_token: page.next_page_token,
             })
@@ -108,8 +143,9 @@ async fn search(
 }
 
 /// Reads a view; when not given it is the active ones.
-pub(super) fn view(text: Option<&str>) -> Result<ViewType, Error> {
-    text.map_or(Ok(ViewType::ActiveOnly), ViewType::parse)
+pub(super) fn view(value: Option<&EnumValue>) -> Result<ViewType, Error> {
+    let read = |value: &EnumValue| value.resolve(ViewType::from_number, ViewType::parse);
+    value.map_or(Ok(ViewType::ActiveOnly), read)
 }
 
 async fn update(

@@ -14,8 +14,11 @@ use axum::extract::{Path, State};
 use axum::routing::{delete, get, patch, post};
 use mlctl_wire::rest::{Failure, Payload, required};
 
-/// Models on a page when the request does not say (MLflow's default).
-const PAGE_MODELS_DEFAULT: usize = 100;
+/// Models on a page when the request does not say (the default in MLflow's protobuf).
+const PAGE_MODELS_DEFAULT: usize = 50;
+
+/// Models on a page when the request says 0.
+const PAGE_MODELS_ZERO: usize = 100;
 
 pub(super) fn routes() -> Router<Service> {
     Router::new()
@@ -83,8 +86,9 @@ async fn finalize(
     Payload(request): Payload<FinalizeLoggedModel>,
 ) -> Answer<LoggedModelAnswer> {
     let id = id(model_id)?;
-    let status = required(request.status, "status")?;
-    let status = LoggedModelStatus::parse(&status).map_err(Failure::from)?;
+    let status = request.status.ok_or_else(|| Failure::missing("status"))?;
+    let status = status.resolve(LoggedModelStatus::from_number, LoggedModelStatus::parse);
+    let status = status.map_err(Failure::from)?;
     service
         .call(move |service| {
             let model = service.store.finalize_logged_model(&id, status, now())?;
@@ -111,14 +115,9 @@ async fn set_tags(
     State(service): State<Service>,
     Path(model_id): Path<String>,
     Payload(request): Payload<LoggedModelPairs>,
-) -> Answer<LoggedModelAnswer> {
+) -> Answer<Empty> {
     let id = id(model_id)?;
-    service
-        .call(move |service| {
-            service.store.set_model_tags(&id, &request.tags)?;
-            Ok(service.model_answer(service.store.logged_model(&id)?))
-        })
-        .await
+    service.act(move |store| store.set_model_tags(&id, &request.tags)).await
 }
 
 async fn delete_tag(
@@ -134,12 +133,16 @@ async fn search(
     State(service): State<Service>,
     Payload(request): Payload<SearchLoggedModels>,
 ) -> Answer<LoggedModelsAnswer> {
+    let max_results = request.max_results.map(|rows| match rows {
+        0 => PAGE_MODELS_ZERO as i64,
+        rows => rows,
+    });
     let query = LoggedModelQuery {
-        experiment_ids: request.experiment_ids,
+        experiment_ids: request.experiment_ids.ok_or_else(|| Failure::missing("experiment_ids"))?,
         filter: request.filter.unwrap_or_default(),
         datasets: request.datasets.into_iter().map(scope).collect::<Result<_, _>>()?,
         order_by: request.order_by.into_iter().map(order).collect::<Result<_, _>>()?,
-        max_results: rows(request.max_results, PAGE_MODELS_DEFAULT)?,
+        max_results: rows(max_results, PAGE_MODELS_DEFAULT)?,
         page_token: request.page_token,
     };
     service

@@ -1,20 +1,19 @@
-//! What a run logs: metrics and params, alone or in batches, and the history of a metric.
+//! What a run logs: metrics and params, alone or in batches.
 
 use super::{Answer, Empty, Service, key, run_id};
 use crate::entity::{Metric, Param};
-use crate::message::{LogBatch, LogMetric, MetricHistory, MetricsAnswer, RunPair};
-use crate::store::{Batch, HistoryPage};
+use crate::message::{LogBatch, LogMetric, RunPair};
+use crate::store::Batch;
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, post};
-use mlctl_wire::rest::{Failure, Parameters, Payload, required};
+use axum::routing::post;
+use mlctl_wire::rest::{Payload, required};
 
 pub(super) fn routes() -> Router<Service> {
     Router::new()
         .route("/runs/log-metric", post(log_metric))
         .route("/runs/log-parameter", post(log_param))
         .route("/runs/log-batch", post(log_batch))
-        .route("/metrics/get-history", get(history))
 }
 
 async fn log_metric(
@@ -53,23 +52,4 @@ async fn log_batch(
     let id = run_id(request.run_id, None)?;
     let batch = Batch { metrics: request.metrics, params: request.params, tags: request.tags };
     service.log(id, batch).await
-}
-
-async fn history(
-    State(service): State<Service>,
-    Parameters(request): Parameters<MetricHistory>,
-) -> Answer<MetricsAnswer> {
-    let id = run_id(request.run_id, request.run_uuid)?;
-    let key = request.metric_key.ok_or_else(|| Failure::missing("metric_key"))?;
-    let page = HistoryPage {
-        // Not given means all, which is what MLflow 3.17.2 answers.
-        max_results: request.max_results.map(|rows| super::rows(Some(rows), 0)).transpose()?,
-        page_token: request.page_token,
-    };
-    service
-        .call(move |service| {
-            let page = service.store.metric_history(&id, &key, &page)?;
-            Ok(MetricsAnswer { metrics: page.items, next_page_token: page.next_page_token })
-        })
-        .await
 }

@@ -3,7 +3,7 @@
 use super::experiments::view;
 use super::{Answer, Empty, Encoded, Service, key, now, rows, run_id};
 use crate::ExperimentId;
-use crate::entity::{Run, RunInfo, RunStatus, Tag};
+use crate::entity::{Run, RunData, RunInfo, RunInputs, RunStatus, Tag};
 use crate::message::{
     CreateRun, LogInputs, LogOutputs, OfRun, RunAnswer, RunInfoAnswer, RunPair, RunsAnswer,
     SearchRuns, UpdateRun,
@@ -15,6 +15,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use mlctl_wire::limits;
 use mlctl_wire::rest::{Failure, Parameters, Payload};
+use serde::Serialize;
 
 pub(super) fn routes() -> Router<Service> {
     Router::new()
@@ -36,15 +37,28 @@ impl Service {
         info
     }
 
-    fn outward_run(&self, run: Run) -> Run {
+    pub(super) fn outward_run(&self, run: Run) -> Run {
         Run { info: self.outward_info(run.info), ..run }
     }
+}
+
+/// A run that was just made, which MLflow shows without outputs.
+#[derive(Debug, Serialize)]
+struct Created {
+    info: RunInfo,
+    data: RunData,
+    inputs: RunInputs,
+}
+
+#[derive(Debug, Serialize)]
+struct CreatedAnswer {
+    run: Created,
 }
 
 async fn create(
     State(service): State<Service>,
     Payload(request): Payload<CreateRun>,
-) -> Answer<RunAnswer> {
+) -> Answer<CreatedAnswer> {
     let new = NewRun {
         experiment_id: request.experiment_id.unwrap_or_else(ExperimentId::default_experiment),
         user_id: request.user_id.unwrap_or_default(),
@@ -53,7 +67,8 @@ async fn create(
         tags: request.tags,
     };
     let run = service.finish(move |store, done| store.create_run_then(new, done)).await?;
-    Ok(Encoded::of(&RunAnswer { run: Some(service.outward_run(run)) })?)
+    let Run { info, data, inputs, .. } = service.outward_run(run);
+    Ok(Encoded::of(&CreatedAnswer { run: Created { info, data, inputs } })?)
 }
 
 async fn read(
@@ -74,7 +89,9 @@ async fn update(
     Payload(request): Payload<UpdateRun>,
 ) -> Answer<RunInfoAnswer> {
     let id = run_id(request.run_id, request.run_uuid)?;
-    let status = request.status.as_deref().map(RunStatus::parse).transpose();
+    let status = request.status.as_ref();
+    let status =
+        status.map(|value| value.resolve(RunStatus::from_number, RunStatus::parse)).transpose();
     let change = RunChange {
         status: status.map_err(Failure::from)?,
         end_time: request.end_time,
@@ -108,7 +125,7 @@ async fn search(
     let query = RunQuery {
         experiment_ids: request.experiment_ids,
         filter: request.filter.unwrap_or_default(),
-        view: view(request.run_view_type.as_deref())?,
+        view: view(request.run_view_type.as_ref())?,
         order_by: request.order_by,
         max_results: rows(request.max_results, limits::PAGE_ROWS_DEFAULT)?,
         page_token: request.page_token,
@@ -157,5 +174,6 @@ async fn log_outputs(
     Payload(request): Payload<LogOutputs>,
 ) -> Answer<Empty> {
     let id = run_id(request.run_id, None)?;
-    service.act(move |store| store.log_outputs(&id, &request.models)).await
+    let models = request.models.ok_or_else(|| Failure::missing("models"))?;
+    service.act(move |store| store.log_outputs(&id, &models)).await
 }

@@ -21,7 +21,9 @@ impl Api {
     fn new() -> Self {
         let store = Arc::new(MemoryStore::new());
         let service = Service::new(store.clone(), ServedArtifacts::below("memory:"));
-        let app = router(service.clone()).nest("/proxy", artifact_proxy(service));
+        let app = router(service.clone())
+            .nest("/ui", ui_router(service.clone()))
+            .nest("/proxy", artifact_proxy(service));
         Self { runtime: Runtime::new().unwrap(), app, store }
     }
 
@@ -150,4 +152,70 @@ fn the_proxy_reaches_artifacts_and_nothing_else() {
     }
     assert_eq!(api.send(Method::DELETE, &path, "").0, StatusCode::OK);
     assert_eq!(api.send(Method::GET, &path, "").0, StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn experiments_are_searched_by_parameters_too() {
+    let api = Api::new();
+    let path = "/experiments/search?max_results=5&view_type=1&order_by=name&order_by=creation_time";
+    let (status, text) = api.send(Method::GET, path, "");
+    let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(status, StatusCode::OK, "{text}");
+    assert_eq!(found["experiments"][0]["name"], "Default");
+    assert_eq!(found["experiments"][0]["workspace"], "default");
+    let none = api.send(Method::GET, "/experiments/search", "");
+    refused(none, "INVALID_PARAMETER_VALUE", "max_results");
+}
+
+#[test]
+fn what_is_empty_or_null_counts_as_not_given() {
+    let api = Api::new();
+    let (status, text) =
+        api.post("/runs/create", &json!({"experiment_id": "", "tags": null, "start_time": "7"}));
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let run = &serde_json::from_str::<Value>(&text).unwrap()["run"];
+    assert_eq!(
+        (&run["info"]["experiment_id"], &run["info"]["start_time"]),
+        (&json!("0"), &json!(7))
+    );
+    assert_eq!((&run["inputs"], run.get("outputs")), (&json!({}), None));
+    let empty = api.post("/runs/delete", &json!({"run_id": ""}));
+    refused(empty, "INVALID_PARAMETER_VALUE", "Missing value for required parameter 'run_id'");
+    let id = run["info"]["run_id"].clone();
+    let batch = json!({"run_id": id, "metrics": [{"key": "", "value": 1, "timestamp": 1}]});
+    refused(api.post("/runs/log-batch", &batch), "INVALID_PARAMETER_VALUE", "'metrics[0].key'");
+    let outputs = api.post("/runs/outputs", &json!({"run_id": id}));
+    refused(outputs, "INVALID_PARAMETER_VALUE", "'models'");
+    let done = api.post("/runs/update", &json!({"run_id": id, "status": 3, "end_time": 0})).1;
+    assert!(done.contains("FINISHED") && !done.contains("end_time"), "{done}");
+}
+
+#[test]
+fn histories_of_several_runs_have_limits() {
+    let api = Api::new();
+    let id = api.run_id();
+    let point = json!({"run_id": id, "key": "m", "value": 1.5, "timestamp": 1});
+    assert_eq!(api.post("/runs/log-metric", &point).0, StatusCode::OK);
+    let gone = "f".repeat(32);
+    let of = |query: &str| {
+        api.send(Method::GET, &format!("/metrics/get-history-bulk-interval?{query}"), "")
+    };
+    let want =
+        json!({"metrics": [{"key": "m", "value": 1.5, "timestamp": 1, "step": 0, "run_id": id}]});
+
+    let (_, sampled) = of(&format!("run_ids={gone}&run_ids={id}&metric_key=m"));
+    let path = format!("/ui/metrics/get-history-bulk?run_id={gone}&run_id={id}&metric_key=m");
+    let (_, bulk) = api.send(Method::GET, &path, "");
+
+    assert_eq!(serde_json::from_str::<Value>(&sampled).unwrap(), want);
+    assert_eq!(serde_json::from_str::<Value>(&bulk).unwrap(), want);
+    refused(of("metric_key=m"), "INVALID_PARAMETER_VALUE", "'run_ids'");
+    refused(of("run_ids=a&metric_key=m&max_results=0"), "INVALID_PARAMETER_VALUE", "1 and 2500");
+    refused(of("run_ids=a&metric_key=m&start_step=1"), "INVALID_PARAMETER_VALUE", "both must be");
+    let many = format!("metric_key=m{}", "&run_ids=a".repeat(101));
+    refused(of(&many), "INVALID_PARAMETER_VALUE", "Received 101 run_ids");
+    let none = api.send(Method::GET, "/ui/metrics/get-history-bulk?metric_key=m", "");
+    refused(none, "INVALID_PARAMETER_VALUE", "at least one run_id");
+    let sets = api.post("/ui/experiments/search-datasets", &json!({"experiment_ids": []}));
+    refused(sets, "INVALID_PARAMETER_VALUE", "at least one experiment_id");
 }

@@ -1,8 +1,10 @@
 //! What a filter sees of runs, experiments and logged models.
 
 use super::query::DatasetScope;
-use crate::entity::{DatasetInput, Experiment, LoggedModel, Run, RunInfo, RunInputs, Tag};
+use crate::RunId;
+use crate::entity::{DatasetInput, Experiment, LoggedModel, Metric, Run, RunInfo, RunInputs, Tag};
 use mlctl_filter::{Entity, Facts, Field, Scalar, Values};
+use std::cmp::Reverse;
 
 /// Looks up a run's attribute.
 pub(crate) fn run_attribute<'a>(info: &'a RunInfo, key: &str) -> Values<'a> {
@@ -85,6 +87,21 @@ pub(crate) struct ScopedModel<'a> {
     pub(crate) datasets: &'a [DatasetScope],
 }
 
+impl ScopedModel<'_> {
+    /// Collects all points of a metric that were measured on one of the datasets. The latest comes
+    /// first, as it is what models are ordered by.
+    fn metric(&self, key: &str) -> Values<'_> {
+        let in_scope = |metric: &Metric| {
+            self.datasets.is_empty() || self.datasets.iter().any(|set| set.has(metric))
+        };
+        let points = self.model.metrics.iter();
+        let mut points: Vec<&Metric> =
+            points.filter(|metric| metric.key.as_str() == key && in_scope(metric)).collect();
+        points.sort_by_key(|metric| (Reverse((metric.timestamp, metric.step)), &metric.run_id));
+        Values::Many(points.into_iter().map(|metric| Scalar::Number(metric.value)).collect())
+    }
+}
+
 impl Facts for ScopedModel<'_> {
     fn values<'a>(&'a self, field: &Field) -> Values<'a> {
         let key = field.key.as_str();
@@ -95,19 +112,13 @@ impl Facts for ScopedModel<'_> {
                 let param = model.params.iter().find(|param| param.key.as_str() == key);
                 maybe(param.map(|param| param.value.as_str()))
             }
-            (Entity::Metric, _) => {
-                let metric = model.metrics.iter().find(|metric| {
-                    let in_scope =
-                        self.datasets.is_empty() || self.datasets.iter().any(|set| set.has(metric));
-                    metric.key.as_str() == key && in_scope
-                });
-                metric.map_or(Values::None, |metric| Values::One(Scalar::Number(metric.value)))
-            }
+            (Entity::Metric, _) => self.metric(key),
             (_, "name") => one(&model.name),
             (_, "model_id") => one(model.model_id.as_str()),
-            (_, "model_type") => maybe(model.model_type.as_deref()),
+            // As MLflow's server stores them: empty when they were not given.
+            (_, "model_type") => one(model.model_type.as_deref().unwrap_or_default()),
             (_, "status") => one(model.status.as_str()),
-            (_, "source_run_id") => maybe(model.source_run_id.as_ref().map(crate::RunId::as_str)),
+            (_, "source_run_id") => one(model.source_run_id.as_ref().map_or("", RunId::as_str)),
             (_, "creation_timestamp") => {
                 Values::One(Scalar::Number(model.creation_timestamp as f64))
             }

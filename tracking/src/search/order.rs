@@ -2,7 +2,7 @@
 
 use super::{Compiled, Page};
 use crate::{Error, Result};
-use mlctl_filter::{Facts, Field, OrderBy, Scalar, Values};
+use mlctl_filter::{Entity, Facts, Field, OrderBy, Scalar, Values};
 use mlctl_wire::page as token;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
@@ -57,6 +57,16 @@ impl<'a> SortKey<&'a str> {
     }
 }
 
+impl SortKey<String> {
+    fn of_field(field: &Field, facts: &impl Facts) -> Self {
+        match SortKey::of(facts.values(field)) {
+            // An experiment's id is a number in databases, of up to 64 digits in folders.
+            SortKey::Text(id) if is_experiment_id(field) => Self::Text(format!("{id:0>64}")),
+            key => key.owned(),
+        }
+    }
+}
+
 impl<T: AsRef<str>> SortKey<T> {
     fn compare<U: AsRef<str>>(&self, other: &SortKey<U>, ascending: bool) -> Ordering {
         let natural = match (self, other) {
@@ -78,6 +88,11 @@ impl<T: AsRef<str>> SortKey<T> {
     }
 }
 
+/// Tells whether a field is an experiment's id, which is ordered as a number.
+pub(crate) fn is_experiment_id(field: &Field) -> bool {
+    field.entity == Entity::Attribute && field.key == "experiment_id"
+}
+
 impl Order {
     pub(crate) fn new(clauses: Vec<OrderBy>) -> Self {
         Self(clauses)
@@ -90,7 +105,7 @@ impl Order {
     /// Takes the place of a row from what is known about it.
     pub(crate) fn key(&self, facts: &impl Facts, time: i64, id: &str) -> RowKey {
         RowKey {
-            fields: self.fields().map(|field| SortKey::of(facts.values(field)).owned()).collect(),
+            fields: self.fields().map(|field| SortKey::of_field(field, facts)).collect(),
             time,
             id: id.to_owned(),
         }

@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a case fails by its panic")]
 
+mod datasets;
 mod experiments;
 mod metrics;
 mod models;
@@ -12,6 +13,7 @@ mod purges;
 mod runs;
 mod searches;
 
+pub use datasets::*;
 pub use experiments::*;
 pub use metrics::*;
 pub use models::*;
@@ -34,6 +36,8 @@ macro_rules! conformance_tests {
             a_name_is_taken_once_even_by_a_deleted_experiment,
             a_renamed_experiment_has_only_the_new_name,
             deleting_an_experiment_deletes_its_runs_and_restoring_brings_them_back,
+            an_experiment_is_deleted_once_and_restored_once,
+            the_default_experiment_is_deleted_like_any_other,
             experiment_tags_are_set_changed_and_removed,
             a_deleted_experiment_takes_no_run_and_no_tag,
             unknown_experiments_are_named,
@@ -46,6 +50,9 @@ macro_rules! conformance_tests {
             tags_are_set_changed_and_removed,
             odd_names_and_values_come_back_unchanged,
             datasets_and_models_are_noted_once,
+            datasets_are_found_by_experiment,
+            a_dataset_has_limits,
+            models_are_noted_in_a_tag,
             a_batch_is_logged_whole,
             a_batch_with_one_bad_part_logs_nothing,
             a_param_keeps_its_value,
@@ -53,7 +60,7 @@ macro_rules! conformance_tests {
             a_batch_over_the_limit_is_refused,
             nan_and_the_infinities_are_kept,
             the_latest_metric_is_the_one_of_the_highest_step,
-            history_is_in_the_order_of_logging,
+            history_is_in_the_order_of_time,
             history_comes_in_pages,
             a_sample_of_the_history_is_even_and_keeps_the_ends,
             an_unknown_metric_has_no_history,
@@ -68,6 +75,8 @@ macro_rules! conformance_tests {
             a_model_is_made_finished_and_read_back,
             model_params_and_tags_are_kept,
             a_metric_with_a_model_belongs_to_both,
+            models_without_a_type_are_found_by_what_they_are_not,
+            models_are_ordered_by_the_latest_point,
             a_deleted_model_is_gone,
             models_are_found_by_run_and_name,
             unknown_models_are_named,

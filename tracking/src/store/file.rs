@@ -22,8 +22,8 @@ use super::{
     TrackingStore, history_page,
 };
 use crate::entity::{
-    DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
-    LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
+    DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
+    LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
 };
 use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::store::location::location_path;
@@ -216,6 +216,14 @@ impl TrackingStore for FileStore {
         self.write_outputs(id, models)
     }
 
+    fn log_model_history(&self, id: &RunId, model: &serde_json::Value) -> Result<()> {
+        self.add_to_model_history(id, model)
+    }
+
+    fn search_datasets(&self, experiments: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {
+        self.datasets_of(experiments)
+    }
+
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
         self.index.search(&self.layout, query)
     }
@@ -243,8 +251,7 @@ impl TrackingStore for FileStore {
     }
 
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
-        let pairs = params.iter().map(|param| (&param.key, param.value.as_str()));
-        self.put_model_pairs(id, folder::Kind::Param, pairs)
+        self.put_model_params(id, params)
     }
 
     fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {

@@ -4,11 +4,12 @@ mod purge;
 
 use super::{
     Batch, Deleted, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange,
-    TrackingStore, check_experiment_active, check_run_active, history_page, set_latest_by_dataset,
+    TrackingStore, check_experiment_active, check_run_active, check_stage_changes, history_page,
 };
 use crate::entity::{
-    DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
-    LoggedModelStatus, Metric, Param, Run, RunData, RunInfo, RunInputs, RunOutputs, RunStatus, Tag,
+    DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
+    LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunData, RunInfo, RunInputs,
+    RunOutputs, RunStatus, Tag,
 };
 use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, name, rules};
@@ -103,6 +104,7 @@ impl State {
 
     fn set_stage(&mut self, id: &ExperimentId, stage: LifecycleStage, now: Millis) -> Result<()> {
         let experiment = self.experiment(id)?;
+        check_stage_changes(experiment, stage)?;
         experiment.lifecycle_stage = stage;
         experiment.last_update_time = now;
         for state in self.runs.values_mut().filter(|state| &state.run.info.experiment_id == id) {
@@ -162,9 +164,7 @@ impl TrackingStore for MemoryStore {
     }
 
     fn delete_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()> {
-        let mut state = self.state();
-        state.active_experiment(id)?;
-        state.set_stage(id, LifecycleStage::Deleted, now)
+        self.state().set_stage(id, LifecycleStage::Deleted, now)
     }
 
     fn restore_experiment(&self, id: &ExperimentId, now: Millis) -> Result<()> {
@@ -263,7 +263,8 @@ impl TrackingStore for MemoryStore {
         for metric in &batch.metrics {
             if let Some(model) = metric.model_id.as_ref().and_then(|id| state.models.get_mut(id)) {
                 let run_id = Some(id.clone());
-                set_latest_by_dataset(&mut model.metrics, Metric { run_id, ..metric.clone() });
+                let after = model.metrics.partition_point(|old| old.key <= metric.key);
+                model.metrics.insert(after, Metric { run_id, ..metric.clone() });
             }
         }
         Ok(())
@@ -287,6 +288,7 @@ impl TrackingStore for MemoryStore {
         datasets: &[DatasetInput],
         models: &[LoggedModelInput],
     ) -> Result<()> {
+        rules::check_datasets(datasets)?;
         let mut state = self.state();
         let inputs = &mut state.active_run(id)?.run.inputs;
         for input in datasets {
@@ -314,6 +316,26 @@ impl TrackingStore for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    fn log_model_history(&self, id: &RunId, model: &serde_json::Value) -> Result<()> {
+        let mut state = self.state();
+        let tags = &mut state.active_run(id)?.run.data.tags;
+        let known = tags.iter().find(|tag| tag.key.as_str() == rules::tag::MODEL_HISTORY);
+        let tag = rules::with_model(known.map(|tag| tag.value.as_str()), model)?;
+        set_tag(tags, &tag);
+        Ok(())
+    }
+
+    fn search_datasets(&self, experiments: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {
+        let state = self.state();
+        let runs = state.runs.values().map(|state| &state.run);
+        let wanted = runs.filter(|run| experiments.contains(&run.info.experiment_id));
+        let summaries = wanted.flat_map(|run| {
+            let of = |input| DatasetSummary::of(&run.info.experiment_id, input);
+            run.inputs.dataset_inputs.iter().map(of)
+        });
+        Ok(rules::settle_summaries(summaries.collect()))
     }
 
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
@@ -378,6 +400,10 @@ impl TrackingStore for MemoryStore {
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
         let mut state = self.state();
         let model = state.model(id)?;
+        for param in params {
+            let known = model.params.iter().find(|old| old.key == param.key);
+            rules::check_model_param(known.map(|old| old.value.as_str()), param)?;
+        }
         params.iter().for_each(|param| set_param(&mut model.params, param));
         Ok(())
     }

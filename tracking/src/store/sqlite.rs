@@ -26,12 +26,12 @@ mod writer;
 
 use super::location::location_path;
 use super::{
-    Batch, Deleted, Done, HistoryPage, HistorySample, Millis, NewExperiment, NewLoggedModel, NewRun,
-    RunChange, TrackingStore,
+    Batch, Deleted, Done, HistoryPage, HistorySample, Millis, NewExperiment, NewLoggedModel,
+    NewRun, RunChange, TrackingStore,
 };
 use crate::entity::{
-    DatasetInput, Experiment, LifecycleStage, LoggedModel, LoggedModelInput, LoggedModelOutput,
-    LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
+    DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
+    LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
 };
 use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
@@ -258,6 +258,7 @@ impl TrackingStore for SqliteStore {
         datasets: &[DatasetInput],
         models: &[LoggedModelInput],
     ) -> Result<()> {
+        rules::check_datasets(datasets)?;
         let (id, datasets, models) = (id.clone(), datasets.to_vec(), models.to_vec());
         self.database
             .write("noting inputs", move |db| links::log_inputs(db, &id, &datasets, &models))
@@ -268,8 +269,18 @@ impl TrackingStore for SqliteStore {
         self.database.write("noting outputs", move |db| links::log_outputs(db, &id, &models))
     }
 
+    fn log_model_history(&self, id: &RunId, model: &serde_json::Value) -> Result<()> {
+        let (id, model) = (id.clone(), model.clone());
+        self.database.write("noting a model", move |db| runs::log_model(db, &id, &model))
+    }
+
+    fn search_datasets(&self, experiments: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {
+        self.database.read("searching datasets", |db| links::datasets(db, experiments))
+    }
+
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
         let compiled = query.compile()?;
+        experiments::numbers(&query.experiment_ids)?;
         self.database.read("searching runs", |db| {
             let changes = || self.database.take_changes();
             match self.memory.search(db, changes, query, &compiled)? {

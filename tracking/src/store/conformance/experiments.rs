@@ -76,6 +76,30 @@ pub fn deleting_an_experiment_deletes_its_runs_and_restoring_brings_them_back(
     assert_eq!(store.search_runs(&RunQuery::of(vec![id])).unwrap().items.len(), 1);
 }
 
+/// Doing it twice is refused, as MLflow refuses it: there is no such experiment in that stage.
+pub fn an_experiment_is_deleted_once_and_restored_once(store: &dyn TrackingStore) {
+    let id = experiment(store, "one");
+    refused(store.restore_experiment(&id, 1), "RESOURCE_DOES_NOT_EXIST", "active already");
+    store.delete_experiment(&id, 2).unwrap();
+    refused(store.delete_experiment(&id, 3), "RESOURCE_DOES_NOT_EXIST", "deleted already");
+    store.restore_experiment(&id, 4).unwrap();
+    assert_eq!(store.experiment(&id).unwrap().lifecycle_stage, LifecycleStage::Active);
+}
+
+/// It keeps its name, too, so that nobody makes a second one.
+pub fn the_default_experiment_is_deleted_like_any_other(store: &dyn TrackingStore) {
+    store.delete_experiment(&default_experiment(), 1).unwrap();
+    let again = NewExperiment {
+        name: ExperimentName::parse("Default").unwrap(),
+        artifact_location: None,
+        tags: Vec::new(),
+        time: 2,
+    };
+    refused(store.create_experiment(&again), "RESOURCE_ALREADY_EXISTS", "deleted");
+    store.restore_experiment(&default_experiment(), 3).unwrap();
+    start(store);
+}
+
 /// Tags of an experiment can change.
 pub fn experiment_tags_are_set_changed_and_removed(store: &dyn TrackingStore) {
     let id = experiment(store, "one");
@@ -99,7 +123,6 @@ pub fn a_deleted_experiment_takes_no_run_and_no_tag(store: &dyn TrackingStore) {
     let run = store.create_run(&new_run(id.clone(), 5));
     refused(run, "INVALID_PARAMETER_VALUE", "must be in the 'active' state");
     refused(store.set_experiment_tag(&id, &tag("a", "1")), "INVALID_PARAMETER_VALUE", "active");
-    refused(store.delete_experiment(&id, 2), "INVALID_PARAMETER_VALUE", "active");
     let name = ExperimentName::parse("other").unwrap();
     refused(store.rename_experiment(&id, &name, 3), "INVALID_PARAMETER_VALUE", "active");
 }

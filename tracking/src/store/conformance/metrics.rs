@@ -126,21 +126,43 @@ pub fn the_latest_metric_is_the_one_of_the_highest_step(store: &dyn TrackingStor
     assert_eq!((latest.value, latest.timestamp, latest.step), (3.0, 50, 3));
 }
 
-/// Time series stay as they were logged.
-pub fn history_is_in_the_order_of_logging(store: &dyn TrackingStore) {
+/// By time, then step, then value, where `NaN` stands at 0: as MLflow's databases answer.
+pub fn history_is_in_the_order_of_time(store: &dyn TrackingStore) {
     let id = start(store).info.run_id;
-    let steps = [3, 1, 2, 2, -5];
-    for (at, step) in steps.into_iter().enumerate() {
-        // Of points that are alike in everything, MLflow's databases keep one.
-        let batch = Batch { metrics: vec![point("m", at as f64, step)], ..Batch::default() };
+    let at = |timestamp, step, value| Metric::new(key("m"), value, timestamp, step);
+    let points = [
+        at(30, 0, 1.0),
+        at(10, 5, 2.0),
+        at(10, -5, 3.0),
+        at(20, 1, f64::NAN),
+        at(20, 1, 4.0),
+        at(20, 1, -4.0),
+    ];
+    for point in points {
+        let batch = Batch { metrics: vec![point], ..Batch::default() };
         store.log_batch(&id, &batch).unwrap();
     }
+    let shown = |page: &HistoryPage| {
+        let page = store.metric_history(&id, &key("m"), page).unwrap();
+        let points = page.items.iter().map(|p| format!("{} {} {}", p.timestamp, p.step, p.value));
+        (points.collect::<Vec<_>>(), page.next_page_token)
+    };
 
-    let history = store.metric_history(&id, &key("m"), &HistoryPage::default()).unwrap();
+    let (all, token) = shown(&HistoryPage::default());
 
-    assert_eq!(history.items.iter().map(|p| p.step).collect::<Vec<_>>(), steps);
-    assert_eq!(history.items[0].timestamp, 1_700_000_000_003);
-    assert_eq!(history.next_page_token, None);
+    assert_eq!(all, ["10 -5 3", "10 5 2", "20 1 -4", "20 1 NaN", "20 1 4", "30 0 1"]);
+    assert_eq!(token, None);
+    let mut parts = Vec::new();
+    let mut page = HistoryPage { max_results: Some(1), page_token: None };
+    loop {
+        let (part, token) = shown(&page);
+        parts.extend(part);
+        page.page_token = token;
+        if page.page_token.is_none() {
+            break;
+        }
+    }
+    assert_eq!(parts, all);
 }
 
 /// Pages join to the whole history.

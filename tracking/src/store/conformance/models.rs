@@ -52,6 +52,9 @@ pub fn a_model_is_made_finished_and_read_back(store: &dyn TrackingStore) {
 pub fn model_params_and_tags_are_kept(store: &dyn TrackingStore) {
     let id = store.create_logged_model(&new_model("m", None)).unwrap().model_id;
     store.log_model_params(&id, &[param("depth/x", "3")]).unwrap();
+    let other = store.log_model_params(&id, &[param("new", "1"), param("depth/x", "4")]);
+    refused(other, "INVALID_PARAMETER_VALUE", "depth/x");
+    store.log_model_params(&id, &[param("depth/x", "3")]).unwrap();
     store.set_model_tags(&id, &[tag("t", "9"), tag("u", "")]).unwrap();
     store.delete_model_tag(&id, &key("u")).unwrap();
 
@@ -77,16 +80,55 @@ pub fn a_metric_with_a_model_belongs_to_both(store: &dyn TrackingStore) {
 
     let mut measured = store.logged_model(&id).unwrap().metrics;
 
-    measured.sort_by(|a, b| a.dataset_name.cmp(&b.dataset_name));
+    measured.sort_by(|a, b| (&a.dataset_name, a.step).cmp(&(&b.dataset_name, b.step)));
+    let of_both = |m: &Metric| m.model_id.as_ref() == Some(&id) && m.run_id.as_ref() == Some(&run);
+    assert!(measured.iter().all(of_both), "{measured:?}");
     let shown: Vec<_> =
         measured.iter().map(|m| (m.dataset_name.as_deref(), m.value, m.step)).collect();
-    assert_eq!(shown, [(Some("test"), 0.75, 2), (Some("train"), 0.25, 2)]);
+    assert_eq!(shown, [(Some("test"), 0.75, 2), (Some("train"), 0.5, 1), (Some("train"), 0.25, 2)]);
     assert_eq!(store.run(&run).unwrap().data.metrics[0].step, 2);
     let scoped = LoggedModelQuery {
         datasets: vec![DatasetScope { dataset_name: "test".to_owned(), dataset_digest: None }],
         ..query("metrics.rmse > 0.5")
     };
     assert_eq!(store.search_logged_models(&scoped).unwrap().items.len(), 1);
+    for (filter, count) in [("metrics.rmse = 0.5", 1), ("metrics.rmse > 0.75", 0)] {
+        assert_eq!(store.search_logged_models(&query(filter)).unwrap().items.len(), count);
+    }
+}
+
+/// A model without a type or a run is found as one whose type and run are empty.
+pub fn models_without_a_type_are_found_by_what_they_are_not(store: &dyn TrackingStore) {
+    let plain = NewLoggedModel { model_type: None, ..new_model("plain", None) };
+    store.create_logged_model(&plain).unwrap();
+    store.create_logged_model(&new_model("typed", None)).unwrap();
+    let find = |filter: &str| -> Vec<String> {
+        let page = store.search_logged_models(&query(filter)).unwrap();
+        page.items.into_iter().map(|model| model.name).collect()
+    };
+    assert_eq!(find("model_type != 'onnx'"), ["plain"]);
+    assert_eq!(find("source_run_id = 'r' OR model_type = 'onnx'"), ["typed"]);
+    assert_eq!(find("source_run_id != 'r'").len(), 2);
+}
+
+/// Models are ordered by the latest point of a metric, not by its best.
+pub fn models_are_ordered_by_the_latest_point(store: &dyn TrackingStore) {
+    let run = start(store).info.run_id;
+    for (name, values) in [("a", [9.0, 1.0]), ("b", [0.0, 2.0])] {
+        let id = store.create_logged_model(&new_model(name, None)).unwrap().model_id;
+        let points = values.into_iter().zip(1..).map(|(value, step)| Metric {
+            model_id: Some(id.clone()),
+            ..point("rmse", value, step)
+        });
+        store.log_batch(&run, &Batch { metrics: points.collect(), ..Batch::default() }).unwrap();
+    }
+    let field_name = "metrics.rmse".to_owned();
+    let order = LoggedModelOrder { field_name, ascending: true, dataset: None };
+
+    let ordered = LoggedModelQuery { order_by: vec![order], ..query("") };
+
+    let found = store.search_logged_models(&ordered).unwrap().items;
+    assert_eq!(found.iter().map(|model| model.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
 }
 
 /// Nobody finds a deleted model.

@@ -69,6 +69,10 @@ pub fn the_name_tag_renames_the_run(store: &dyn TrackingStore) {
     let id = start(store).info.run_id;
     store.log_batch(&id, &tags(&[("mlflow.runName", "by tag")])).unwrap();
     assert_eq!(store.run(&id).unwrap().info.run_name, "by tag");
+    store.log_batch(&id, &tags(&[("mlflow.runName", "")])).unwrap();
+    let run = store.run(&id).unwrap();
+    assert_eq!(run.info.run_name, "by tag");
+    assert!(run.data.tags.contains(&tag("mlflow.runName", "by tag")));
 }
 
 /// Deleting a run keeps all of it.

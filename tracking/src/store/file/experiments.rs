@@ -7,7 +7,7 @@ use super::layout::{self, TRASH};
 use super::write;
 use crate::entity::{Experiment, LifecycleStage, Tag};
 use crate::store::location::{location_path, path_uri};
-use crate::store::{Millis, NewExperiment, check_experiment_active};
+use crate::store::{Millis, NewExperiment, check_experiment_active, check_stage_changes};
 use crate::{Error, ExperimentId, ExperimentName, Key, Result, RunId, rules};
 use std::fs;
 use std::path::Path;
@@ -143,9 +143,7 @@ impl FileStore {
     ) -> Result<()> {
         let _lock = self.lock();
         let home = self.layout.experiment(id)?;
-        if stage == LifecycleStage::Deleted {
-            check_experiment_active(&self.read_experiment(&home)?)?;
-        }
+        check_stage_changes(&self.read_experiment(&home)?, stage)?;
         let target = match stage {
             LifecycleStage::Deleted => self.layout.trashed(id),
             LifecycleStage::Active => self.layout.active(id),

@@ -152,28 +152,31 @@ pub(super) fn history(folder: &Path, key: &Key) -> Result<Vec<Metric>> {
         .collect())
 }
 
-/// Reads a model's metrics: the latest point of each key and dataset.
-pub(super) fn model_metrics(folder: &Path) -> Result<Vec<Metric>> {
-    let mut latest: Vec<Metric> = Vec::new();
+/// Reads a model's metrics: all points, by key and then in the order of logging.
+pub(super) fn model_metrics(folder: &Path, id: &ModelId) -> Result<Vec<Metric>> {
+    let mut points = Vec::new();
     for name in keys(folder, Kind::Metric)? {
         let path = folder.join(Kind::Metric.file(&name));
         let (Ok(key), Some(text)) = (Key::parse(name), read_text(&path)?) else { continue };
-        for line in whole_lines(&path, &text) {
-            let point = line::parse_for_model(&key, line);
-            let Some(point) = understood(&path, line, point) else { continue };
-            let same = |old: &&mut Metric| {
-                old.key == point.key
-                    && old.dataset_name == point.dataset_name
-                    && old.dataset_digest == point.dataset_digest
-            };
-            match latest.iter_mut().find(same) {
-                Some(old) if point.is_later_than(old) => *old = point,
-                Some(_) => {}
-                None => latest.push(point),
-            }
+        points.extend(
+            whole_lines(&path, &text)
+                .filter_map(|line| understood(&path, line, line::parse_for_model(&key, line))),
+        );
+    }
+    points.iter_mut().for_each(|point: &mut Metric| point.model_id = Some(id.clone()));
+    points.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(points)
+}
+
+/// Reads the datasets that a run used.
+pub(super) fn dataset_inputs(folder: &Path) -> Result<Vec<DatasetInput>> {
+    let mut inputs = Vec::new();
+    for id in keys(folder, Kind::Input)? {
+        if let Some(Link::Dataset(input)) = read_link_entity(folder, Kind::Input, &id)? {
+            inputs.push(input);
         }
     }
-    Ok(latest)
+    Ok(inputs)
 }
 
 fn latest_line(folder: &Path, name: &str, text: &str) -> Option<String> {

@@ -63,7 +63,7 @@ impl FileStore {
         model.artifact_uri = self.layout.settle(folder, &model.artifact_uri);
         model.tags = folder::pairs(folder, Kind::Tag, Tag::new)?;
         model.params = folder::pairs(folder, Kind::Param, Param::new)?;
-        model.metrics = folder::model_metrics(folder)?;
+        model.metrics = folder::model_metrics(folder, &model.model_id)?;
         Ok(Some(model))
     }
 
@@ -95,6 +95,16 @@ impl FileStore {
         let mut document = document.ok_or_else(|| Error::ModelNotFound(id.clone()))?;
         change(&mut document);
         write::replace(&folder, &folder.join(META), &document::print(&document)?)
+    }
+
+    pub(super) fn put_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
+        let folder = self.live_model(id)?;
+        for param in params {
+            let known = folder::read(&folder, Kind::Param, param.key.as_str())?;
+            rules::check_model_param(known.as_deref(), param)?;
+        }
+        let pairs = params.iter().map(|param| (&param.key, param.value.as_str()));
+        self.put_model_pairs(id, Kind::Param, pairs)
     }
 
     pub(super) fn put_model_pairs<'a>(

@@ -3,19 +3,20 @@
 use super::FileStore;
 use super::document::{self, DatasetDocument, LinkDocument, META, RunDocument};
 use super::folder::{self, Kind};
-use super::layout::{ARTIFACTS, DATASETS, MODELS};
+use super::layout::{self, ARTIFACTS, DATASETS, MODELS};
 use super::line;
 use super::open::Stamp;
 use super::write::{self, Changes};
 use crate::entity::{
-    DatasetInput, LifecycleStage, LoggedModelInput, LoggedModelOutput, Metric, Run, RunInfo,
-    RunStatus, Tag,
+    DatasetInput, DatasetSummary, LifecycleStage, LoggedModelInput, LoggedModelOutput, Metric, Run,
+    RunInfo, RunStatus, Tag,
 };
 use crate::store::location::path_uri;
 use crate::store::{Batch, Millis, NewRun, RunChange, check_run_active};
-use crate::{Error, Key, ModelId, Result, RunId, rules};
+use crate::{Error, ExperimentId, Key, ModelId, Result, RunId, rules};
 use md5::{Digest, Md5};
-use std::collections::{BTreeMap, HashMap};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -269,6 +270,7 @@ impl FileStore {
         datasets: &[DatasetInput],
         models: &[LoggedModelInput],
     ) -> Result<()> {
+        rules::check_datasets(datasets)?;
         let (folder, info, _held) = self.active_run(id)?;
         let home = self.layout.experiment(&info.experiment_id)?;
         for input in datasets {
@@ -295,6 +297,25 @@ impl FileStore {
             self.write_link(&folder, Kind::Output, model, &link)?;
         }
         Ok(())
+    }
+
+    pub(super) fn add_to_model_history(&self, id: &RunId, model: &Value) -> Result<()> {
+        let (folder, _, _held) = self.active_run(id)?;
+        let known = folder::read(&folder, Kind::Tag, rules::tag::MODEL_HISTORY)?;
+        let tag = rules::with_model(known.as_deref(), model)?;
+        write::replace(&folder, &folder::path(&folder, Kind::Tag, &tag.key), &tag.value)
+    }
+
+    pub(super) fn datasets_of(&self, ids: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {
+        let mut found = BTreeSet::new();
+        for id in ids {
+            let Ok(home) = self.layout.experiment(id) else { continue };
+            for run in layout::run_names(&home)? {
+                let inputs = folder::dataset_inputs(&home.join(run))?;
+                found.extend(inputs.iter().map(|input| DatasetSummary::of(id, input)));
+            }
+        }
+        Ok(rules::settle_summaries(found))
     }
 
     fn write_link(&self, folder: &Path, kind: Kind, id: &str, link: &LinkDocument) -> Result<()> {

@@ -3,15 +3,21 @@
 use super::database::Session;
 use super::failure::Failure;
 use crate::entity::{Experiment, LifecycleStage, Tag};
-use crate::store::{Millis, NewExperiment, check_experiment_active};
+use crate::store::{Millis, NewExperiment, check_experiment_active, check_stage_changes};
 use crate::{Error, ExperimentId, ExperimentName, Key, rules};
 use rusqlite::{OptionalExtension, Params, Row};
 use std::collections::HashMap;
 
 /// Reads the number that the file knows an experiment by.
 pub(super) fn number(id: &ExperimentId) -> Result<i64, Error> {
-    let number = id.as_str().parse::<i64>().ok().filter(|number| number.to_string() == id.as_str());
-    number.ok_or_else(|| Error::ExperimentNotFound(id.clone()))
+    let refuse = |_| Error::invalid("experiment id", id.as_str(), "in a database it is a number");
+    id.as_str().parse().map_err(refuse)
+}
+
+/// Reads the numbers of several experiments, as a JSON list that a statement can take apart.
+pub(super) fn numbers(ids: &[ExperimentId]) -> Result<String, Error> {
+    let numbers = ids.iter().map(number).collect::<Result<Vec<i64>, _>>()?;
+    Ok(serde_json::Value::from(numbers).to_string())
 }
 
 /// Reads how far a thing is in its life; what MLflow left open is active.
@@ -149,7 +155,7 @@ pub(super) fn rename(
 }
 
 pub(super) fn delete(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result<(), Failure> {
-    active(db, id)?;
+    check_stage_changes(&get(db, id)?, LifecycleStage::Deleted)?;
     set_stage(db, id, LifecycleStage::Deleted, now)?;
     db.note_everything();
     // A run that was deleted before keeps its time.
@@ -162,7 +168,7 @@ pub(super) fn delete(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result
 }
 
 pub(super) fn restore(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result<(), Failure> {
-    get(db, id)?;
+    check_stage_changes(&get(db, id)?, LifecycleStage::Active)?;
     set_stage(db, id, LifecycleStage::Active, now)?;
     db.note_everything();
     db.execute(

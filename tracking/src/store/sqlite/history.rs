@@ -6,11 +6,15 @@ use super::runs;
 use crate::entity::Metric;
 use crate::search::Page;
 use crate::store::sample::{compare, places};
-use crate::store::{HistoryPage, HistorySample};
+use crate::store::{HistoryPage, HistorySample, history_order};
 use crate::{Error, Key, RunId};
 use mlctl_wire::page as token;
+use rusqlite::Row;
 
-/// Reads a page of points in the order of logging, which is that of the rows.
+/// Where a page ends: time, step, the bits of the value, and whether it is `NaN`.
+type Place = (i64, i64, u64, bool);
+
+/// Reads points by time, step and value.
 pub(super) fn read(
     db: &Session<'_>,
     id: &RunId,
@@ -20,37 +24,82 @@ pub(super) fn read(
     runs::known(db, id)?;
     let scope = format!("history {id} {key}");
     let after = match page.page_token.as_deref().filter(|text| !text.is_empty()) {
-        None => 0,
-        Some(text) => token::open::<i64>(&scope, text).map_err(|_| Error::PageToken)?,
+        None => None,
+        Some(text) => Some(token::open::<Place>(&scope, text).map_err(|_| Error::PageToken)?),
     };
-    // One more than asked for shows whether there is another page. -1 is no limit.
-    let limit = page.max_results.map_or(-1, |rows| i64::try_from(rows).unwrap_or(i64::MAX - 1) + 1);
-    let mut statement = db.prepare(match page.max_results {
-        // The plus signs keep SQLite from walking over all metrics of the run, in whose index the
-        // rows are in order: for a page that is right, for the whole history sorting is faster.
-        None => {
-            "SELECT rowid, value, is_nan, timestamp, step FROM metrics
-             WHERE run_uuid = ?1 AND key = ?2 AND +rowid > ?3 ORDER BY +rowid LIMIT ?4"
-        }
-        Some(_) => {
-            "SELECT rowid, value, is_nan, timestamp, step FROM metrics
-             WHERE run_uuid = ?1 AND key = ?2 AND rowid > ?3 ORDER BY rowid LIMIT ?4"
-        }
-    })?;
-    let mut rows = statement.query((id.as_str(), key.as_str(), after, limit))?;
-    let mut items = Vec::new();
-    let mut last = after;
-    let mut next_page_token = None;
-    while let Some(row) = rows.next()? {
-        if page.max_results.is_some_and(|max| items.len() >= max) {
-            next_page_token = Some(token::seal(&scope, &last));
-            break;
-        }
-        last = row.get(0)?;
-        let value = if row.get(2)? { f64::NAN } else { row.get(1)? };
-        items.push(Metric::new(key.clone(), value, row.get(3)?, row.get(4)?));
+    match page.max_results {
+        Some(rows) => read_page(db, (id, key), after, rows, &scope),
+        None => read_all(db, (id, key), after),
     }
-    Ok(Page { items, next_page_token })
+}
+
+fn read_all(
+    db: &Session<'_>,
+    (id, key): (&RunId, &Key),
+    after: Option<Place>,
+) -> Result<Page<Metric>, Failure> {
+    let mut statement = db.prepare(
+        "SELECT value, is_nan, timestamp, step FROM metrics WHERE run_uuid = ?1 AND key = ?2",
+    )?;
+    let mut rows = statement.query((id.as_str(), key.as_str()))?;
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        items.push(point(key, row)?);
+    }
+    // Here this is much faster than in SQLite.
+    items.sort_unstable_by(history_order);
+    if let Some((timestamp, step, bits, is_nan)) = after {
+        let value = if is_nan { f64::NAN } else { f64::from_bits(bits) };
+        let last = Metric::new(key.clone(), value, timestamp, step);
+        items.retain(|point| history_order(point, &last).is_gt());
+    }
+    Ok(Page { items, next_page_token: None })
+}
+
+fn read_page(
+    db: &Session<'_>,
+    (id, key): (&RunId, &Key),
+    after: Option<Place>,
+    rows_max: usize,
+    scope: &str,
+) -> Result<Page<Metric>, Failure> {
+    let mut statement = db.prepare(
+        "SELECT value, is_nan, timestamp, step FROM metrics
+         WHERE run_uuid = ?1 AND key = ?2
+             AND (?3 IS NULL OR (timestamp, step, value, is_nan) > (?3, ?4, ?5, ?6))
+         ORDER BY timestamp, step, value, is_nan LIMIT ?7",
+    )?;
+    let place = after
+        .map(|(timestamp, step, bits, is_nan)| (timestamp, step, f64::from_bits(bits), is_nan));
+    // One more than asked for shows whether there is another page.
+    let limit = i64::try_from(rows_max).unwrap_or(i64::MAX - 1) + 1;
+    let mut rows = statement.query((
+        id.as_str(),
+        key.as_str(),
+        place.map(|place| place.0),
+        place.map(|place| place.1),
+        place.map(|place| place.2),
+        place.map(|place| place.3),
+        limit,
+    ))?;
+    let mut items: Vec<Metric> = Vec::new();
+    while let Some(row) = rows.next()? {
+        items.push(point(key, row)?);
+    }
+    let more = items.len() > rows_max;
+    items.truncate(rows_max);
+    let next = items.last().filter(|_| more).map(|last| token::seal(scope, &place_of(last)));
+    Ok(Page { items, next_page_token: next })
+}
+
+fn point(key: &Key, row: &Row<'_>) -> rusqlite::Result<Metric> {
+    let value = if row.get(1)? { f64::NAN } else { row.get(0)? };
+    Ok(Metric::new(key.clone(), value, row.get(2)?, row.get(3)?))
+}
+
+fn place_of(point: &Metric) -> Place {
+    let (value, is_nan) = runs::stored(point.value);
+    (point.timestamp, point.step, value.to_bits(), is_nan)
 }
 
 /// Chooses among the points of one metric of one run, in the order of steps; see

@@ -2,9 +2,10 @@
 
 use super::database::Session;
 use super::failure::Failure;
-use super::runs;
-use crate::RunId;
-use crate::entity::{Dataset, DatasetInput, LoggedModelInput, LoggedModelOutput};
+use super::{experiments, runs};
+use crate::entity::{Dataset, DatasetInput, DatasetSummary, LoggedModelInput, LoggedModelOutput};
+use crate::{ExperimentId, RunId, rules};
+use mlctl_wire::limits;
 use rusqlite::OptionalExtension;
 use uuid::Uuid;
 
@@ -58,6 +59,34 @@ pub(super) fn log_outputs(
         put_link(db, &Link { source, destination, step: output.step })?;
     }
     Ok(())
+}
+
+/// Finds the datasets that runs of some experiments used, and what for.
+pub(super) fn datasets(
+    db: &Session<'_>,
+    ids: &[ExperimentId],
+) -> Result<Vec<DatasetSummary>, Failure> {
+    // A dataset belongs to one experiment.
+    let sql = "SELECT DISTINCT d.experiment_id, d.name, d.digest, t.value
+               FROM datasets AS d
+               JOIN inputs AS i ON i.source_type = 'DATASET' AND i.source_id = d.dataset_uuid
+               LEFT JOIN input_tags AS t ON t.input_uuid = i.input_uuid AND t.name = ?2
+               WHERE d.experiment_id IN (SELECT value FROM json_each(?1))
+               ORDER BY CAST(d.experiment_id AS TEXT), d.name, d.digest, t.value LIMIT ?3";
+    let list = experiments::numbers(ids)?;
+    let mut statement = db.prepare(sql)?;
+    let max = limits::DATASET_SUMMARIES_MAX as i64;
+    let mut rows = statement.query((list, rules::tag::CONTEXT, max))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(DatasetSummary {
+            experiment_id: ExperimentId::parse(row.get::<_, i64>(0)?.to_string())?,
+            name: row.get(1)?,
+            digest: row.get(2)?,
+            context: row.get(3)?,
+        });
+    }
+    Ok(found)
 }
 
 /// Notes a dataset, unless the experiment has it, and returns its id.

@@ -4,7 +4,6 @@ use super::database::Session;
 use super::failure::Failure;
 use super::{experiments, load};
 use crate::entity::{LoggedModel, LoggedModelStatus, Metric, Param, Tag};
-use crate::store::set_latest_by_dataset;
 use crate::{Error, ExperimentId, Key, ModelId, RunId};
 use rusqlite::Row;
 use std::collections::HashMap;
@@ -41,8 +40,7 @@ pub(super) fn get(db: &Session<'_>, id: &ModelId) -> Result<LoggedModel, Failure
 /// Reads the models of some experiments that are not deleted.
 pub(super) fn of(db: &Session<'_>, ids: &[ExperimentId]) -> Result<Vec<LoggedModel>, Failure> {
     db.check_models()?;
-    let numbers: Vec<i64> = ids.iter().filter_map(|id| experiments::number(id).ok()).collect();
-    let list = serde_json::Value::from(numbers).to_string();
+    let list = experiments::numbers(ids)?;
     let sql = "SELECT m.* FROM logged_models AS m
                WHERE m.experiment_id IN (SELECT value FROM json_each(?1))";
     select(db, sql, &list)
@@ -67,6 +65,10 @@ fn select(db: &Session<'_>, wanted: &str, list: &str) -> Result<Vec<LoggedModel>
                 add(&mut models[*at], row)?;
             }
         }
+    }
+    for model in &mut models {
+        // By key only: the points of one stay in the order of logging.
+        model.metrics.sort_by(|a, b| a.key.cmp(&b.key));
     }
     Ok(models)
 }
@@ -121,6 +123,6 @@ fn add_metric(model: &mut LoggedModel, row: &Row<'_>) -> rusqlite::Result<()> {
         run_id: RunId::parse(row.get::<_, String>(5)?).ok(),
         ..Metric::new(key, value, row.get(3)?, row.get(4)?)
     };
-    set_latest_by_dataset(&mut model.metrics, metric);
+    model.metrics.push(metric);
     Ok(())
 }

@@ -12,7 +12,7 @@ use super::database::{Session, lock};
 use super::failure::Failure;
 use super::{experiments, load, search};
 use crate::entity::Run;
-use crate::search::{After, Compiled, Page, RowKey, Rows, RunQuery, SortKey};
+use crate::search::{After, Compiled, Page, RowKey, Rows, RunQuery, SortKey, is_experiment_id};
 use mlctl_filter::{Entity, Field};
 use mlctl_wire::page as token;
 use rusqlite::types::Value;
@@ -67,7 +67,8 @@ impl Memory {
                 after => after,
             },
         };
-        if fields.len() > COLUMNS_MAX || fields.iter().any(|f| f.entity == Entity::Dataset) {
+        let is_other = |field: &Field| field.entity == Entity::Dataset || is_experiment_id(field);
+        if fields.len() > COLUMNS_MAX || fields.iter().any(is_other) {
             return Ok(None);
         }
         let mut experiments: Vec<i64> =

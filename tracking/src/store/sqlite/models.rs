@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::{experiments, load_models, runs};
 use crate::entity::{LoggedModel, LoggedModelStatus, Metric, Param, Tag};
 use crate::store::{Millis, NewLoggedModel};
-use crate::{Error, Key, ModelId, RunId, name};
+use crate::{Error, Key, ModelId, RunId, name, rules};
 use rusqlite::OptionalExtension;
 
 pub(super) fn create(db: &Session<'_>, new: &NewLoggedModel) -> Result<LoggedModel, Failure> {
@@ -70,6 +70,11 @@ pub(super) fn delete(db: &Session<'_>, id: &ModelId, now: Millis) -> Result<(), 
 
 pub(super) fn log_params(db: &Session<'_>, id: &ModelId, params: &[Param]) -> Result<(), Failure> {
     let number = live(db, id)?;
+    let known = load_models::get(db, id)?.params;
+    for param in params {
+        let known = known.iter().find(|old| old.key == param.key);
+        rules::check_model_param(known.map(|old| old.value.as_str()), param)?;
+    }
     put_params(db, id, number, params)
 }
 

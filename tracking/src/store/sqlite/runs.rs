@@ -161,7 +161,7 @@ fn put_params(db: &Session<'_>, id: &RunId, params: &[Param]) -> Result<(), Fail
 ///
 /// The infinities stay what they are. MLflow writes the largest number in their place, and reads
 /// them as infinities when it finds them.
-fn stored(value: f64) -> (f64, bool) {
+pub(super) fn stored(value: f64) -> (f64, bool) {
     if value.is_nan() { (0.0, true) } else { (value, false) }
 }
 
@@ -208,6 +208,20 @@ fn put_tags(db: &Session<'_>, id: &RunId, tags: &[Tag]) -> Result<(), Failure> {
         upsert.execute((tag.key.as_str(), &tag.value, id.as_str()))?;
     }
     Ok(())
+}
+
+pub(super) fn log_model(
+    db: &Session<'_>,
+    id: &RunId,
+    model: &serde_json::Value,
+) -> Result<(), Failure> {
+    active(db, id)?;
+    let sql = "SELECT value FROM tags WHERE run_uuid = ?1 AND key = ?2";
+    let pair = (id.as_str(), rules::tag::MODEL_HISTORY);
+    let known: Option<Option<String>> =
+        db.prepare(sql)?.query_row(pair, |row| row.get(0)).optional()?;
+    let tag = rules::with_model(known.flatten().as_deref(), model)?;
+    put_tags(db, id, &[tag])
 }
 
 pub(super) fn delete_tag(db: &Session<'_>, id: &RunId, key: &Key) -> Result<(), Failure> {
