@@ -10,7 +10,7 @@ pub(crate) use listen::{Background, bind, serve};
 use crate::stores::Tracking;
 use axum::routing::{any, get};
 use axum::{Json, Router, extract};
-use mlctl_tracking::rest::{ServedArtifacts, Service, artifact_proxy, router};
+use mlctl_tracking::rest::{ServedArtifacts, Service, artifact_proxy, router, ui_router};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
 use serde_json::json;
@@ -31,16 +31,24 @@ pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
         tracking.served.clone().map_or_else(ServedArtifacts::nothing, ServedArtifacts::below);
     let service = Service::new(tracking.store.clone(), served);
     let artifacts = artifact_proxy(service.clone());
+    let info = server_info(tracking);
     let api = Router::new()
         .nest("/2.0/mlflow-artifacts", artifacts.clone())
-        .route("/3.0/mlflow/server-info", get(server_info));
-    let api = match options.artifacts_only {
-        true => api.route("/2.0/mlflow/{*path}", any(artifacts_only)),
-        false => api.nest("/2.0/mlflow", router(service)),
+        .route("/3.0/mlflow/server-info", get(async move || info.clone()));
+    let (api, pages) = match options.artifacts_only {
+        true => {
+            let api = api.route("/2.0/mlflow/{*path}", any(artifacts_only));
+            (api.clone(), api)
+        }
+        false => {
+            let all = router(service.clone());
+            let for_pages = all.clone().merge(ui_router(service));
+            (api.clone().nest("/2.0/mlflow", all), api.nest("/2.0/mlflow", for_pages))
+        }
     };
     let app = Router::new()
-        .nest("/api", api.clone())
-        .nest("/ajax-api", api)
+        .nest("/api", api)
+        .nest("/ajax-api", pages)
         .route("/health", get(async || "OK"))
         .route("/version", get(async || env!("CARGO_PKG_VERSION")));
     let app = match options.access.static_prefix.as_str() {
@@ -56,13 +64,17 @@ pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
     guarded(app, options.access)
 }
 
-async fn server_info() -> Json<serde_json::Value> {
+/// Answers what clients and pages ask before they use what not every server has.
+fn server_info(tracking: &Tracking) -> Json<serde_json::Value> {
     Json(json!({
-        "store_type": "FileStore",
+        "store_type": tracking.store_type,
         "workspaces_enabled": false,
         "trace_archival_enabled": false,
         "multipart_uploads_enabled": false,
         "multipart_downloads_enabled": false,
+        "presigned_upload_run_id_supported": false,
+        "presigned_upload_model_id_supported": false,
+        "features_enabled": { "gateway": false },
     }))
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Tracking {
     /// The location whose artifacts a server of this store serves; none when it is on a server
     /// already.
     pub(crate) served: Option<String>,
+    /// MLflow's name of the kind of store; none when it is on a server already.
+    pub(crate) store_type: Option<&'static str>,
 }
 
 /// Whether a store that does not exist is made.
@@ -124,13 +126,13 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
     match place {
         Place::Server(url) => {
             let store = HttpStore::new(&url, config.credentials.value.clone())?;
-            Ok(Tracking { store: Arc::new(store), served: None })
+            Ok(Tracking { store: Arc::new(store), served: None, store_type: None })
         }
         Place::Folder(path) => {
             let options = file::Options { artifact_root: choices.artifact_root.clone() };
             let store = FileStore::open_with(&path, &options, now())?;
             let served = Some(path_uri(store.root()));
-            Ok(Tracking { store: Arc::new(store), served })
+            Ok(Tracking { store: Arc::new(store), served, store_type: Some("FileStore") })
         }
         Place::Database(path) => {
             // Artifacts go where MLflow puts them: into `mlruns` beside the file.
@@ -141,7 +143,8 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 durability: choices.durability,
             };
             let store = sqlite::SqliteStore::open_with(&path, &options, now())?;
-            Ok(Tracking { store: Arc::new(store), served: Some(served) })
+            let served = Some(served);
+            Ok(Tracking { store: Arc::new(store), served, store_type: Some("SqlStore") })
         }
     }
 }
