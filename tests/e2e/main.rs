@@ -7,6 +7,7 @@ mod client;
 mod concurrency;
 mod config;
 mod db;
+mod differential;
 mod disk;
 mod experiments;
 mod gc;

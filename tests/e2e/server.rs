@@ -41,6 +41,20 @@ fn it_says_how_it_is_and_what_it_is() {
 }
 
 #[test]
+fn it_names_the_kind_of_its_store_and_serves_the_pages_paths_to_pages_only() {
+    let place = Place::new();
+    let args = ["server", "--port", "0", "--backend-store-uri", "sqlite:///mlflow.db"];
+    let server = Server::launch(&place, &mut place.command(&args));
+
+    assert_eq!(server.get_json("/api/3.0/mlflow/server-info")["store_type"], "SqlStore");
+    let path = "2.0/mlflow/experiments/search-datasets";
+    let body = json!({ "experiment_ids": ["0"] });
+    assert_eq!(server.post_json(&format!("/ajax-api/{path}"), &body), json!({}));
+    let (status, text) = server.post(&format!("/api/{path}"), &body);
+    assert_eq!((status, code(&text).as_str()), (404, "ENDPOINT_NOT_FOUND"));
+}
+
+#[test]
 fn a_path_that_nothing_answers_is_404_in_json() {
     let place = Place::new();
     let server = Server::start(&place);
