@@ -69,6 +69,38 @@ pub enum Error {
         /// The answer of the operating system or the reader.
         source: io::Error,
     },
+    /// Nothing here can reach such a location.
+    #[error("artifacts at `{location}` cannot be reached: {why}")]
+    Unsupported {
+        /// The location as it was given.
+        location: String,
+        /// What is in the way.
+        why: &'static str,
+    },
+    /// An object store does not accept its credentials, or not for this.
+    #[error("the object store does not allow to {doing}")]
+    Denied {
+        /// What was attempted, as in "write `model/MLmodel`".
+        doing: String,
+        /// The object store's answer.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// An object store cannot be set up with the options that were given.
+    #[error("cannot open the object store at `{location}`")]
+    Options {
+        /// The location as it was given.
+        location: String,
+        /// What is missing or wrong.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
+    /// The parts of an upload do not make a file.
+    #[error("invalid upload of `{path}`: {rule}")]
+    InvalidParts {
+        /// The file that was to be made.
+        path: ArtifactPath,
+        /// What the parts have to be.
+        rule: &'static str,
+    },
     /// An archive holds, or would hold, something that is never unpacked.
     #[error("refused archive entry `{}`: {rule}", entry.escape_debug())]
     Refused {

@@ -1,8 +1,9 @@
 //! Checked artifact paths, artifact stores and safe archives.
 //!
 //! An [`ArtifactPath`] cannot leave its root, an [`ArtifactStore`] keeps files below such paths,
-//! and [`archive`] reads and writes tar.gz and zip files without trusting them. Nothing here knows
-//! what a run or a model is.
+//! and [`archive`] reads and writes tar.gz and zip files without trusting them. [`open_location`]
+//! opens folders and, with the feature `object-store`, buckets. Nothing here knows what a run or a
+//! model is.
 //!
 //! ```
 //! use mlctl_artifacts::{ArtifactPath, ArtifactStore, MemoryArtifacts};
@@ -20,18 +21,28 @@
 
 #[cfg(feature = "archives")]
 pub mod archive;
+mod below;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod direct;
 mod error;
 mod local;
+mod location;
 mod memory;
+#[cfg(feature = "object-store")]
+mod object;
+mod open;
 mod path;
 mod store;
 mod transfer;
 
+pub use below::Below;
+pub use direct::{DirectTransfers, PARTS_MAX, SignedRequest, UploadSession, UploadedPart};
 pub use error::{Error, Result};
 pub use local::LocalArtifacts;
+pub use location::{location_path, path_uri};
 pub use memory::MemoryArtifacts;
+pub use open::{Locations, RemoteOptions, open_location};
 pub use path::ArtifactPath;
 pub use store::{Artifact, ArtifactInfo, ArtifactStore, ReadSeek};
 pub use transfer::{download, upload, walk};

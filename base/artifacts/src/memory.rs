@@ -65,7 +65,7 @@ impl ArtifactStore for MemoryArtifacts {
             return Err(Error::NotFound { path: path.clone() });
         };
         let size = bytes.len() as u64;
-        Ok(Artifact { content: Box::new(Cursor::new(bytes)), size, modified: None })
+        Ok(Artifact { content: Box::new(Cursor::new(bytes)), size, modified: None, etag: None })
     }
 
     fn write(&self, path: &ArtifactPath, content: &mut dyn Read) -> Result<u64> {

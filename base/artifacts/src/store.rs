@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{Read, Seek};
 use std::time::SystemTime;
 
-use crate::{ArtifactPath, Result};
+use crate::{ArtifactPath, DirectTransfers, Result};
 
 /// Content that can be read from any position.
 pub trait ReadSeek: Read + Seek {}
@@ -44,6 +44,8 @@ pub struct Artifact {
     pub size: u64,
     /// When it was last written, where the store knows.
     pub modified: Option<SystemTime>,
+    /// What the storage calls this very content, where it has a name for it.
+    pub etag: Option<String>,
 }
 
 impl fmt::Debug for Artifact {
@@ -99,4 +101,9 @@ pub trait ArtifactStore: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when nothing is there.
     fn delete(&self, path: &ArtifactPath) -> Result<()>;
+
+    /// Returns how clients reach the storage themselves, where they can.
+    fn direct(&self) -> Option<&dyn DirectTransfers> {
+        None
+    }
 }

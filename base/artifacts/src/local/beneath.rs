@@ -92,7 +92,7 @@ impl Beneath {
         let metadata = file.metadata().map_err(failed)?;
         let size = check_file(&Found::new(path.clone(), &metadata)?)?;
         let modified = metadata.modified().ok().map(cap_std::time::SystemTime::into_std);
-        Ok(Artifact { content: Box::new(File::into_std(file)), size, modified })
+        Ok(Artifact { content: Box::new(File::into_std(file)), size, modified, etag: None })
     }
 
     /// Looks at each child of a folder, in no order.

@@ -26,6 +26,7 @@ use crate::{Artifact, ArtifactInfo, ArtifactPath, ArtifactStore, Error, Result};
 #[derive(Clone, Debug)]
 pub struct LocalArtifacts {
     root: PathBuf,
+    is_synced: bool,
 }
 
 impl LocalArtifacts {
@@ -53,7 +54,16 @@ impl LocalArtifacts {
     #[must_use]
     pub fn lazy(root: PathBuf) -> Self {
         // A relative root must not move with the working directory.
-        Self { root: std::path::absolute(&root).unwrap_or(root) }
+        Self { root: std::path::absolute(&root).unwrap_or(root), is_synced: true }
+    }
+
+    /// Lets a write return before the disk has the content.
+    ///
+    /// A killed process loses nothing then, but a loss of power may take the last files, and a
+    /// network folder may report too late that it is full.
+    #[must_use]
+    pub fn without_sync(self) -> Self {
+        Self { is_synced: false, ..self }
     }
 
     /// Returns the folder as an absolute path.
@@ -125,7 +135,7 @@ impl ArtifactStore for LocalArtifacts {
     fn write(&self, path: &ArtifactPath, content: &mut dyn Read) -> Result<u64> {
         self.make_root()?;
         let beneath = self.beneath().map_err(|source| self.unopened(source))?;
-        pending::write(&beneath, path, content)
+        pending::write(&beneath, path, content, self.is_synced)
     }
 
     fn delete(&self, path: &ArtifactPath) -> Result<()> {

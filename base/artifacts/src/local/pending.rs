@@ -18,14 +18,22 @@ use crate::{ArtifactPath, Error, Result};
 const BUFFER_BYTES: usize = 128 * 1024;
 
 /// Stores `content` under `path` and returns its size in bytes.
-pub(super) fn write(beneath: &Beneath, path: &ArtifactPath, content: &mut dyn Read) -> Result<u64> {
+pub(super) fn write(
+    beneath: &Beneath,
+    path: &ArtifactPath,
+    content: &mut dyn Read,
+    is_synced: bool,
+) -> Result<u64> {
     check_target(beneath, path)?;
     let (folder, rest) = nearest(beneath, path)?;
     let failed = |source| Error::writing(format!("write `{path}`"), source);
     let mut pending = Pending::new(&folder).map_err(failed)?;
     let size = copy(path, content, &mut pending.file)?;
-    // Some file systems report a full disk or quota only now, and a rename may overtake the data.
-    pending.file.sync_data().map_err(failed)?;
+    if is_synced {
+        // Some file systems report a full disk or quota only now, and a rename may overtake the
+        // data.
+        pending.file.sync_data().map_err(failed)?;
+    }
     publish(&folder, &pending, &rest).map_err(failed)?;
     Ok(size)
 }

@@ -1,0 +1,56 @@
+//! Where artifacts are: folders, spelled as plain paths or `file:` URIs, and buckets.
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+use std::path::{Path, PathBuf};
+
+/// What a `file:` URI must not spell out. MLflow's own URIs are made by Python's `quote`.
+const QUOTED: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
+
+/// Spells a folder as the `file:` URI that MLflow writes.
+#[must_use]
+pub fn path_uri(path: &Path) -> String {
+    format!("file://{}", utf8_percent_encode(&path.to_string_lossy(), QUOTED))
+}
+
+/// Reads the path out of a plain path or a `file:` URI; `None` for any other URI.
+///
+/// ```
+/// use mlctl_artifacts::location_path;
+/// use std::path::PathBuf;
+///
+/// assert_eq!(location_path("file:///a%20b"), Some(PathBuf::from("/a b")));
+/// assert_eq!(location_path("./mlruns"), Some(PathBuf::from("./mlruns")));
+/// assert_eq!(location_path("s3://bucket/a"), None);
+/// ```
+#[must_use]
+pub fn location_path(location: &str) -> Option<PathBuf> {
+    if let Some(rest) = location.strip_prefix("file:") {
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        let path = path.strip_prefix("localhost").unwrap_or(path);
+        return Some(PathBuf::from(percent_decode_str(path).decode_utf8_lossy().into_owned()));
+    }
+    (!location.is_empty() && scheme(location).is_none()).then(|| PathBuf::from(location))
+}
+
+/// Returns the scheme of a URI; none for a plain path, of Windows too.
+pub(crate) fn scheme(location: &str) -> Option<&str> {
+    let (scheme, _) = location.split_once(':')?;
+    let is_scheme =
+        scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    is_scheme.then_some(scheme)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_file_uris_name_the_same_place() {
+        let path = Path::new("/a b/c#d/é%");
+        assert_eq!(location_path(&path_uri(path)).as_deref(), Some(path));
+        assert_eq!(location_path("/a b").as_deref(), Some(Path::new("/a b")));
+        assert_eq!(location_path("s3://b/c"), None);
+        assert_eq!(location_path(""), None);
+    }
+}

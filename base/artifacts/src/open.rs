@@ -1,0 +1,166 @@
+//! Opens the store at a location, whatever kind of place it is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::location::{location_path, scheme};
+use crate::{ArtifactStore, Error, LocalArtifacts, Result};
+
+/// How object stores are reached: credentials, regions, endpoints, by the names of environment
+/// variables.
+///
+/// The caller reads the environment; this crate does not. Known are the variables of the `AWS_`,
+/// `GOOGLE_` and `AZURE_` families that the crate `object_store` knows, `SERVICE_ACCOUNT`, and
+/// MLflow's own: `MLFLOW_S3_ENDPOINT_URL`, `MLFLOW_S3_IGNORE_TLS`, `MLFLOW_S3_UPLOAD_EXTRA_ARGS`
+/// (the keys for encryption), `MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE`,
+/// `AZURE_STORAGE_CONNECTION_STRING`. Others are left out.
+///
+/// ```
+/// use mlctl_artifacts::RemoteOptions;
+///
+/// let options: RemoteOptions =
+///     [("AWS_SECRET_ACCESS_KEY", "s3cret"), ("HOME", "/root")].into_iter().collect();
+/// assert_eq!(format!("{options:?}"), r#"RemoteOptions {"AWS_SECRET_ACCESS_KEY"}"#);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct RemoteOptions(BTreeMap<String, String>);
+
+/// How the names of the variables that count begin.
+const PREFIXES: [&str; 6] =
+    ["AWS_", "GOOGLE_", "AZURE_", "SERVICE_ACCOUNT", "MLFLOW_S3_", "MLFLOW_BOTO_"];
+
+impl RemoteOptions {
+    /// Tells whether a variable of this name can matter.
+    #[must_use]
+    pub fn takes(name: &str) -> bool {
+        PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    }
+
+    /// Returns a value that is there and not empty.
+    #[cfg(feature = "object-store")]
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// Returns what begins with `prefix`, by its name in lower case.
+    #[cfg(feature = "object-store")]
+    pub(crate) fn family(&self, prefix: &str) -> impl Iterator<Item = (String, &str)> {
+        let all = self
+            .0
+            .iter()
+            .filter(move |(name, value)| name.starts_with(prefix) && !value.is_empty());
+        all.map(|(name, value)| (name.to_ascii_lowercase(), value.as_str()))
+    }
+}
+
+// Secrets are among the values.
+impl fmt::Debug for RemoteOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RemoteOptions ")?;
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for RemoteOptions {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let pairs = pairs.into_iter().map(|(name, value)| (name.into(), value.into()));
+        Self(pairs.filter(|(name, _)| Self::takes(name)).collect())
+    }
+}
+
+/// Opens stores by their locations, and shares connections between those of one bucket.
+///
+/// A clone shares them too.
+#[derive(Clone, Debug, Default)]
+pub struct Locations {
+    is_unsynced: bool,
+    #[cfg(feature = "object-store")]
+    clients: Arc<crate::object::Clients>,
+}
+
+impl Locations {
+    /// Takes what is needed to reach object stores. Nothing is sent.
+    #[must_use]
+    pub fn new(options: RemoteOptions) -> Self {
+        #[cfg(feature = "object-store")]
+        return Self {
+            is_unsynced: false,
+            clients: Arc::new(crate::object::Clients::new(options)),
+        };
+        #[cfg(not(feature = "object-store"))]
+        {
+            drop(options);
+            Self::default()
+        }
+    }
+
+    /// Lets writes to folders return before the disk has them; see
+    /// [`LocalArtifacts::without_sync`].
+    #[must_use]
+    pub fn without_sync(self) -> Self {
+        Self { is_unsynced: true, ..self }
+    }
+
+    /// Opens a folder (a plain path or `file:` URI), which need not exist, or a place in a bucket:
+    /// `s3://BUCKET/PATH`, `gs://BUCKET/PATH`, `az://CONTAINER/PATH`,
+    /// `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`,
+    /// `wasbs://CONTAINER@ACCOUNT.blob.core.windows.net/PATH`. Nothing is sent.
+    ///
+    /// A bucket's store blocks its caller: use it outside of async code.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for any other location, and when the options do not suffice.
+    pub fn open(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
+        if let Some(path) = location_path(location) {
+            let folder = LocalArtifacts::lazy(path);
+            let folder = if self.is_unsynced { folder.without_sync() } else { folder };
+            return Ok(Arc::new(folder));
+        }
+        let why = match scheme(location) {
+            #[cfg(feature = "object-store")]
+            Some("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" | "wasb" | "wasbs") => {
+                return Ok(Arc::new(self.clients.open(location)?));
+            }
+            #[cfg(not(feature = "object-store"))]
+            Some("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" | "wasb" | "wasbs") => {
+                "this program was built without object stores"
+            }
+            _ => "only folders and the schemes s3, gs, az, abfss and wasbs are",
+        };
+        Err(Error::Unsupported { location: location.to_owned(), why })
+    }
+}
+
+/// Opens the store at one location; see [`Locations::open`].
+///
+/// # Errors
+/// Like [`Locations::open`].
+pub fn open_location(location: &str, options: &RemoteOptions) -> Result<Arc<dyn ArtifactStore>> {
+    Locations::new(options.clone()).open(location)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_location_that_nothing_opens_is_named() {
+        let text = open_location("ftp://host/a", &RemoteOptions::default()).unwrap_err();
+        assert!(text.to_string().starts_with("artifacts at `ftp://host/a` cannot be reached"));
+        assert!(open_location("", &RemoteOptions::default()).is_err());
+    }
+
+    #[test]
+    fn a_folder_is_opened_by_path_and_by_uri() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = crate::ArtifactPath::parse("a").unwrap();
+        let text = folder.path().to_str().unwrap();
+        let store = open_location(text, &RemoteOptions::default()).unwrap();
+        store.write(&path, &mut "x".as_bytes()).unwrap();
+
+        let uri = crate::path_uri(folder.path());
+        let store = open_location(&uri, &RemoteOptions::default()).unwrap();
+        assert_eq!(store.open(&path).unwrap().size, 1);
+    }
+}
