@@ -18,7 +18,7 @@ use crate::store::{
 };
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
 use artifacts::HttpArtifacts;
-use mlctl_artifacts::{ArtifactStore, LocalArtifacts};
+use mlctl_artifacts::{ArtifactStore, Locations};
 use mlctl_wire::limits;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -30,6 +30,7 @@ use transport::Transport;
 #[derive(Clone, Debug)]
 pub struct HttpStore {
     transport: Arc<Transport>,
+    locations: Locations,
 }
 
 /// An answer of which nothing is needed.
@@ -42,7 +43,14 @@ impl HttpStore {
     /// # Errors
     /// [`Error::Invalid`] when `url` is no HTTP URL.
     pub fn new(url: &str, credentials: Credentials) -> Result<Self> {
-        Ok(Self { transport: Arc::new(Transport::new(url, credentials)?) })
+        let transport = Arc::new(Transport::new(url, credentials)?);
+        Ok(Self { transport, locations: Locations::default() })
+    }
+
+    /// Reaches artifacts in object stores through `locations`.
+    #[must_use]
+    pub fn with_locations(self, locations: Locations) -> Self {
+        Self { locations, ..self }
     }
 
     fn model(&self, path: &str) -> String {
@@ -371,13 +379,7 @@ impl TrackingStore for HttpStore {
         if let Some(path) = location.strip_prefix("mlflow-artifacts:") {
             return Ok(Arc::new(HttpArtifacts::new(self.transport.clone(), path)?));
         }
-        match crate::store::location::location_path(location) {
-            Some(path) => Ok(Arc::new(LocalArtifacts::lazy(path))),
-            None => Err(Error::Unsupported(format!(
-                "artifacts at `{location}` cannot be reached from here: \
-                 only folders and those that the server serves can"
-            ))),
-        }
+        Ok(self.locations.open(location)?)
     }
 }
 

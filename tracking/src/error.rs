@@ -212,9 +212,11 @@ impl Error {
 fn artifact_code(error: &mlctl_artifacts::Error) -> ErrorCode {
     match error {
         mlctl_artifacts::Error::NotFound { .. } => ErrorCode::ResourceDoesNotExist,
-        mlctl_artifacts::Error::Io { .. } | mlctl_artifacts::Error::NoSpace { .. } => {
-            ErrorCode::InternalError
-        }
+        mlctl_artifacts::Error::Io { .. }
+        | mlctl_artifacts::Error::NoSpace { .. }
+        | mlctl_artifacts::Error::Options { .. } => ErrorCode::InternalError,
+        mlctl_artifacts::Error::Denied { .. } => ErrorCode::PermissionDenied,
+        mlctl_artifacts::Error::Unsupported { .. } => ErrorCode::NotImplemented,
         _ => ErrorCode::InvalidParameterValue,
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! [`router`] has the paths below `/api/2.0/mlflow`, [`ui_router`] those that MLflow's pages have
 //! below `/ajax-api/2.0/mlflow` on top of them, [`artifact_proxy`] those below
-//! `/api/2.0/mlflow-artifacts`. A handler decodes, calls the store and encodes; rules live in the
+//! `/api/2.0/mlflow-artifacts`, which `/ajax-api` has too, and [`artifact_root_routes`] what has no
+//! prefix. A handler decodes, calls the store and encodes; rules live in the
 //! store. Building a router opens no socket.
 
 mod artifacts;
@@ -35,17 +36,25 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 pub struct Service {
     store: Arc<dyn TrackingStore>,
     served: ServedArtifacts,
-    /// Places for uploads and downloads, each of which holds a thread for as long as it lasts.
-    transfers: Arc<Semaphore>,
+    /// Places for uploads, each of which holds a thread for as long as it lasts.
+    uploads: Arc<Semaphore>,
+    /// Places for downloads, which hold a file and some memory.
+    downloads: Arc<Semaphore>,
 }
 
-/// Uploads and downloads at a time: slow ones must leave threads for everything else.
-const TRANSFERS_MAX: usize = 64;
+/// Uploads at a time: half of the threads that block, so that slow ones leave room for everything
+/// else.
+const UPLOADS_MAX: usize = 256;
+
+/// Downloads at a time.
+const DOWNLOADS_MAX: usize = 1024;
 
 impl Service {
     /// Serves `store`; clients reach artifacts inside `served` through the proxy.
     pub fn new(store: Arc<dyn TrackingStore>, served: ServedArtifacts) -> Self {
-        Self { store, served, transfers: Arc::new(Semaphore::new(TRANSFERS_MAX)) }
+        let uploads = Arc::new(Semaphore::new(UPLOADS_MAX));
+        let downloads = Arc::new(Semaphore::new(DOWNLOADS_MAX));
+        Self { store, served, uploads, downloads }
     }
 
     /// Runs one call of the store where it may block, and encodes what it returns.
@@ -99,12 +108,14 @@ impl Service {
         Encoded::of(&Empty {}).map_err(Failure::from)
     }
 
-    /// Takes a place for an upload or download.
-    fn transfer(&self) -> std::result::Result<OwnedSemaphorePermit, Failure> {
-        self.transfers.clone().try_acquire_owned().map_err(|_| {
-            let message = "too many uploads and downloads at once; try again";
-            Failure::new(ErrorCode::TemporarilyUnavailable, message)
-        })
+    /// Takes a place for an upload.
+    fn upload(&self) -> std::result::Result<OwnedSemaphorePermit, Failure> {
+        place(&self.uploads)
+    }
+
+    /// Takes a place for a download.
+    fn download(&self) -> std::result::Result<OwnedSemaphorePermit, Failure> {
+        place(&self.downloads)
     }
 
     /// Makes one change, and answers `{}`.
@@ -118,6 +129,13 @@ impl Service {
         })
         .await
     }
+}
+
+fn place(places: &Arc<Semaphore>) -> std::result::Result<OwnedSemaphorePermit, Failure> {
+    places.clone().try_acquire_owned().map_err(|_| {
+        let message = "too many uploads and downloads at once; try again";
+        Failure::new(ErrorCode::TemporarilyUnavailable, message)
+    })
 }
 
 /// An answer on its way to the client.
@@ -163,7 +181,11 @@ pub fn router(service: Service) -> Router {
 
 /// Builds the routes that are below `/ajax-api/2.0/mlflow` only, where MLflow's pages ask.
 pub fn ui_router(service: Service) -> Router {
-    Router::new().merge(datasets::routes()).merge(history::ui_routes()).with_state(service)
+    Router::new()
+        .merge(datasets::routes())
+        .merge(history::ui_routes())
+        .merge(artifacts::page_routes())
+        .with_state(service)
 }
 
 /// Builds the routes below `/api/2.0/mlflow-artifacts`.
@@ -171,10 +193,18 @@ pub fn artifact_proxy(service: Service) -> Router {
     artifacts::proxy_routes().with_state(service)
 }
 
+/// Builds the artifact routes below the root, which are those of MLflow's pages.
+pub fn artifact_root_routes(service: Service) -> Router {
+    artifacts::root_routes().with_state(service)
+}
+
 impl From<Error> for Failure {
     /// What broke inside is logged with its cause, and answered plainly: paths and SQL stay here.
     fn from(error: Error) -> Self {
         let code = error.code();
+        if let Error::Artifacts(mlctl_artifacts::Error::Denied { source, .. }) = &error {
+            tracing::error!(%error, cause = %source, "the object store refused a request");
+        }
         if code != ErrorCode::InternalError || matches!(error, Error::Remote { .. }) {
             return Self::new(code, error.to_string());
         }

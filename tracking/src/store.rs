@@ -6,7 +6,6 @@ mod agreement;
 pub mod conformance;
 #[cfg(feature = "file")]
 pub mod file;
-#[cfg(any(feature = "file", feature = "sqlite", feature = "client"))]
 pub mod location;
 pub mod memory;
 mod purge;

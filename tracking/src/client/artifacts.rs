@@ -95,7 +95,7 @@ impl ArtifactStore for HttpArtifacts {
         let mut file = tempfile::tempfile().map_err(io)?;
         let size = io::copy(&mut response, &mut file).map_err(io)?;
         file.flush().and_then(|()| file.seek(SeekFrom::Start(0)).map(drop)).map_err(io)?;
-        Ok(Artifact { content: Box::new(file), size, modified: None })
+        Ok(Artifact { content: Box::new(file), size, modified: None, etag: None })
     }
 
     fn write(&self, path: &ArtifactPath, content: &mut dyn Read) -> Result<u64> {

@@ -26,11 +26,10 @@ use crate::entity::{
     LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
 };
 use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
-use crate::store::location::location_path;
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
 use index::Index;
 use layout::Layout;
-use mlctl_artifacts::{ArtifactStore, LocalArtifacts};
+use mlctl_artifacts::{ArtifactStore, Locations};
 use open::OpenRuns;
 use runs::RunCache;
 use std::fs::{self, File};
@@ -47,6 +46,7 @@ pub struct FileStore {
     cache: RunCache,
     open: OpenRuns,
     artifact_root: Option<String>,
+    locations: Locations,
 }
 
 /// How to open a folder.
@@ -80,13 +80,18 @@ impl FileStore {
             return Err(Error::invalid("store", &root.to_string_lossy(), "its path must be UTF-8"));
         }
         let is_new = !holds_anything(&root);
-        let layout = Layout::new(root);
+        let is_proxied = |root: &String| root.starts_with("mlflow-artifacts:");
+        let layout = match options.artifact_root.as_ref().is_some_and(is_proxied) {
+            true => Layout::new(root).with_destination(),
+            false => Layout::new(root),
+        };
         let store = Self {
             layout,
             index: Index::new(),
             cache: RunCache::default(),
             open: OpenRuns::default(),
             artifact_root: options.artifact_root.clone(),
+            locations: Locations::default(),
         };
         if is_new {
             store.make_default_experiment(now)?;
@@ -95,6 +100,12 @@ impl FileStore {
             return Err(Error::backend(message, "not a folder"));
         }
         Ok(store)
+    }
+
+    /// Reaches artifacts in object stores through `locations`.
+    #[must_use]
+    pub fn with_locations(self, locations: Locations) -> Self {
+        Self { locations, ..self }
     }
 
     /// Returns the store's folder, an absolute path.
@@ -284,12 +295,7 @@ impl TrackingStore for FileStore {
     }
 
     fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
-        match location_path(location) {
-            Some(path) => Ok(Arc::new(LocalArtifacts::lazy(path))),
-            None => Err(Error::Unsupported(format!(
-                "artifacts at `{location}` cannot be reached from here: only folders can"
-            ))),
-        }
+        Ok(self.locations.open(location)?)
     }
 }
 

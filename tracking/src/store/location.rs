@@ -1,28 +1,65 @@
-//! Where artifacts are: folders, spelled as plain paths or `file:` URIs.
+//! Where the artifacts of runs and models are.
 
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+pub use mlctl_artifacts::{location_path, path_uri};
+
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a `file:` URI must not spell out. MLflow's own URIs are made by Python's `quote`.
-const QUOTED: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'%').add(b'<').add(b'>').add(b'?').add(b'`');
+/// How far below a store's folder artifacts can be: `EXPERIMENT/models/MODEL/artifacts`.
+const DEPTH_MAX: usize = 4;
 
-/// Spells a folder as the `file:` URI that MLflow writes.
-pub fn path_uri(path: &Path) -> String {
-    format!("file://{}", utf8_percent_encode(&path.to_string_lossy(), QUOTED))
+/// How many former places are remembered; locations come from clients too.
+const PLACES_MAX: usize = 256;
+
+/// A store's folder of artifacts, which locations name by where it once was.
+///
+/// A store that was moved or copied to another machine takes its artifacts along, but not what its
+/// database says of them. A location counts as moved when a folder of the same name as this one
+/// held it, which is not there any more.
+#[derive(Clone, Debug)]
+pub struct ArtifactHome {
+    folder: PathBuf,
+    /// Whether a place of former times was left.
+    former: Arc<Mutex<HashMap<PathBuf, bool>>>,
 }
 
-/// Reads the path out of a plain path or a `file:` URI; `None` for any other URI.
-pub fn location_path(location: &str) -> Option<PathBuf> {
-    if let Some(rest) = location.strip_prefix("file:") {
-        let path = rest.strip_prefix("//").unwrap_or(rest);
-        let path = path.strip_prefix("localhost").unwrap_or(path);
-        return Some(PathBuf::from(percent_decode_str(path).decode_utf8_lossy().into_owned()));
+impl ArtifactHome {
+    /// Takes the folder, an absolute path.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, former: Arc::default() }
     }
-    let has_scheme = location.split_once(':').is_some_and(|(scheme, _)| {
-        scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-    });
-    (!location.is_empty() && !has_scheme).then(|| PathBuf::from(location))
+
+    /// Returns where a location is now.
+    pub fn settle<'l>(&self, location: &'l str) -> Cow<'l, str> {
+        let unchanged = Cow::Borrowed(location);
+        let Some(path) = location_path(location) else { return unchanged };
+        if path.starts_with(&self.folder) {
+            return unchanged;
+        }
+        let named = |place: &&Path| place.file_name() == self.folder.file_name();
+        let Some(place) = path.ancestors().skip(1).take(DEPTH_MAX).find(named) else {
+            return unchanged;
+        };
+        match path.strip_prefix(place) {
+            Ok(inside) if self.was_left(place) => Cow::Owned(path_uri(&self.folder.join(inside))),
+            _ => unchanged,
+        }
+    }
+
+    fn was_left(&self, place: &Path) -> bool {
+        let mut former = self.former.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&left) = former.get(place) {
+            return left;
+        }
+        let left = !place.exists() && self.folder.is_dir();
+        if former.len() >= PLACES_MAX {
+            former.clear();
+        }
+        former.insert(place.to_owned(), left);
+        left
+    }
 }
 
 #[cfg(test)]
@@ -30,10 +67,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_and_file_uris_name_the_same_place() {
-        let path = Path::new("/a b/c#d/é%");
-        assert_eq!(location_path(&path_uri(path)).as_deref(), Some(path));
-        assert_eq!(location_path("/a b").as_deref(), Some(Path::new("/a b")));
-        assert_eq!(location_path("s3://b/c"), None);
+    fn what_was_moved_is_found_and_nothing_else() {
+        let here = tempfile::TempDir::new().unwrap();
+        let folder = here.path().join("mlruns");
+        std::fs::create_dir(&folder).unwrap();
+        let other = here.path().join("other/mlruns");
+        std::fs::create_dir_all(&other).unwrap();
+        let home = ArtifactHome::new(folder.clone());
+        let check = |location: &str, want: Option<&str>| {
+            let want = want.map(|inside| path_uri(&folder.join(inside)));
+            assert_eq!(home.settle(location), want.as_deref().unwrap_or(location));
+        };
+
+        check("/gone/x/mlruns/1/r/artifacts", Some("1/r/artifacts"));
+        check("file:///gone/mlruns/1/models/m/artifacts", Some("1/models/m/artifacts"));
+        check("/gone/mlruns/1", Some("1"));
+        check("/gone/elsewhere/1/r/artifacts", None);
+        check("/gone/mlruns/a/b/c/d/e", None);
+        check(other.join("1/r/artifacts").to_str().unwrap(), None);
+        check(folder.join("1/r/artifacts").to_str().unwrap(), None);
+        check("s3://bucket/mlruns/1/r/artifacts", None);
+        check("mlflow-artifacts:/1/r/artifacts", None);
     }
 }

@@ -24,7 +24,7 @@ mod search;
 pub mod upgrade;
 mod writer;
 
-use super::location::location_path;
+use super::location::{ArtifactHome, location_path};
 use super::{
     Batch, Deleted, Done, HistoryPage, HistorySample, Millis, NewExperiment, NewLoggedModel,
     NewRun, RunChange, TrackingStore,
@@ -37,7 +37,7 @@ use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
 use database::{Database, Session};
 use memory::Memory;
-use mlctl_artifacts::{ArtifactStore, LocalArtifacts};
+use mlctl_artifacts::{ArtifactStore, Locations};
 use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
@@ -82,6 +82,8 @@ pub struct SqliteStore {
     /// What searches remember of runs.
     memory: Memory,
     artifact_root: String,
+    home: ArtifactHome,
+    locations: Locations,
 }
 
 impl SqliteStore {
@@ -112,7 +114,16 @@ impl SqliteStore {
         let database = Database::open(&path, options.durability, |conn| {
             schema::prepare(conn, &path, &artifact_root, now)
         })?;
-        Ok(Self { database, memory: Memory::default(), artifact_root })
+        let mlruns = || folder.join("mlruns");
+        let home = ArtifactHome::new(location_path(&artifact_root).unwrap_or_else(mlruns));
+        let (memory, locations) = (Memory::default(), Locations::default());
+        Ok(Self { database, memory, artifact_root, home, locations })
+    }
+
+    /// Reaches artifacts in object stores through `locations`.
+    #[must_use]
+    pub fn with_locations(self, locations: Locations) -> Self {
+        Self { locations, ..self }
     }
 
     /// Returns the file, an absolute path.
@@ -358,12 +369,7 @@ impl TrackingStore for SqliteStore {
     }
 
     fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
-        match location_path(location) {
-            Some(path) => Ok(Arc::new(LocalArtifacts::lazy(path))),
-            None => Err(Error::Unsupported(format!(
-                "artifacts at `{location}` cannot be reached from here: only folders can"
-            ))),
-        }
+        Ok(self.locations.open(&self.home.settle(location))?)
     }
 }
 

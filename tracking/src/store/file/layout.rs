@@ -32,12 +32,19 @@ const NO_RUNS: [&str; 4] = ["tags", DATASETS, "traces", MODELS];
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
     root: PathBuf,
+    /// Whether what is recorded as `mlflow-artifacts:` is kept outside of the store.
+    has_destination: bool,
 }
 
 impl Layout {
     /// Takes the store's folder, an absolute path.
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, has_destination: false }
+    }
+
+    /// Leaves locations behind a server's proxy to its destination.
+    pub(super) fn with_destination(self) -> Self {
+        Self { has_destination: true, ..self }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -116,7 +123,8 @@ impl Layout {
         let Ok(inside) = here.strip_prefix(&self.root) else { return recorded.to_owned() };
         let inside = inside.strip_prefix(TRASH).unwrap_or(inside);
         let Some(path) = location_path(recorded) else {
-            let is_ours = recorded.is_empty() || recorded.starts_with("mlflow-artifacts:");
+            let is_proxied = recorded.starts_with("mlflow-artifacts:");
+            let is_ours = recorded.is_empty() || (is_proxied && !self.has_destination);
             return if is_ours { path_uri(here) } else { recorded.to_owned() };
         };
         if path == here || !path.ends_with(inside) {
