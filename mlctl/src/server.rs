@@ -10,15 +10,32 @@ pub(crate) use listen::{Background, bind, serve};
 use crate::stores::Tracking;
 use axum::routing::{any, get};
 use axum::{Json, Router, extract};
-use mlctl_tracking::rest::{ServedArtifacts, Service, artifact_proxy, router, ui_router};
+use mlctl_artifacts::ArtifactStore;
+use mlctl_tracking::rest::{
+    ServedArtifacts, Service, artifact_proxy, artifact_root_routes, router, ui_router,
+};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
 use serde_json::json;
+use std::sync::Arc;
+
+/// Which artifacts a server passes through.
+#[derive(Debug, Default)]
+pub(crate) enum Artifacts {
+    /// Those in the store itself.
+    #[default]
+    Stored,
+    /// Those too, and what is in another place.
+    And(Arc<dyn ArtifactStore>),
+    /// None.
+    Nothing,
+}
 
 /// What a server does besides serving its store.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) access: Access,
+    pub(crate) artifacts: Artifacts,
     /// Whether only artifacts are served.
     pub(crate) artifacts_only: bool,
     /// Whether requests are counted for Prometheus.
@@ -27,28 +44,35 @@ pub(crate) struct Options {
 
 /// Builds the whole tracking server.
 pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
-    let served =
-        tracking.served.clone().map_or_else(ServedArtifacts::nothing, ServedArtifacts::below);
+    let root = tracking.served.clone();
+    let served = match options.artifacts {
+        Artifacts::Stored => ServedArtifacts::new(root, None),
+        Artifacts::And(destination) => ServedArtifacts::new(root, Some(destination)),
+        Artifacts::Nothing => ServedArtifacts::nothing(),
+    };
+    let is_direct = served.has_direct_transfers();
     let service = Service::new(tracking.store.clone(), served);
     let artifacts = artifact_proxy(service.clone());
-    let info = server_info(tracking);
+    let info = server_info(tracking, is_direct);
     let api = Router::new()
         .nest("/2.0/mlflow-artifacts", artifacts.clone())
         .route("/3.0/mlflow/server-info", get(async move || info.clone()));
-    let (api, pages) = match options.artifacts_only {
+    let (api, pages, root) = match options.artifacts_only {
         true => {
             let api = api.route("/2.0/mlflow/{*path}", any(artifacts_only));
-            (api.clone(), api)
+            (api.clone(), api, Router::new())
         }
         false => {
             let all = router(service.clone());
-            let for_pages = all.clone().merge(ui_router(service));
-            (api.clone().nest("/2.0/mlflow", all), api.nest("/2.0/mlflow", for_pages))
+            let for_pages = all.clone().merge(ui_router(service.clone()));
+            let pages = api.clone().nest("/2.0/mlflow", for_pages);
+            (api.nest("/2.0/mlflow", all), pages, artifact_root_routes(service))
         }
     };
     let app = Router::new()
         .nest("/api", api)
         .nest("/ajax-api", pages)
+        .merge(root)
         .route("/health", get(async || "OK"))
         .route("/version", get(async || env!("CARGO_PKG_VERSION")));
     let app = match options.access.static_prefix.as_str() {
@@ -65,15 +89,15 @@ pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
 }
 
 /// Answers what clients and pages ask before they use what not every server has.
-fn server_info(tracking: &Tracking) -> Json<serde_json::Value> {
+fn server_info(tracking: &Tracking, is_direct: bool) -> Json<serde_json::Value> {
     Json(json!({
         "store_type": tracking.store_type,
         "workspaces_enabled": false,
         "trace_archival_enabled": false,
-        "multipart_uploads_enabled": false,
-        "multipart_downloads_enabled": false,
-        "presigned_upload_run_id_supported": false,
-        "presigned_upload_model_id_supported": false,
+        "multipart_uploads_enabled": is_direct,
+        "multipart_downloads_enabled": is_direct,
+        "presigned_upload_run_id_supported": true,
+        "presigned_upload_model_id_supported": true,
         "features_enabled": { "gateway": false },
     }))
 }

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::failure::Hinted;
 use anyhow::{Context, Result};
+use mlctl_artifacts::Locations;
 use mlctl_registry::{RegistryStore, SqliteStore};
 use mlctl_tracking::TrackingStore;
 use mlctl_tracking::client::HttpStore;
@@ -10,8 +11,9 @@ use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::file::{self, FileStore, holds_anything};
 use mlctl_tracking::store::location::{location_path, path_uri};
 use mlctl_tracking::store::sqlite::{self, Durability};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// An open tracking store, and what else its kind decides.
 #[derive(Clone, Debug)]
@@ -126,11 +128,12 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
     match place {
         Place::Server(url) => {
             let store = HttpStore::new(&url, config.credentials.value.clone())?;
+            let store = store.with_locations(locations());
             Ok(Tracking { store: Arc::new(store), served: None, store_type: None })
         }
         Place::Folder(path) => {
             let options = file::Options { artifact_root: choices.artifact_root.clone() };
-            let store = FileStore::open_with(&path, &options, now())?;
+            let store = FileStore::open_with(&path, &options, now())?.with_locations(locations());
             let served = Some(path_uri(store.root()));
             Ok(Tracking { store: Arc::new(store), served, store_type: Some("FileStore") })
         }
@@ -143,10 +146,24 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 durability: choices.durability,
             };
             let store = sqlite::SqliteStore::open_with(&path, &options, now())?;
+            let store = store.with_locations(locations());
             let served = Some(served);
             Ok(Tracking { store: Arc::new(store), served, store_type: Some("SqlStore") })
         }
     }
+}
+
+/// Returns what opens artifacts, in object stores as the environment says.
+pub(crate) fn locations() -> Locations {
+    static LOCATIONS: OnceLock<Locations> = OnceLock::new();
+    let options = || {
+        let variables = std::env::vars_os();
+        let text = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Locations::new(variables.filter_map(text).collect())
+    };
+    LOCATIONS.get_or_init(options).clone()
 }
 
 /// Opens the registry of the settings.

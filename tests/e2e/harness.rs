@@ -75,7 +75,9 @@ impl Place {
         let mut command = Command::new(program);
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
-            if ["MLFLOW_", "MLCTL_", "XDG_", "GIT_", "LOGNAME"].iter().any(|p| text.starts_with(p))
+            if ["MLFLOW_", "MLCTL_", "AWS_", "XDG_", "GIT_", "LOGNAME"]
+                .iter()
+                .any(|p| text.starts_with(p))
             {
                 command.env_remove(&name);
             }

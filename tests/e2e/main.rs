@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod artifact_server;
 mod artifacts;
 mod client;
 mod concurrency;
@@ -24,6 +25,8 @@ mod python;
 mod quickstart;
 mod running;
 mod runs;
+#[path = "../support/s3/mod.rs"]
+mod s3;
 mod server;
 mod server_flags;
 mod signals;

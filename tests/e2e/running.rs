@@ -26,6 +26,11 @@ impl Running {
         Self { child, stdout, said }
     }
 
+    /// Returns the number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for the next line of its standard output.
     #[track_caller]
     pub(crate) fn line(&mut self) -> String {

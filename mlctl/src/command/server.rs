@@ -5,7 +5,7 @@ use crate::Outcome;
 use crate::cli::{Durability, ServerArgs};
 use crate::config::{self, Origin};
 use crate::failure::Hinted;
-use crate::server::{self, Access, Options, Patterns};
+use crate::server::{self, Access, Artifacts, Options, Patterns};
 use crate::stores::{self, Choices, Missing};
 use anyhow::Result;
 use mlctl_tracking::store::sqlite;
@@ -16,14 +16,20 @@ use std::process::ExitCode;
 pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     refuse(args)?;
     let uri = store_uri(context, args)?;
+    let artifacts = artifacts(args)?;
+    let is_proxied = matches!(artifacts, Artifacts::And(_));
     let options = Options {
         access: access(args)?,
+        artifacts,
         artifacts_only: args.artifacts_only,
         counts: args.expose_prometheus.is_some(),
     };
     explain(args);
     let choices = Choices {
-        artifact_root: args.default_artifact_root.clone(),
+        artifact_root: args
+            .default_artifact_root
+            .clone()
+            .or(is_proxied.then(|| "mlflow-artifacts:/".to_owned())),
         durability: match args.durability {
             Durability::Full => sqlite::Durability::Full,
             Durability::Normal => sqlite::Durability::Normal,
@@ -39,6 +45,16 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
         })
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn artifacts(args: &ServerArgs) -> Result<Artifacts> {
+    if args.no_serve_artifacts {
+        return Ok(Artifacts::Nothing);
+    }
+    Ok(match &args.artifacts_destination {
+        Some(location) => Artifacts::And(stores::locations().open(location)?),
+        None => Artifacts::Stored,
+    })
 }
 
 /// Refuses what would only look as if it were there.
