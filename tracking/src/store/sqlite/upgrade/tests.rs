@@ -1,7 +1,9 @@
 use super::*;
-use crate::store::TrackingStore;
+use crate::entity::{Tag, ViewType};
+use crate::search::{ExperimentQuery, RunQuery};
 use crate::store::sqlite::SqliteStore;
-use crate::{RunId, entity::ViewType, search::ExperimentQuery};
+use crate::store::{Batch, TrackingStore};
+use crate::{Key, RunId};
 use rusqlite::types::Value;
 use std::fs;
 
@@ -326,5 +328,44 @@ fn a_run_that_was_there_is_still_there() {
     for id in ids {
         let Value::Text(id) = &id[0] else { panic!("{id:?}") };
         store.run(&RunId::parse(id.as_str()).unwrap()).unwrap();
+    }
+}
+
+/// What later versions wrote, with their number of steps to the newest.
+const LATER: [(&str, usize); 2] = [
+    (include_str!("../../../../tests/fixtures/mlflow-3.4.0.sql"), 29),
+    (include_str!("../../../../tests/fixtures/mlflow-3.11.1.sql"), 15),
+];
+
+#[test]
+fn files_of_later_versions_are_used_in_place_and_become_like_a_new_one() {
+    for (dump, steps) in LATER {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mlflow.db");
+        Connection::open(&path).unwrap().execute_batch(dump).unwrap();
+        let before = schema(&Connection::open(&path).unwrap());
+        let run = {
+            let store = SqliteStore::open(&path, NOW).unwrap();
+            let experiment = store.experiment_by_name("old é").unwrap();
+            let query = RunQuery {
+                filter: "params.lr = '0.1' AND metrics.loss < 0.3".to_owned(),
+                ..RunQuery::of(vec![experiment.experiment_id])
+            };
+            let run = store.search_runs(&query).unwrap().items.remove(0);
+            let kind = Tag::new(Key::parse("kind").unwrap(), "new");
+            let batch = Batch { tags: vec![kind], ..Batch::default() };
+            store.log_batch(&run.info.run_id, &batch).unwrap();
+            store.run(&run.info.run_id).unwrap()
+        };
+        assert_eq!(schema(&Connection::open(&path).unwrap()), before);
+
+        let done = upgrade(&path, NOW).unwrap();
+
+        assert_eq!(done.plan.steps.len(), steps, "from {}", done.plan.from);
+        let new = Connection::open_in_memory().unwrap();
+        new.execute_batch(HEAD).unwrap();
+        assert_eq!(schema(&Connection::open(&path).unwrap()), schema(&new));
+        let store = SqliteStore::open(&path, NOW).unwrap();
+        assert_eq!(store.run(&run.info.run_id).unwrap(), run);
     }
 }
