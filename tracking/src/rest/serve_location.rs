@@ -71,7 +71,7 @@ impl ServedArtifacts {
     }
 
     /// Spells a location as clients are to use it. Deleted experiments keep their place.
-    pub(super) fn outward(&self, location: &str) -> String {
+    pub fn outward(&self, location: &str) -> String {
         let Some(root) = &self.root else { return location.to_owned() };
         let settled = match &root.home {
             Some(home) => home.settle(location),

@@ -1,0 +1,56 @@
+//! MLflow's own pages on our stores.
+//!
+//! The pages are a build of JavaScript inside MLflow's wheel (`mlflow/server/js/build`); it is
+//! served as it is. They ask the REST API, which other crates serve, and what is here: GraphQL,
+//! telemetry settings, and features of MLflow that this server does not have, for which
+//! [`absent`] says "none here". Every path is relative to the static prefix of the server.
+
+pub mod absent;
+mod build;
+pub mod graphql;
+mod landing;
+mod pages;
+mod registered;
+pub mod registry;
+pub mod telemetry;
+
+pub use build::{Build, BuildError};
+pub use landing::landing;
+pub use pages::pages;
+
+use axum::Router;
+use mlctl_artifacts::ArtifactStore;
+use mlctl_registry::RegistryStore;
+use mlctl_tracking::TrackingStore;
+use mlctl_tracking::rest::{ServedArtifacts, Service};
+use std::sync::Arc;
+
+/// What the pages show.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// Experiments and runs.
+    pub tracking: Arc<dyn TrackingStore>,
+    /// Registered models; none at all when there is no registry.
+    pub registry: Option<Arc<dyn RegistryStore>>,
+    /// The artifacts that the server passes on, which decides how their locations are spelled.
+    pub served: ServedArtifacts,
+}
+
+impl Sources {
+    /// Opens the artifacts at `location`, also those that the server keeps elsewhere.
+    fn artifacts(&self, location: &str) -> mlctl_tracking::Result<Arc<dyn ArtifactStore>> {
+        Service::new(self.tracking.clone(), self.served.clone()).artifacts_at(location)
+    }
+}
+
+/// Serves the pages of `build` and all that they ask beyond the REST API of tracking.
+///
+/// `static_prefix` is empty, or starts with `/` and ends without one.
+pub fn router(build: &Build, sources: &Sources, static_prefix: &str) -> Router {
+    let api = Router::new().merge(registry::router(sources)).merge(absent::router_v2());
+    let api_v3 = Router::new().merge(telemetry::router()).merge(absent::router_v3());
+    pages(build, static_prefix)
+        .merge(graphql::router(sources.clone(), static_prefix))
+        .nest(&format!("{static_prefix}/ajax-api/2.0/mlflow"), api)
+        .nest(&format!("{static_prefix}/ajax-api/3.0/mlflow"), api_v3)
+}
