@@ -3,9 +3,11 @@
 mod access;
 mod listen;
 mod metrics;
+mod pages;
 
 pub(crate) use access::{Access, Patterns, guarded};
 pub(crate) use listen::{Background, bind, serve};
+pub(crate) use pages::Pages;
 
 use crate::stores::Tracking;
 use axum::routing::{any, get};
@@ -40,6 +42,8 @@ pub(crate) struct Options {
     pub(crate) artifacts_only: bool,
     /// Whether requests are counted for Prometheus.
     pub(crate) counts: bool,
+    /// MLflow's own pages.
+    pub(crate) pages: Option<Pages>,
 }
 
 /// Builds the whole tracking server.
@@ -51,7 +55,7 @@ pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
         Artifacts::Nothing => ServedArtifacts::nothing(),
     };
     let is_direct = served.has_direct_transfers();
-    let service = Service::new(tracking.store.clone(), served);
+    let service = Service::new(tracking.store.clone(), served.clone());
     let artifacts = artifact_proxy(service.clone());
     let info = server_info(tracking, is_direct);
     let api = Router::new()
@@ -83,7 +87,8 @@ pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
             .nest("/api/2.0/mlflow-artifacts", artifacts.clone())
             .nest("/ajax-api/2.0/mlflow-artifacts", artifacts),
     };
-    let app = app.fallback(unknown_path).method_not_allowed_fallback(unknown_path);
+    let pages = pages::routes(options.pages, tracking, served, &options.access.static_prefix);
+    let app = app.merge(pages).fallback(unknown_path).method_not_allowed_fallback(unknown_path);
     let app = if options.counts { metrics::counted(app) } else { app };
     guarded(app, options.access)
 }

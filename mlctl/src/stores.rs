@@ -166,6 +166,20 @@ pub(crate) fn locations() -> Locations {
     LOCATIONS.get_or_init(options).clone()
 }
 
+/// Opens the registry of a server: what `uri` names, else the settings, else what lies with
+/// `store`.
+pub(crate) fn registry_beside(
+    config: &Config,
+    uri: Option<&str>,
+    store: &str,
+) -> Result<Arc<dyn RegistryStore>> {
+    let path = match uri.or(config.registry_store.value.as_deref()) {
+        Some(uri) => registry_path(uri)?,
+        None => default_registry(store)?,
+    };
+    open_registry(&path)
+}
+
 /// Opens the registry of the settings.
 pub(crate) fn registry(config: &Config, missing: Missing) -> Result<Arc<dyn RegistryStore>> {
     let path = match &config.registry_store.value {
@@ -178,7 +192,11 @@ pub(crate) fn registry(config: &Config, missing: Missing) -> Result<Arc<dyn Regi
             "`mlctl registry register` makes one; --registry-store names another",
         ));
     }
-    let store = SqliteStore::open(&path)
+    open_registry(&path)
+}
+
+fn open_registry(path: &Path) -> Result<Arc<dyn RegistryStore>> {
+    let store = SqliteStore::open(path)
         .with_context(|| format!("cannot open the registry `{}`", path.display()))?;
     Ok(Arc::new(store))
 }

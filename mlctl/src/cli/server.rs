@@ -74,6 +74,15 @@ pub(crate) struct ServerArgs {
         help_heading = NETWORK
     )]
     pub(crate) static_prefix: String,
+    /// Show MLflow's own pages: the folder mlflow of an installed mlflow
+    #[arg(
+        long,
+        env = "MLCTL_MLFLOW_UI",
+        value_name = "DIR",
+        conflicts_with = "artifacts_only",
+        help_heading = NETWORK
+    )]
+    pub(crate) mlflow_ui: Option<PathBuf>,
     /// Count requests and show the counts at /metrics; the folder is not needed and not used
     #[arg(long, env = "MLFLOW_EXPOSE_PROMETHEUS", value_name = "DIR", help_heading = NETWORK)]
     pub(crate) expose_prometheus: Option<PathBuf>,

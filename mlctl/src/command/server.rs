@@ -5,25 +5,21 @@ use crate::Outcome;
 use crate::cli::{Durability, ServerArgs};
 use crate::config::{self, Origin};
 use crate::failure::Hinted;
-use crate::server::{self, Access, Artifacts, Options, Patterns};
+use crate::server::{self, Access, Artifacts, Options, Pages, Patterns};
 use crate::stores::{self, Choices, Missing};
 use anyhow::Result;
 use mlctl_tracking::store::sqlite;
+use mlctl_ui::mlflow::Build;
 use serde_json::json;
 use std::net::IpAddr;
 use std::process::ExitCode;
 
 pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     refuse(args)?;
+    let build = args.mlflow_ui.as_deref().map(Build::find).transpose()?;
     let uri = store_uri(context, args)?;
     let artifacts = artifacts(args)?;
     let is_proxied = matches!(artifacts, Artifacts::And(_));
-    let options = Options {
-        access: access(args)?,
-        artifacts,
-        artifacts_only: args.artifacts_only,
-        counts: args.expose_prometheus.is_some(),
-    };
     explain(args);
     let choices = Choices {
         artifact_root: args
@@ -36,6 +32,13 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
         },
     };
     let tracking = stores::open_tracking(&context.config, uri, Missing::Make, &choices)?;
+    let options = Options {
+        access: access(args)?,
+        artifacts,
+        artifacts_only: args.artifacts_only,
+        counts: args.expose_prometheus.is_some(),
+        pages: build.map(|build| pages(context, args, uri, build)),
+    };
     let app = server::tracking_app(&tracking, options);
     let listener = server::bind(&args.host, args.port)?;
     let url = format!("http://{}{}", listener.local_addr()?, args.static_prefix);
@@ -55,6 +58,16 @@ fn artifacts(args: &ServerArgs) -> Result<Artifacts> {
         Some(location) => Artifacts::And(stores::locations().open(location)?),
         None => Artifacts::Stored,
     })
+}
+
+/// Adds what MLflow's pages show beside runs.
+fn pages(context: &Context, args: &ServerArgs, store: &str, build: Build) -> Pages {
+    let uri = args.registry_store_uri.as_deref();
+    let registry = stores::registry_beside(&context.config, uri, store);
+    let registry = registry.inspect_err(|error| {
+        tracing::warn!("the pages will show no registered models: {error:#}");
+    });
+    Pages { build, registry: registry.ok() }
 }
 
 /// Refuses what would only look as if it were there.
