@@ -4,6 +4,7 @@
 
 mod artifact_server;
 mod artifacts;
+mod browser;
 mod client;
 mod concurrency;
 mod config;
@@ -32,3 +33,4 @@ mod server_flags;
 mod signals;
 mod source;
 mod store;
+mod ui;

@@ -80,6 +80,18 @@ impl Python {
         Self { program }
     }
 
+    /// Returns the folder of the package `mlflow`, which holds its pages.
+    #[track_caller]
+    pub(crate) fn package(&self) -> PathBuf {
+        let library = self.program.with_file_name("../lib");
+        let mut versions = fs::read_dir(library).unwrap().map(|entry| entry.unwrap().path());
+        let package = versions.find_map(|python| {
+            let package = python.join("site-packages/mlflow");
+            package.is_dir().then_some(package)
+        });
+        package.unwrap_or_else(|| panic!("{:?} has no package mlflow", self.program))
+    }
+
     /// Prepares a script of `tests/python`.
     pub(crate) fn script(&self, place: &Place, name: &str, args: &[&str]) -> Command {
         let mut command = place.program(&self.program);
