@@ -8,7 +8,9 @@
 use mlctl_tracking::entity::{LifecycleStage, Metric, Param, RunStatus, Tag, ViewType};
 use mlctl_tracking::search::RunQuery;
 use mlctl_tracking::store::sqlite::SqliteStore;
-use mlctl_tracking::store::{Batch, HistoryPage, NewExperiment, NewLoggedModel, NewRun, RunChange};
+use mlctl_tracking::store::{
+    Batch, HistoryPage, HistorySample, NewExperiment, NewLoggedModel, NewRun, RunChange,
+};
 use mlctl_tracking::{ExperimentId, ExperimentName, Key, RunId, TrackingStore};
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -318,4 +320,80 @@ fn a_real_mlflow_and_this_store_write_at_the_same_time() {
     assert_eq!((count("theirs"), count("ours")), (150, ours as usize));
     let latest = store.run(&run).unwrap().data.metrics;
     assert_eq!(latest.iter().find(|m| m.key == key("theirs")).unwrap().value, 149.0);
+}
+
+#[test]
+fn a_real_mlflow_chooses_the_same_points_for_a_chart() {
+    let Some(python) = oracle() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mlflow.db");
+    let store = SqliteStore::open(&path, NOW).unwrap();
+    let run = store.create_run(&new_run("0")).unwrap().info.run_id;
+    // Steps with gaps, in no order, several points at some of them, NaN among these.
+    let points = (0..97).map(|at: i64| {
+        let value = if at % 7 == 0 { f64::NAN } else { (at * 37 % 11) as f64 };
+        Metric::new(key("m"), value, NOW + at * 13 % 5, at * 29 % 60)
+    });
+    store.log_batch(&run, &logged(points.collect())).unwrap();
+    let asked: Vec<(Option<i64>, Option<i64>, usize)> = (1..=20)
+        .flat_map(|max| {
+            [(None, None, max * 5 - 4), (Some(3), Some(41), max), (Some(5), Some(5), max)]
+        })
+        .collect();
+
+    let script = format!(
+        "store = c._tracking_client.store\n\
+         show = lambda p: [p.step, p.timestamp, str(p.value)]\n\
+         asked = {}\n\
+         print(json.dumps([[show(p) for p in store.get_metric_history_bulk_interval(\
+             ['{run}'], 'm', n, a, b)] for a, b, n in asked]))",
+        json!(asked).to_string().replace("null", "None")
+    );
+    let told = told(start(&python, &path, &script));
+
+    for ((start_step, end_step, max_results), want) in
+        asked.into_iter().zip(told.as_array().unwrap())
+    {
+        let sample = HistorySample { start_step, end_step, max_results };
+        let chosen = store.metric_history_sampled(&[run.clone()], &key("m"), &sample).unwrap();
+        let show = |point: &Metric| {
+            let value =
+                if point.value.is_nan() { "nan".to_owned() } else { format!("{:?}", point.value) };
+            json!([point.step, point.timestamp, value])
+        };
+        let got: Vec<Value> = chosen.iter().map(|(_, point)| show(point)).collect();
+        assert_eq!(json!(got), *want, "{sample:?}");
+    }
+}
+
+#[test]
+fn a_search_sees_at_once_what_a_real_mlflow_writes() {
+    let Some(python) = oracle() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mlflow.db");
+    let store = SqliteStore::open(&path, NOW).unwrap();
+    let run = store.create_run(&new_run("0")).unwrap().info.run_id;
+    store.log_batch(&run, &logged(vec![metric("m", 1.0, 0)])).unwrap();
+    let query = |filter: &str| RunQuery {
+        filter: filter.to_owned(),
+        ..RunQuery::of(vec![ExperimentId::default_experiment()])
+    };
+    let count = |filter: &str| store.search_runs(&query(filter)).unwrap().items.len();
+    assert_eq!(
+        (count("metrics.m = 1"), count("metrics.m = 2"), count("params.p = 'x'")),
+        (1, 0, 0)
+    );
+
+    let script = format!(
+        "c.log_metric('{run}', 'm', 2, timestamp={NOW}, step=5)\n\
+         c.log_param(c.create_run('0').info.run_id, 'p', 'x')\n\
+         print('null')"
+    );
+    told(start(&python, &path, &script));
+
+    assert_eq!(
+        (count("metrics.m = 1"), count("metrics.m = 2"), count("params.p = 'x'")),
+        (0, 1, 1)
+    );
+    assert_eq!(count(""), 2);
 }
