@@ -96,6 +96,8 @@ fn rows_of_run(db: &Session<'_>, id: &str) -> Result<(), Failure> {
     for sql in OF_RUN.iter().chain(&LINKS) {
         db.execute(sql, [id])?;
     }
+    // Rows that come later may get the places of those that go.
+    db.note_everything();
     // The points of logged models go with it.
     db.execute("DELETE FROM runs WHERE run_uuid = ?1", [id])?;
     Ok(())
