@@ -10,7 +10,7 @@ use crate::python::Python;
 use crate::running::Running;
 
 /// Random sequences for each kind of store.
-const SEQUENCES: &str = "4";
+const SEQUENCES: &str = "2";
 
 fn setting(name: &str, default: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| default.to_owned())

@@ -53,7 +53,7 @@ impl Server {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// Returns the points of a metric as steps and values, in the order they were logged.
+    /// Returns the points of a metric as steps and values, by time, then step.
     #[track_caller]
     pub(crate) fn history(&self, run_id: &str, key: &str) -> Vec<(i64, Value)> {
         let path = format!("/api/2.0/mlflow/metrics/get-history?run_id={run_id}&metric_key={key}");

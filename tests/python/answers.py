@@ -26,7 +26,7 @@ class Names:
     def fill(self, request):
         """Puts this server's ids into a request."""
         text = json.dumps({key: value for key, value in request.items() if key != "raw"})
-        filled = json.loads(HOLE.sub(lambda hole: self.ids.get(hole[1], "none" + hole[1]), text))
+        filled = json.loads(HOLE.sub(lambda hole: self.ids.get(hole[1]) or unknown(hole[1]), text))
         if "raw" in request:
             filled["raw"] = HOLE.sub(lambda hole: self.ids.get(hole[1], hole[0]), request["raw"])
         return filled
@@ -59,6 +59,11 @@ class Names:
             elif name != "label":
                 value = value.replace(known, f"{{{name}}}")
         return value.replace(self.ids["label"], "{label}")
+
+
+def unknown(name):
+    """Makes an id for what was never made; an experiment's is a number."""
+    return "987654" if name.startswith("e") else "none" + name
 
 
 def normal(request, answer, names):

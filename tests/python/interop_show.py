@@ -26,6 +26,11 @@ def artifacts(list_, path=None):
     return found
 
 
+def history(run_id, key):
+    # MLflow's databases answer by time, its folders in the order of logging.
+    return sorted(client.get_metric_history(run_id, key), key=lambda m: (m.timestamp, m.step))
+
+
 def show_run(run):
     run_id = run.info.run_id
     return {
@@ -46,7 +51,7 @@ def show_run(run):
         "tags": run.data.tags,
         "metrics": {key: number(value) for key, value in run.data.metrics.items()},
         "histories": {
-            key: [[m.step, m.timestamp, number(m.value)] for m in client.get_metric_history(run_id, key)]
+            key: [[m.step, m.timestamp, number(m.value)] for m in history(run_id, key)]
             for key in run.data.metrics
         },
         "datasets": [
