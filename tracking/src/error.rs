@@ -173,7 +173,7 @@ impl Error {
     }
 
     /// Says what was being done when `source` happened.
-    #[cfg(any(feature = "file", feature = "sqlite", feature = "client"))]
+    #[cfg(any(feature = "file", feature = "rest", feature = "sqlite", feature = "client"))]
     pub(crate) fn backend(
         doing: impl Into<String>,
         source: impl Into<Box<dyn error::Error + Send + Sync>>,

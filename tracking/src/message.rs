@@ -65,6 +65,7 @@ messages! {
     ExperimentByName {
         experiment_name: Option<String>,
     }
+    #[cfg(feature = "client")]
     ExperimentAnswer {
         experiment: Option<Experiment>,
     }
@@ -84,6 +85,7 @@ messages! {
         order_by: Vec<String>,
         view_type: Option<EnumValue>,
     }
+    #[cfg(feature = "client")]
     ExperimentsAnswer {
         experiments: Vec<Experiment>,
         next_page_token: Option<String>,

@@ -355,7 +355,8 @@ fn a_real_mlflow_chooses_the_same_points_for_a_chart() {
         asked.into_iter().zip(told.as_array().unwrap())
     {
         let sample = HistorySample { start_step, end_step, max_results };
-        let chosen = store.metric_history_sampled(&[run.clone()], &key("m"), &sample).unwrap();
+        let chosen =
+            store.metric_history_sampled(std::slice::from_ref(&run), &key("m"), &sample).unwrap();
         let show = |point: &Metric| {
             let value =
                 if point.value.is_nan() { "nan".to_owned() } else { format!("{:?}", point.value) };
