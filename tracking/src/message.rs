@@ -4,9 +4,11 @@
 //! sent as they are; here are only the frames around them. Every request field is optional on the
 //! wire; the router says which one is missing.
 
+#[cfg(feature = "client")]
+use crate::entity::Experiment;
 use crate::entity::{
-    DatasetInput, DatasetSummary, Experiment, LoggedModel, LoggedModelInput, LoggedModelOutput,
-    Metric, Param, Run, RunInfo, Tag,
+    DatasetInput, DatasetSummary, LoggedModel, LoggedModelInput, LoggedModelOutput, Metric, Param,
+    Run, RunInfo, Tag,
 };
 use crate::field::{self, EnumValue};
 use crate::{ExperimentId, Key, RunId};

@@ -98,8 +98,9 @@ impl Locations {
     /// Lets writes to folders return before the disk has them; see
     /// [`LocalArtifacts::without_sync`].
     #[must_use]
-    pub fn without_sync(self) -> Self {
-        Self { is_unsynced: true, ..self }
+    pub fn without_sync(mut self) -> Self {
+        self.is_unsynced = true;
+        self
     }
 
     /// Opens a folder (a plain path or `file:` URI), which need not exist, or a place in a bucket:
