@@ -12,32 +12,19 @@ pub(crate) use pages::Pages;
 use crate::stores::Tracking;
 use axum::routing::{any, get};
 use axum::{Json, Router, extract};
-use mlctl_artifacts::ArtifactStore;
 use mlctl_tracking::rest::{
     ServedArtifacts, Service, artifact_proxy, artifact_root_routes, router, ui_router,
 };
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
 use serde_json::json;
-use std::sync::Arc;
-
-/// Which artifacts a server passes through.
-#[derive(Debug, Default)]
-pub(crate) enum Artifacts {
-    /// Those in the store itself.
-    #[default]
-    Stored,
-    /// Those too, and what is in another place.
-    And(Arc<dyn ArtifactStore>),
-    /// None.
-    Nothing,
-}
 
 /// What a server does besides serving its store.
 #[derive(Debug, Default)]
 pub(crate) struct Options {
     pub(crate) access: Access,
-    pub(crate) artifacts: Artifacts,
+    /// Whether artifacts are left to the clients.
+    pub(crate) no_artifacts: bool,
     /// Whether only artifacts are served.
     pub(crate) artifacts_only: bool,
     /// Whether requests are counted for Prometheus.
@@ -48,11 +35,9 @@ pub(crate) struct Options {
 
 /// Builds the whole tracking server.
 pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
-    let root = tracking.served.clone();
-    let served = match options.artifacts {
-        Artifacts::Stored => ServedArtifacts::new(root, None),
-        Artifacts::And(destination) => ServedArtifacts::new(root, Some(destination)),
-        Artifacts::Nothing => ServedArtifacts::nothing(),
+    let served = match options.no_artifacts {
+        true => ServedArtifacts::nothing(),
+        false => ServedArtifacts::new(tracking.served.clone(), tracking.destination.clone()),
     };
     let is_direct = served.has_direct_transfers();
     let service = Service::new(tracking.store.clone(), served.clone());

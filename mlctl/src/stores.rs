@@ -1,9 +1,9 @@
 //! Opens the stores that the settings name.
 
-use crate::config::Config;
+use crate::config::{Config, variable};
 use crate::failure::Hinted;
 use anyhow::{Context, Result};
-use mlctl_artifacts::Locations;
+use mlctl_artifacts::{ArtifactStore, Locations};
 use mlctl_registry::{RegistryStore, SqliteStore};
 use mlctl_tracking::TrackingStore;
 use mlctl_tracking::client::HttpStore;
@@ -22,6 +22,8 @@ pub(crate) struct Tracking {
     /// The location whose artifacts a server of this store serves; none when it is on a server
     /// already.
     pub(crate) served: Option<String>,
+    /// Where that lies which is recorded as `mlflow-artifacts:`.
+    pub(crate) destination: Option<Arc<dyn ArtifactStore>>,
     /// MLflow's name of the kind of store; none when it is on a server already.
     pub(crate) store_type: Option<&'static str>,
 }
@@ -38,6 +40,9 @@ pub(crate) enum Missing {
 pub(crate) struct Choices {
     /// Where the artifacts of new experiments go; the store's own place when not given.
     pub(crate) artifact_root: Option<String>,
+    /// Where that lies which is recorded as `mlflow-artifacts:`; what MLflow's server and the
+    /// environment say when not given.
+    pub(crate) destination: Option<String>,
     /// What a change of a database has survived when it is acknowledged.
     pub(crate) durability: Durability,
 }
@@ -79,6 +84,11 @@ impl Place {
 /// Reads the path out of SQLAlchemy's spelling: three slashes, and a fourth for an absolute path.
 fn database_path(uri: &str) -> Option<PathBuf> {
     uri.strip_prefix("sqlite:///").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// Tells whether a store is a database.
+pub(crate) fn is_database(uri: &str) -> bool {
+    matches!(Place::parse(uri), Ok(Place::Database(_)))
 }
 
 /// Tells whether a store is on a server.
@@ -129,27 +139,64 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
         Place::Server(url) => {
             let store = HttpStore::new(&url, config.credentials.value.clone())?;
             let store = store.with_locations(locations());
-            Ok(Tracking { store: Arc::new(store), served: None, store_type: None })
+            Ok(Tracking {
+                store: Arc::new(store),
+                served: None,
+                destination: None,
+                store_type: None,
+            })
         }
         Place::Folder(path) => {
-            let options = file::Options { artifact_root: choices.artifact_root.clone() };
-            let store = FileStore::open_with(&path, &options, now())?.with_locations(locations());
-            let served = Some(path_uri(store.root()));
-            Ok(Tracking { store: Arc::new(store), served, store_type: Some("FileStore") })
+            // Beside a folder, MLflow's server leaves artifacts where it was started.
+            let left = Path::new(DESTINATION).is_dir().then(|| DESTINATION.to_owned());
+            let destination = choices.destination.clone().or_else(destination).or(left);
+            let options = file::Options {
+                artifact_root: choices.artifact_root.clone(),
+                has_destination: destination.is_some(),
+            };
+            let locations = locations_behind(destination.as_deref());
+            let store = FileStore::open_with(&path, &options, now())?;
+            let store = store.with_locations(locations.clone());
+            Ok(Tracking {
+                served: Some(path_uri(store.root())),
+                destination: destination.map(|location| locations.open(&location)).transpose()?,
+                store: Arc::new(store),
+                store_type: Some("FileStore"),
+            })
         }
         Place::Database(path) => {
-            // Artifacts go where MLflow puts them: into `mlruns` beside the file.
+            // Artifacts go where MLflow's client puts them: into `mlruns` beside the file.
             let folder = std::path::absolute(&path)?.with_file_name("mlruns");
             let served = path_uri(&folder);
+            let destination = choices.destination.clone().or_else(destination);
+            let destination = destination.unwrap_or_else(|| DESTINATION.to_owned());
             let options = sqlite::Options {
                 artifact_root: Some(choices.artifact_root.clone().unwrap_or(served.clone())),
                 durability: choices.durability,
             };
+            let locations = locations_behind(Some(&destination));
             let store = sqlite::SqliteStore::open_with(&path, &options, now())?;
-            let store = store.with_locations(locations());
-            let served = Some(served);
-            Ok(Tracking { store: Arc::new(store), served, store_type: Some("SqlStore") })
+            Ok(Tracking {
+                store: Arc::new(store.with_locations(locations.clone())),
+                served: Some(served),
+                destination: Some(locations.open(&destination)?),
+                store_type: Some("SqlStore"),
+            })
         }
+    }
+}
+
+/// Where MLflow's server keeps artifacts when nothing else is said.
+const DESTINATION: &str = "./mlartifacts";
+
+fn destination() -> Option<String> {
+    variable("MLFLOW_ARTIFACTS_DESTINATION").map(|(location, _)| location)
+}
+
+fn locations_behind(destination: Option<&str>) -> Locations {
+    match destination {
+        Some(destination) => locations().with_destination(destination),
+        None => locations(),
     }
 }
 

@@ -238,3 +238,45 @@ fn a_database_can_be_opened_with_less_durability() {
     assert!(fs::metadata(place.path("m.db")).unwrap().len() > 0);
     assert_eq!(place.run(&["server", "--durability", "none"]).code, Some(2));
 }
+
+#[test]
+fn a_database_keeps_artifacts_where_mlflows_server_does() {
+    let place = Place::new();
+    let server = start(&place, &["--backend-store-uri", "sqlite:///m.db"]);
+    let made = server.post_json("/api/2.0/mlflow/runs/create", &json!({ "experiment_id": "0" }));
+    let id = crate::harness::text(&made["run"]["info"]["run_id"]);
+    let folder = format!("0/{id}/artifacts");
+
+    let path = format!("/api/2.0/mlflow-artifacts/artifacts/{folder}/a.txt");
+    let (status, _) = answer(http().put(format!("{}{path}", server.url)).body("hello"));
+
+    assert_eq!(status, 200);
+    assert_eq!(made["run"]["info"]["artifact_uri"], format!("mlflow-artifacts:/{folder}"));
+    let kept = place.path(&format!("mlartifacts/{folder}/a.txt"));
+    assert_eq!(fs::read_to_string(kept).unwrap(), "hello");
+    let listed = place.json(&["artifacts", "list", &id, "--store", "sqlite:///m.db"]);
+    assert_eq!(listed[0]["path"], "a.txt");
+}
+
+#[test]
+fn what_mlflows_server_left_beside_a_folder_is_served() {
+    let place = Place::new();
+    let create = json!({ "experiment_id": "0" });
+    let made = Server::start(&place).post_json("/api/2.0/mlflow/runs/create", &create);
+    let id = crate::harness::text(&made["run"]["info"]["run_id"]);
+    let folder = format!("0/{id}/artifacts");
+    let meta = place.path(&format!("mlruns/0/{id}/meta.yaml"));
+    let text = fs::read_to_string(&meta).unwrap();
+    let (before, after) = text.split_once("artifact_uri:").unwrap();
+    let (_, after) = after.split_once("deleted_time:").unwrap();
+    let proxied = format!("artifact_uri: mlflow-artifacts:/{folder}\ndeleted_time:");
+    fs::write(&meta, [before, &proxied, after].concat()).unwrap();
+    place.write(&format!("mlartifacts/{folder}/a.txt"), "hello");
+
+    let server = Server::start(&place);
+
+    let path = format!("/api/2.0/mlflow-artifacts/artifacts/{folder}/a.txt");
+    assert_eq!(server.get(&path), (200, "hello".to_owned()));
+    let listed = place.json(&["artifacts", "list", &id]);
+    assert_eq!(listed[0]["path"], "a.txt");
+}

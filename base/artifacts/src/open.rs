@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::location::{location_path, scheme};
-use crate::{ArtifactStore, Error, LocalArtifacts, Result};
+use crate::{ArtifactPath, ArtifactStore, Below, Error, LocalArtifacts, Result};
 
 /// How object stores are reached: credentials, regions, endpoints, by the names of environment
 /// variables.
@@ -75,6 +75,8 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for RemoteOptions {
 #[derive(Clone, Debug, Default)]
 pub struct Locations {
     is_unsynced: bool,
+    /// Where that lies which is recorded as `mlflow-artifacts:`.
+    destination: Option<Arc<str>>,
     #[cfg(feature = "object-store")]
     clients: Arc<crate::object::Clients>,
 }
@@ -86,6 +88,7 @@ impl Locations {
         #[cfg(feature = "object-store")]
         return Self {
             is_unsynced: false,
+            destination: None,
             clients: Arc::new(crate::object::Clients::new(options)),
         };
         #[cfg(not(feature = "object-store"))]
@@ -103,6 +106,12 @@ impl Locations {
         self
     }
 
+    /// Finds `mlflow-artifacts:/PATH`, which a server's proxy keeps, below `destination`.
+    #[must_use]
+    pub fn with_destination(self, destination: &str) -> Self {
+        Self { destination: Some(destination.into()), ..self }
+    }
+
     /// Opens a folder (a plain path or `file:` URI), which need not exist, or a place in a bucket:
     /// `s3://BUCKET/PATH`, `gs://BUCKET/PATH`, `az://CONTAINER/PATH`,
     /// `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`,
@@ -118,6 +127,13 @@ impl Locations {
             let folder = if self.is_unsynced { folder.without_sync() } else { folder };
             return Ok(Arc::new(folder));
         }
+        if let Some(rest) = location.strip_prefix(PROXIED)
+            && let Some(destination) = &self.destination
+        {
+            // A destination behind another proxy is none.
+            let store = Self { destination: None, ..self.clone() }.open(destination)?;
+            return Ok(Arc::new(Below::new(store, proxied_path(rest)?)));
+        }
         let why = match scheme(location) {
             #[cfg(feature = "object-store")]
             Some("s3" | "s3a" | "gs" | "az" | "abfs" | "abfss" | "wasb" | "wasbs") => {
@@ -131,6 +147,18 @@ impl Locations {
         };
         Err(Error::Unsupported { location: location.to_owned(), why })
     }
+}
+
+/// The scheme of what a server's proxy keeps.
+const PROXIED: &str = "mlflow-artifacts:";
+
+/// Reads the path after the scheme; a host before it is that of the server.
+fn proxied_path(rest: &str) -> Result<ArtifactPath> {
+    let path = match rest.strip_prefix("//") {
+        Some(with_host) => with_host.split_once('/').map_or("", |(_, path)| path),
+        None => rest,
+    };
+    ArtifactPath::parse(path.trim_start_matches('/'))
 }
 
 /// Opens the store at one location; see [`Locations::open`].
@@ -150,6 +178,26 @@ mod tests {
         let text = open_location("ftp://host/a", &RemoteOptions::default()).unwrap_err();
         assert!(text.to_string().starts_with("artifacts at `ftp://host/a` cannot be reached"));
         assert!(open_location("", &RemoteOptions::default()).is_err());
+    }
+
+    #[test]
+    fn what_a_proxy_keeps_is_found_in_its_destination() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let destination = folder.path().to_str().unwrap();
+        let locations = Locations::default().with_destination(destination);
+        std::fs::create_dir_all(folder.path().join("1/r")).unwrap();
+        std::fs::write(folder.path().join("1/r/a"), "x").unwrap();
+        let path = ArtifactPath::parse("a").unwrap();
+
+        for location in ["mlflow-artifacts:/1/r", "mlflow-artifacts://host:5000/1/r"] {
+            assert_eq!(
+                locations.open(location).unwrap().open(&path).unwrap().size,
+                1,
+                "{location}"
+            );
+        }
+        assert!(locations.open("mlflow-artifacts:/../x").is_err());
+        assert!(Locations::default().open("mlflow-artifacts:/1/r").is_err());
     }
 
     #[test]

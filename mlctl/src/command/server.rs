@@ -5,7 +5,7 @@ use crate::Outcome;
 use crate::cli::{Durability, ServerArgs};
 use crate::config::{self, Origin};
 use crate::failure::Hinted;
-use crate::server::{self, Access, Artifacts, Options, Pages, Patterns};
+use crate::server::{self, Access, Options, Pages, Patterns};
 use crate::stores::{self, Choices, Missing};
 use anyhow::Result;
 use mlctl_tracking::store::sqlite;
@@ -18,14 +18,10 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     refuse(args)?;
     let build = args.mlflow_ui.as_deref().map(Build::find).transpose()?;
     let uri = store_uri(context, args)?;
-    let artifacts = artifacts(args)?;
-    let is_proxied = matches!(artifacts, Artifacts::And(_));
     explain(args);
     let choices = Choices {
-        artifact_root: args
-            .default_artifact_root
-            .clone()
-            .or(is_proxied.then(|| "mlflow-artifacts:/".to_owned())),
+        artifact_root: artifact_root(args, uri),
+        destination: args.artifacts_destination.clone(),
         durability: match args.durability {
             Durability::Full => sqlite::Durability::Full,
             Durability::Normal => sqlite::Durability::Normal,
@@ -34,7 +30,7 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     let tracking = stores::open_tracking(&context.config, uri, Missing::Make, &choices)?;
     let options = Options {
         access: access(args)?,
-        artifacts,
+        no_artifacts: args.no_serve_artifacts,
         artifacts_only: args.artifacts_only,
         counts: args.expose_prometheus.is_some(),
         pages: build.map(|build| pages(context, args, uri, build)),
@@ -50,14 +46,13 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
-fn artifacts(args: &ServerArgs) -> Result<Artifacts> {
-    if args.no_serve_artifacts {
-        return Ok(Artifacts::Nothing);
-    }
-    Ok(match &args.artifacts_destination {
-        Some(location) => Artifacts::And(stores::locations().open(location)?),
-        None => Artifacts::Stored,
-    })
+/// Says where the artifacts of new experiments go, by MLflow's rules; but a folder keeps them in
+/// itself as long as no other place is named.
+fn artifact_root(args: &ServerArgs, uri: &str) -> Option<String> {
+    let is_proxied = !args.no_serve_artifacts
+        && (args.artifacts_destination.is_some() || stores::is_database(uri));
+    let proxied = is_proxied.then(|| "mlflow-artifacts:/".to_owned());
+    args.default_artifact_root.clone().or(proxied)
 }
 
 /// Adds what MLflow's pages show beside runs.

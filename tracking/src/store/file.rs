@@ -55,6 +55,9 @@ pub struct Options {
     /// The folder or URI below which the artifacts of new experiments go; their own folders in the
     /// store when not given.
     pub artifact_root: Option<String>,
+    /// Whether what is recorded as `mlflow-artifacts:` lies outside of the store, where
+    /// [`FileStore::with_locations`] finds it; else it is taken to be inside.
+    pub has_destination: bool,
 }
 
 impl FileStore {
@@ -80,8 +83,7 @@ impl FileStore {
             return Err(Error::invalid("store", &root.to_string_lossy(), "its path must be UTF-8"));
         }
         let is_new = !holds_anything(&root);
-        let is_proxied = |root: &String| root.starts_with("mlflow-artifacts:");
-        let layout = match options.artifact_root.as_ref().is_some_and(is_proxied) {
+        let layout = match options.has_destination {
             true => Layout::new(root).with_destination(),
             false => Layout::new(root),
         };
