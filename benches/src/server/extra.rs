@@ -1,7 +1,7 @@
 //! What is not one request again and again: starting, memory, pages, large bodies, a Python client.
 
 use super::cases::{self, FILTERED, search_body};
-use super::seed::{self, EXPERIMENT};
+use super::seed;
 use super::subject::{Kind, Subject};
 use super::table::{Line, Table};
 use super::wrk::Load;
@@ -34,6 +34,17 @@ pub(super) fn token_after(subject: &Subject, pages: usize) -> Result<String> {
 /// Makes the token that MLflow would give after so many rows.
 pub(super) fn mlflow_token(offset: usize) -> String {
     STANDARD.encode(format!("{{\"offset\": {offset}}}"))
+}
+
+/// Makes a run by the server's own rules, and returns where the proxy has a file of it.
+fn artifact_path(subject: &Subject) -> Result<String> {
+    let api = "/api/2.0/mlflow";
+    let made = subject.ask("POST", &format!("{api}/experiments/create"), r#"{"name": "large"}"#)?;
+    let body = serde_json::json!({ "experiment_id": made["experiment_id"], "start_time": 1 });
+    let run = subject.ask("POST", &format!("{api}/runs/create"), &body.to_string())?;
+    let location = run["run"]["info"]["artifact_uri"].as_str().context("a run without a place")?;
+    let place = location.strip_prefix("mlflow-artifacts:/").context(location.to_owned())?;
+    Ok(format!("/api/2.0/mlflow-artifacts/artifacts/{place}/large.bin"))
 }
 
 fn line(what: impl Into<String>, mlctl: Quantity, goal: Option<Quantity>) -> Line {
@@ -159,13 +170,11 @@ impl Bench<'_> {
     /// One large artifact, there and back.
     pub(super) fn artifacts(&self, table: &mut Table) -> Result<()> {
         let bytes: Vec<u8> = (0..ARTIFACT_BYTES).map(|at| (at * 31 % 251) as u8).collect();
-        let run = &self.seeded.some;
-        let path =
-            format!("/api/2.0/mlflow-artifacts/artifacts/{EXPERIMENT}/{run}/artifacts/large.bin");
         let megabytes = |start: Instant| {
             Quantity::PerSecond(ARTIFACT_BYTES as f64 / 1e6 / start.elapsed().as_secs_f64())
         };
         let transfer = |subject: &Subject| -> Result<[Quantity; 2]> {
+            let path = artifact_path(subject)?;
             let mut best = [Quantity::PerSecond(0.0); 2];
             for _ in 0..3 {
                 let start = Instant::now();

@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::schema::Layout;
 use super::writer::Writer;
 use crate::Error;
+use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -253,6 +254,8 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    // Else SQLite plans some statements anew for each value that is bound to them.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     conn.execute_batch("PRAGMA foreign_keys = ON")?;
     Ok(conn)
 }
