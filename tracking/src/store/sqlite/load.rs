@@ -92,19 +92,27 @@ macro_rules! statements {
                      AND i.source_type = 'DATASET'
                  ORDER BY t.name"
             ),
+            // Two lists of kinds, or an order, would each make a temporary table for each run.
             models: concat!(
                 "SELECT ",
                 $place,
-                ", i.source_type, i.destination_id, i.step
+                ", i.source_type, i.destination_id, i.step, i.rowid
                  FROM ",
                 $from,
                 " inputs AS i
-                 WHERE i.source_id = ",
+                 WHERE i.source_type = 'RUN_INPUT' AND i.source_id = ",
                 $id,
-                "
-                     AND i.source_type IN ('RUN_INPUT', 'RUN_OUTPUT')
-                     AND i.destination_type IN ('MODEL_INPUT', 'MODEL_OUTPUT')
-                 ORDER BY i.rowid"
+                " AND i.destination_type = 'MODEL_INPUT'
+                 UNION ALL
+                 SELECT ",
+                $place,
+                ", i.source_type, i.destination_id, i.step, i.rowid
+                 FROM ",
+                $from,
+                " inputs AS i
+                 WHERE i.source_type = 'RUN_OUTPUT' AND i.source_id = ",
+                $id,
+                " AND i.destination_type = 'MODEL_OUTPUT'"
             ),
         }
     };
@@ -276,16 +284,25 @@ impl Loader<'_> {
     }
 
     fn models(&mut self) -> Result<(), Failure> {
-        self.each(self.sql.models, |run, row| {
-            let Ok(model_id) = ModelId::parse(row.get::<_, String>(2)?) else { return Ok(()) };
-            if row.get_ref(1)?.as_str()? == "RUN_INPUT" {
-                run.inputs.model_inputs.push(LoggedModelInput { model_id });
-            } else {
-                let step = row.get(3)?;
-                run.outputs.model_outputs.push(LoggedModelOutput { model_id, step });
+        let mut links = Vec::new();
+        self.each(self.sql.models, |_, row| {
+            let place = row.get::<_, u32>(0)? as usize;
+            if let Ok(model_id) = ModelId::parse(row.get::<_, String>(2)?) {
+                let is_input = row.get_ref(1)?.as_str()? == "RUN_INPUT";
+                links.push((row.get::<_, i64>(4)?, place, is_input, model_id, row.get(3)?));
             }
             Ok(())
-        })
+        })?;
+        // In the order in which they were noted.
+        links.sort_unstable_by_key(|(rowid, ..)| *rowid);
+        for (_, place, is_input, model_id, step) in links {
+            let Some(Some(run)) = self.runs.get_mut(place) else { continue };
+            match is_input {
+                true => run.inputs.model_inputs.push(LoggedModelInput { model_id }),
+                false => run.outputs.model_outputs.push(LoggedModelOutput { model_id, step }),
+            }
+        }
+        Ok(())
     }
 }
 
