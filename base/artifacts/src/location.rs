@@ -33,6 +33,29 @@ pub fn location_path(location: &str) -> Option<PathBuf> {
     (!location.is_empty() && scheme(location).is_none()).then(|| PathBuf::from(location))
 }
 
+/// Names the place of a relative path, or relative `file:` URI, by an absolute one, as MLflow
+/// does; any other location stays what it is.
+///
+/// ```
+/// use mlctl_artifacts::absolute_location;
+///
+/// let here = std::env::current_dir().unwrap();
+/// assert_eq!(absolute_location("./mlruns"), here.join("mlruns").to_str().unwrap());
+/// assert_eq!(absolute_location("s3://bucket/a"), "s3://bucket/a");
+/// ```
+#[must_use]
+pub fn absolute_location(location: &str) -> String {
+    let absolute = || {
+        let path = location_path(location).filter(|path| path.is_relative())?;
+        let path = std::path::absolute(path).ok()?;
+        match location.starts_with("file:") {
+            true => Some(path_uri(&path)),
+            false => path.into_os_string().into_string().ok(),
+        }
+    };
+    absolute().unwrap_or_else(|| location.to_owned())
+}
+
 /// Returns the scheme of a URI; none for a plain path, of Windows too.
 pub(crate) fn scheme(location: &str) -> Option<&str> {
     let (scheme, _) = location.split_once(':')?;
@@ -52,5 +75,17 @@ mod tests {
         assert_eq!(location_path("/a b").as_deref(), Some(Path::new("/a b")));
         assert_eq!(location_path("s3://b/c"), None);
         assert_eq!(location_path(""), None);
+    }
+
+    /// The expected come from MLflow's `resolve_uri_if_local`.
+    #[test]
+    fn relative_places_become_absolute() {
+        let here = std::env::current_dir().unwrap();
+        let here = here.to_str().unwrap();
+        assert_eq!(absolute_location("a/../b"), format!("{here}/a/../b"));
+        assert_eq!(absolute_location("file:./rel"), format!("file://{here}/rel"));
+        for unchanged in ["/abs", "file:///abs/x", "mlflow-artifacts:/", "s3://b/x", ""] {
+            assert_eq!(absolute_location(unchanged), unchanged);
+        }
     }
 }

@@ -26,6 +26,7 @@ use crate::entity::{
     LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
 };
 use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
+use crate::store::location::absolute_location;
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
 use index::Index;
 use layout::Layout;
@@ -92,7 +93,7 @@ impl FileStore {
             index: Index::new(),
             cache: RunCache::default(),
             open: OpenRuns::default(),
-            artifact_root: options.artifact_root.clone(),
+            artifact_root: options.artifact_root.as_deref().map(absolute_location),
             locations: Locations::default(),
         };
         if is_new {

@@ -24,7 +24,7 @@ mod search;
 pub mod upgrade;
 mod writer;
 
-use super::location::{ArtifactHome, location_path};
+use super::location::{ArtifactHome, absolute_location, location_path};
 use super::{
     Batch, Deleted, Done, HistoryPage, HistorySample, Millis, NewExperiment, NewLoggedModel,
     NewRun, RunChange, TrackingStore,
@@ -108,7 +108,7 @@ impl SqliteStore {
         let folder = path.parent().unwrap_or(&path);
         fs::create_dir_all(folder).map_err(cannot)?;
         let artifact_root = match &options.artifact_root {
-            Some(root) => root.trim_end_matches('/').to_owned(),
+            Some(root) => absolute_location(root.trim_end_matches('/')),
             None => folder.join("mlruns").to_string_lossy().into_owned(),
         };
         let database = Database::open(&path, options.durability, |conn| {
@@ -134,7 +134,8 @@ impl SqliteStore {
 
 impl TrackingStore for SqliteStore {
     fn create_experiment(&self, new: &NewExperiment) -> Result<ExperimentId> {
-        let (new, root) = (new.clone(), self.artifact_root.clone());
+        let (mut new, root) = (new.clone(), self.artifact_root.clone());
+        new.artifact_location = new.artifact_location.as_deref().map(absolute_location);
         self.database
             .write("creating an experiment", move |db| experiments::create(db, &new, &root))
     }

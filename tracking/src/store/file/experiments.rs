@@ -6,7 +6,7 @@ use super::folder::{self, Kind};
 use super::layout::{self, TRASH};
 use super::write;
 use crate::entity::{Experiment, LifecycleStage, Tag};
-use crate::store::location::{location_path, path_uri};
+use crate::store::location::{absolute_location, location_path, path_uri};
 use crate::store::{Millis, NewExperiment, check_experiment_active, check_stage_changes};
 use crate::{Error, ExperimentId, ExperimentName, Key, Result, RunId, rules};
 use std::fs;
@@ -54,7 +54,7 @@ impl FileStore {
             None => path_uri(&self.layout.active(&id)),
         };
         Experiment {
-            artifact_location: artifact_location.map_or_else(below_root, str::to_owned),
+            artifact_location: artifact_location.map_or_else(below_root, absolute_location),
             experiment_id: id,
             name: name.to_owned(),
             lifecycle_stage: LifecycleStage::Active,
