@@ -43,7 +43,7 @@ pub(crate) struct Choices {
     /// Where that lies which is recorded as `mlflow-artifacts:`; what MLflow's server and the
     /// environment say when not given.
     pub(crate) destination: Option<String>,
-    /// What a change of a database has survived when it is acknowledged.
+    /// What a change of a database, or a written artifact, has survived when it is acknowledged.
     pub(crate) durability: Durability,
 }
 
@@ -154,7 +154,7 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 artifact_root: choices.artifact_root.clone(),
                 has_destination: destination.is_some(),
             };
-            let locations = locations_behind(destination.as_deref());
+            let locations = locations_behind(destination.as_deref(), choices.durability);
             let store = FileStore::open_with(&path, &options, now())?;
             let store = store.with_locations(locations.clone());
             Ok(Tracking {
@@ -174,7 +174,7 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 artifact_root: Some(choices.artifact_root.clone().unwrap_or(served.clone())),
                 durability: choices.durability,
             };
-            let locations = locations_behind(Some(&destination));
+            let locations = locations_behind(Some(&destination), choices.durability);
             let store = sqlite::SqliteStore::open_with(&path, &options, now())?;
             Ok(Tracking {
                 store: Arc::new(store.with_locations(locations.clone())),
@@ -193,10 +193,14 @@ fn destination() -> Option<String> {
     variable("MLFLOW_ARTIFACTS_DESTINATION").map(|(location, _)| location)
 }
 
-fn locations_behind(destination: Option<&str>) -> Locations {
+fn locations_behind(destination: Option<&str>, durability: Durability) -> Locations {
+    let locations = match durability {
+        Durability::Full => locations(),
+        Durability::Normal => locations().without_sync(),
+    };
     match destination {
-        Some(destination) => locations().with_destination(destination),
-        None => locations(),
+        Some(destination) => locations.with_destination(destination),
+        None => locations,
     }
 }
 

@@ -52,8 +52,8 @@ pub(crate) struct ServerArgs {
         help_heading = STORAGE
     )]
     pub(crate) artifacts_only: bool,
-    /// What a write to a database has survived when it is answered: the loss of power, or only the
-    /// end of the process
+    /// What a write to a database, or of an artifact, has survived when it is answered: the loss of
+    /// power, or only the end of the process
     #[arg(long, default_value = "full", value_name = "HOW", help_heading = STORAGE)]
     pub(crate) durability: Durability,
 
