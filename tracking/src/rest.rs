@@ -14,6 +14,7 @@ mod logged_models;
 mod metrics;
 mod model_history;
 mod runs;
+mod searchers;
 mod serve_location;
 
 use crate::fluent::now;
@@ -23,7 +24,8 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use mlctl_wire::ErrorCode;
-use mlctl_wire::rest::{Failure, blocking, required};
+use mlctl_wire::rest::{Failure, blocking, blocking_on, required};
+use searchers::Searchers;
 use serde::Serialize;
 pub use serve_location::ServedArtifacts;
 use std::error::Error as _;
@@ -40,6 +42,7 @@ pub struct Service {
     uploads: Arc<Semaphore>,
     /// Places for downloads, which hold a file and some memory.
     downloads: Arc<Semaphore>,
+    searchers: Searchers,
 }
 
 /// Uploads at a time: half of the threads that block, so that slow ones leave room for everything
@@ -54,7 +57,7 @@ impl Service {
     pub fn new(store: Arc<dyn TrackingStore>, served: ServedArtifacts) -> Self {
         let uploads = Arc::new(Semaphore::new(UPLOADS_MAX));
         let downloads = Arc::new(Semaphore::new(DOWNLOADS_MAX));
-        Self { store, served, uploads, downloads }
+        Self { store, served, uploads, downloads, searchers: Searchers::new() }
     }
 
     /// Runs one call of the store where it may block, and encodes what it returns.
@@ -64,6 +67,19 @@ impl Service {
     ) -> Answer<T> {
         let service = self.clone();
         blocking(move || Encoded::of(&work(&service)?)).await
+    }
+
+    /// Like [`Self::call`], for calls that find much: only a few of them run at a time.
+    async fn call_in_turn<T: Serialize + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Answer<T> {
+        let service = self.clone();
+        let work = move || Encoded::of(&work(&service)?);
+        match self.searchers.handle() {
+            Some(threads) => blocking_on(&threads, work).await,
+            None => blocking(work).await,
+        }
     }
 
     /// Runs one call of the store that a prompt store answers at once.

@@ -8,6 +8,7 @@ use axum::http::{Method, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 /// A failure on its way to the client.
 #[derive(Clone, Debug)]
@@ -106,7 +107,22 @@ where
     T: Send + 'static,
     E: Into<Failure> + Send + 'static,
 {
-    match tokio::task::spawn_blocking(work).await {
+    blocking_on(&Handle::current(), work).await
+}
+
+/// Like [`blocking`], on the threads of a runtime of choice.
+///
+/// # Errors
+/// Like [`blocking`].
+pub async fn blocking_on<T, E>(
+    runtime: &Handle,
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Failure>
+where
+    T: Send + 'static,
+    E: Into<Failure> + Send + 'static,
+{
+    match runtime.spawn_blocking(work).await {
         Ok(outcome) => outcome.map_err(Into::into),
         Err(error) => {
             tracing::error!(%error, "a request's work ended in a panic");

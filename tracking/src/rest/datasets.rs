@@ -18,7 +18,7 @@ async fn search(
 ) -> Answer<DatasetsAnswer> {
     check(request.experiment_ids.len())?;
     service
-        .call(move |service| {
+        .call_in_turn(move |service| {
             let dataset_summaries = service.store.search_datasets(&request.experiment_ids)?;
             Ok(DatasetsAnswer { dataset_summaries })
         })

@@ -131,7 +131,7 @@ async fn found(service: Service, request: SearchExperiments) -> Answer<OutwardsA
         page_token: request.page_token,
     };
     service
-        .call(move |service| {
+        .call_in_turn(move |service| {
             let page = service.store.search_experiments(&query)?;
             let outward = |one| service.outward_experiment(one);
             Ok(OutwardsAnswer {

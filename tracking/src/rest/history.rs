@@ -34,7 +34,7 @@ async fn history(
         page_token: request.page_token,
     };
     service
-        .call(move |service| {
+        .call_in_turn(move |service| {
             let page = service.store.metric_history(&id, &key, &page)?;
             Ok(MetricsAnswer { metrics: page.items, next_page_token: page.next_page_token })
         })
@@ -75,7 +75,7 @@ async fn bulk(
     let max = limits::HISTORY_POINTS_MAX;
     let max = request.max_results.map_or(Ok(max), page_rows)?.min(max);
     service
-        .call(move |service| {
+        .call_in_turn(move |service| {
             let metrics = whole_histories(service.store.as_ref(), ids, &key, max)?;
             Ok(BulkAnswer { metrics })
         })
@@ -140,7 +140,7 @@ async fn sampled(
     };
     check_steps(&sample)?;
     service
-        .call(move |service| {
+        .call_in_turn(move |service| {
             let metrics = sample_of(service.store.as_ref(), ids, &key, &sample)?;
             Ok(MetricsAnswer { metrics, next_page_token: None })
         })

@@ -146,7 +146,7 @@ async fn search(
         page_token: request.page_token,
     };
     service
-        .call(move |service| {
+        .call_in_turn(move |service| {
             let page = service.store.search_logged_models(&query)?;
             let outward = |model| service.outward_model(model);
             Ok(LoggedModelsAnswer {

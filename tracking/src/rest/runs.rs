@@ -131,7 +131,7 @@ async fn search(
         page_token: request.page_token,
     };
     service
-        .call(move |service| {
+        .call_in_turn(move |service| {
             let page = service.store.search_runs(&query)?;
             let outward = |run| service.outward_run(run);
             Ok(RunsAnswer {

@@ -25,14 +25,14 @@ const RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// How long to wait in all: longer than anything but a stuck program holds a lock.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections kept for readers to come.
-const IDLE_READERS_MAX: usize = 8;
+const IDLE_READERS_MAX: usize = 4;
 const STATEMENTS_CACHED: usize = 96;
 /// What a reader may remember of the file; SQLite's own choice.
 const CACHE_KIB: i64 = 2000;
 /// What it may for work that looks at all of it.
-const LARGE_CACHE_KIB: i64 = 16_384;
+const LARGE_CACHE_KIB: i64 = 8192;
 /// What the writer may remember of the file: it comes back to the same pages of its indexes.
-const WRITER_CACHE_KIB: i64 = 8192;
+const WRITER_CACHE_KIB: i64 = 4096;
 /// How long the log beside the file grows before it goes into the file. Pages that change often
 /// are then copied once for many changes; SQLite's own choice is 1000.
 const WAL_PAGES: i64 = 4000;

@@ -42,10 +42,14 @@ fn read_all(
         "SELECT value, is_nan, timestamp, step FROM metrics WHERE run_uuid = ?1 AND key = ?2",
     )?;
     let mut rows = statement.query((id.as_str(), key.as_str()))?;
-    let mut items = Vec::new();
+    // Small as long as their number is not known.
+    let mut points: Vec<(i64, i64, f64)> = Vec::new();
     while let Some(row) = rows.next()? {
-        items.push(point(key, row)?);
+        let value = if row.get(1)? { f64::NAN } else { row.get(0)? };
+        points.push((row.get(2)?, row.get(3)?, value));
     }
+    let metric = |(time, step, value)| Metric::new(key.clone(), value, time, step);
+    let mut items: Vec<Metric> = points.into_iter().map(metric).collect();
     // Here this is much faster than in SQLite.
     items.sort_unstable_by(history_order);
     if let Some((timestamp, step, bits, is_nan)) = after {
