@@ -196,7 +196,7 @@ impl<'a> Bench<'a> {
         if let Some(bare) = case.bare {
             let path = self.here.join("seed.db");
             let time = Duration::from_secs_f64(self.options.seconds);
-            return ceiling::bare(&path, &self.seeded.written[0], bare, time);
+            return ceiling::bare(&path, &self.seeded.written, bare, time);
         }
         let cost = self.null.load(&case.load, self.options.seconds.min(3.0), number)?;
         Ok(table::quantity(case, &cost))

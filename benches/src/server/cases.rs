@@ -31,7 +31,7 @@ pub(crate) enum Writes {
 
 const API: &str = "/api/2.0/mlflow";
 const LOG_METRIC: &str =
-    r#"{"run_id": "@RUN", "key": "@KEY", "value": 0.5, "timestamp": 1, "step": @STEP}"#;
+    r#"{"run_id": "@RUN", "key": "@KEY", "value": 0.5, "timestamp": @STEP, "step": @STEP}"#;
 
 /// The filter and the order of the searches that MLflow's users make most.
 pub(crate) const FILTERED: &str = "metrics.m0 < 0.5 and params.p2 = '7'";
@@ -94,11 +94,12 @@ pub(crate) fn log_metric(
 
 /// What changes the database.
 pub(crate) fn writing(seeded: &Seeded) -> Vec<Case> {
-    let points: Vec<String> = (0..1000)
-        .map(|at| {
-            format!(r#"{{"key": "batch", "value": 0.{at}, "timestamp": {at}, "step": @STEP}}"#)
-        })
-        .collect();
+    // Times and steps rise, as they do where something is trained.
+    let point = |at| {
+        let step = format!("@STEP{at:03}");
+        format!(r#"{{"key": "batch", "value": 0.{at}, "timestamp": {step}, "step": {step}}}"#)
+    };
+    let points: Vec<String> = (0..1000).map(point).collect();
     let batch = format!(r#"{{"run_id": "@RUN", "metrics": [{}]}}"#, points.join(","));
     let made = format!(
         r#"{{"experiment_id": "{WRITTEN}", "start_time": 1, "run_name": "made", "tags": []}}"#

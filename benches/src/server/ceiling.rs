@@ -4,14 +4,19 @@ use super::seed::WRITTEN;
 use crate::quantity::Quantity;
 use anyhow::{Context, Result};
 use axum::http::header;
+use axum::routing::get;
 use rusqlite::{Connection, params};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 use std::{env, thread};
 
-/// Serves `{}` for whatever it is asked, until it is killed.
+/// Bytes of a large artifact.
+pub(crate) const LARGE_BYTES: usize = 100_000_000;
+
+/// Serves `{}` for whatever it is asked, and many bytes at `/large`, until it is killed.
 pub(crate) fn serve(port: u16) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(thread::available_parallelism().map_or(2, usize::from))
@@ -20,7 +25,8 @@ pub(crate) fn serve(port: u16) -> Result<()> {
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
         let nothing = async || ([(header::CONTENT_TYPE, "application/json")], "{}");
-        let app = axum::Router::new().fallback(nothing);
+        let large = async || vec![0; LARGE_BYTES];
+        let app = axum::Router::new().route("/large", get(large)).fallback(nothing);
         writeln!(io::stderr(), "listening on {port}")?;
         Ok(axum::serve(listener, app).await?)
     })
@@ -33,6 +39,17 @@ pub(crate) fn command(port: u16) -> Result<Command> {
     Ok(command)
 }
 
+/// Measures writing a file, in megabytes a second.
+pub(crate) fn write_file(path: &Path, bytes: &[u8], is_synced: bool) -> Result<Quantity> {
+    let start = Instant::now();
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    if is_synced {
+        file.sync_all()?;
+    }
+    Ok(Quantity::PerSecond(bytes.len() as f64 / 1e6 / start.elapsed().as_secs_f64()))
+}
+
 /// How durable a bare transaction is, and how many points it holds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bare {
@@ -40,8 +57,9 @@ pub(crate) struct Bare {
     pub(crate) points: usize,
 }
 
-/// Measures transactions that log points of a metric and its latest value, by SQLite alone.
-pub(crate) fn bare(path: &Path, run: &str, bare: Bare, time: Duration) -> Result<Quantity> {
+/// Measures transactions that log points of a metric and its latest value, each to the next of
+/// some runs, by SQLite alone.
+pub(crate) fn bare(path: &Path, runs: &[String], bare: Bare, time: Duration) -> Result<Quantity> {
     let conn = Connection::open(path)?;
     conn.pragma_update(None, "synchronous", bare.synchronous)?;
     conn.execute_batch("PRAGMA foreign_keys = ON")?;
@@ -55,11 +73,14 @@ pub(crate) fn bare(path: &Path, run: &str, bare: Bare, time: Duration) -> Result
          ON CONFLICT (key, run_uuid) DO UPDATE SET step = excluded.step",
     )?;
     let (mut begin, mut commit) = (conn.prepare("BEGIN IMMEDIATE")?, conn.prepare("COMMIT")?);
-    let sql = "SELECT coalesce(max(step), 0) FROM metrics WHERE run_uuid = ?1 AND key = 'bare'";
-    let mut step: i64 = conn.query_row(sql, [run], |row| row.get(0))?;
+    let sql = "SELECT coalesce(max(step), 0) FROM metrics WHERE key = 'bare'";
+    let mut step: i64 = conn.query_row(sql, [], |row| row.get(0))?;
     let start = Instant::now();
     let mut transactions = 0;
-    while start.elapsed() < time {
+    for run in runs.iter().cycle() {
+        if start.elapsed() >= time {
+            break;
+        }
         begin.execute([])?;
         for _ in 0..bare.points {
             step += 1;

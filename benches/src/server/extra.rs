@@ -5,7 +5,7 @@ use super::seed;
 use super::subject::{Kind, Subject};
 use super::table::{Line, Table};
 use super::wrk::Load;
-use super::{Bench, http, measured};
+use super::{Bench, ceiling, http, measured};
 use crate::programs::output;
 use crate::quantity::Quantity;
 use anyhow::{Context, Result, ensure};
@@ -13,8 +13,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::time::Instant;
 
-/// Bytes of a large artifact.
-const ARTIFACT_BYTES: usize = 100_000_000;
 const PYTHON_LOOP: &str = include_str!("../../oracle/log_loop.py");
 /// Points that the Python client logs.
 const PYTHON_POINTS: usize = 500;
@@ -169,41 +167,60 @@ impl Bench<'_> {
 
     /// One large artifact, there and back.
     pub(super) fn artifacts(&self, table: &mut Table) -> Result<()> {
-        let bytes: Vec<u8> = (0..ARTIFACT_BYTES).map(|at| (at * 31 % 251) as u8).collect();
-        let megabytes = |start: Instant| {
-            Quantity::PerSecond(ARTIFACT_BYTES as f64 / 1e6 / start.elapsed().as_secs_f64())
-        };
-        let transfer = |subject: &Subject| -> Result<[Quantity; 2]> {
-            let path = artifact_path(subject)?;
-            let mut best = [Quantity::PerSecond(0.0); 2];
-            for _ in 0..3 {
-                let start = Instant::now();
-                http::send(subject.port, "PUT", &path, &bytes)?;
-                let put = megabytes(start);
-                let start = Instant::now();
-                let back = http::send(subject.port, "GET", &path, &[])?;
-                let get = megabytes(start);
-                ensure!(back == bytes, "the artifact came back changed");
-                for (best, now) in best.iter_mut().zip([put, get]) {
-                    *best = best.map(|rate| rate.max(now.number()));
-                }
-            }
-            Ok(best)
-        };
-        let ours = transfer(&self.mlctl)?;
-        let of = |subject: &Option<Subject>| subject.as_ref().map(transfer).transpose();
+        let bytes: Vec<u8> = (0..ceiling::LARGE_BYTES).map(|at| (at * 31 % 251) as u8).collect();
+        let rates = |subject: &Subject| transfer(subject, &bytes);
+        let of = |subject: &Option<Subject>| subject.as_ref().map(rates).transpose();
+        let [put, get] = rates(&self.mlctl)?;
         let (default, one) = (of(&self.mlflow)?, of(&self.mlflow_one)?);
-        for (at, (what, goal)) in [("put", 600.0), ("get", 1000.0)].into_iter().enumerate() {
-            table.line(Line {
-                mlflow: default.map(|rates| rates[at]),
-                mlflow_one: one.map(|rates| rates[at]),
-                ..line(
-                    format!("artifact of 100 MB, {what}, MB"),
-                    ours[at],
-                    Some(Quantity::PerSecond(goal)),
-                )
-            });
+        let theirs = |at: usize, line: Line| Line {
+            mlflow: default.map(|rates| rates[at]),
+            mlflow_one: one.map(|rates| rates[at]),
+            ..line
+        };
+        let goal = |megabytes| Some(Quantity::PerSecond(megabytes));
+        let file = self.here.join("large");
+        let synced = Some(best(|| ceiling::write_file(&file, &bytes, true))?);
+        let line_of = |what, rate, goal, ceiling| Line { ceiling, ..line(what, rate, goal) };
+        let what = "artifact of 100 MB, put, on the disk, MB";
+        table.line(theirs(0, line_of(what, put, goal(600.0), synced)));
+        if let Some([put, _]) = of(&self.mlctl_normal)? {
+            let unsynced = Some(best(|| ceiling::write_file(&file, &bytes, false))?);
+            let what = "artifact of 100 MB, put, normal, MB";
+            table.line(theirs(0, line_of(what, put, goal(600.0), unsynced)));
         }
+        let nothing = || timed(bytes.len(), || http::send(self.null.port, "GET", "/large", &[]));
+        let nothing = Some(best(|| nothing().map(|(rate, _)| rate))?);
+        let what = "artifact of 100 MB, get, MB";
+        table.line(theirs(1, line_of(what, get, goal(1000.0), nothing)));
         Ok(())
     }
+}
+
+/// Measures a server's put and get.
+fn transfer(subject: &Subject, bytes: &[u8]) -> Result<[Quantity; 2]> {
+    let path = artifact_path(subject)?;
+    let put = best(|| Ok(timed(bytes.len(), || http::send(subject.port, "PUT", &path, bytes))?.0))?;
+    let get = best(|| {
+        let (rate, back) = timed(bytes.len(), || http::send(subject.port, "GET", &path, &[]))?;
+        ensure!(back == bytes, "the artifact came back changed");
+        Ok(rate)
+    })?;
+    Ok([put, get])
+}
+
+/// Tells the megabytes a second of a transfer, and what it returned.
+fn timed<T>(bytes: usize, work: impl FnOnce() -> Result<T>) -> Result<(Quantity, T)> {
+    let start = Instant::now();
+    let done = work()?;
+    Ok((Quantity::PerSecond(bytes as f64 / 1e6 / start.elapsed().as_secs_f64()), done))
+}
+
+/// Takes the best of a few rounds: the disk is shared with others.
+fn best(mut round: impl FnMut() -> Result<Quantity>) -> Result<Quantity> {
+    let mut best = Quantity::PerSecond(0.0);
+    for _ in 0..4 {
+        let now = round()?;
+        best = best.map(|rate| rate.max(now.number()));
+    }
+    Ok(best)
 }

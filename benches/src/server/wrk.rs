@@ -91,11 +91,11 @@ impl Request {
             "local head = {{[\"Content-Type\"] = \"application/json\"}}\n\
              request = function()\n\
                n = n + 1\n\
-               local run = runs[n % #runs + 1]\n\
+               local run, step = runs[n % #runs + 1], string.format(\"%d\", n)\n\
                local body = {{}}\n\
                for i, part in ipairs(parts) do\n\
                  if part == \"@RUN\" then body[i] = run\n\
-                 elseif part == \"@STEP\" then body[i] = string.format(\"%d\", n)\n\
+                 elseif part == \"@STEP\" then body[i] = step\n\
                  else body[i] = part end\n\
                end\n\
                return wrk.format({:?}, {:?}, head, table.concat(body))\n\
