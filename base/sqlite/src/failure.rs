@@ -1,0 +1,44 @@
+//! What can go wrong inside a transaction, before it is known what the caller was doing.
+
+use rusqlite::ErrorCode;
+
+/// A reason to roll back; `E` is the error of whoever owns the tables.
+#[derive(Debug)]
+pub enum Failure<E> {
+    /// A rule says no.
+    Rule(E),
+    /// SQLite says no.
+    Sql(rusqlite::Error),
+    /// Another program kept the file locked for this many milliseconds.
+    Busy(u128),
+    /// The work was right, and what it did is lost: why.
+    Lost(String),
+}
+
+impl<E> Failure<E> {
+    /// Tells whether the same attempt can succeed once another program is done.
+    pub(crate) fn is_busy(&self) -> bool {
+        let Self::Sql(error) = self else { return false };
+        is_busy(error)
+    }
+}
+
+/// Marks the error of whoever owns the tables, so that `?` makes a [`Failure`] of it.
+pub trait Rule {}
+
+impl<E: Rule> From<E> for Failure<E> {
+    fn from(error: E) -> Self {
+        Self::Rule(error)
+    }
+}
+
+/// Tells whether another program is in the way.
+pub fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
+impl<E> From<rusqlite::Error> for Failure<E> {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}
