@@ -141,6 +141,9 @@ pub struct NewVersion {
     pub storage_location: Option<String>,
     /// The run that made it, as opaque text.
     pub run_id: Option<String>,
+    /// The logged model that it is made of, as opaque text. MLflow's tables have no place for it;
+    /// the version's first event keeps it.
+    pub model_id: Option<String>,
     /// A link to that run.
     pub run_link: Option<String>,
     /// What people should know about it.
@@ -159,6 +162,7 @@ impl NewVersion {
             source: source.into(),
             storage_location: None,
             run_id: None,
+            model_id: None,
             run_link: None,
             description: None,
             tags: Tags::new(),

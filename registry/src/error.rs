@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use mlctl_wire::ErrorCode;
 
 use crate::id::{Alias, ModelName, Stage, VersionNumber};
+use crate::source::SourceRefusal;
 
 /// Shortens every signature of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -62,6 +63,23 @@ pub enum Error {
     /// Existing versions can only be archived out of a stage that serves.
     #[error("existing versions cannot be archived out of stage {0}: only Staging and Production")]
     CannotArchive(Stage),
+    /// The filter or order of a search cannot be read.
+    #[error(transparent)]
+    Search(#[from] mlctl_filter::Error),
+    /// The token is not of this search, or was changed on the way.
+    #[error("Invalid page token")]
+    PageToken,
+    /// The source of a version is not where versions may come from.
+    #[error("{0}")]
+    Source(SourceRefusal),
+    /// The server says no.
+    #[error("{message}")]
+    Remote {
+        /// The kind of failure.
+        code: ErrorCode,
+        /// What the server says.
+        message: String,
+    },
     /// The database holds registry tables of a form that this crate cannot use.
     #[error("registry tables in `{path}` cannot be used: {problem}")]
     Schema {
@@ -96,7 +114,11 @@ impl Error {
             // MLflow blames the parameter, not the resource, for an unknown alias.
             | Self::AliasNotFound { .. }
             // MLflow calls this an internal error, which its own client would then retry.
-            | Self::CannotArchive(_) => ErrorCode::InvalidParameterValue,
+            | Self::CannotArchive(_)
+            | Self::Search(_)
+            | Self::PageToken
+            | Self::Source(_) => ErrorCode::InvalidParameterValue,
+            Self::Remote { code, .. } => *code,
             Self::ModelNotFound(_)
             | Self::VersionNotFound { .. }
             | Self::StageEmpty { .. }
@@ -105,6 +127,14 @@ impl Error {
             Self::Busy { .. } => ErrorCode::TemporarilyUnavailable,
             Self::Schema { .. } | Self::Backend { .. } => ErrorCode::InternalError,
         }
+    }
+
+    /// Makes an error of the storage beneath.
+    pub fn backend(
+        doing: impl Into<String>,
+        source: impl Into<Box<dyn error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Backend { doing: doing.into(), source: source.into() }
     }
 
     pub(crate) fn invalid(what: &'static str, value: &str, rule: &'static str) -> Self {

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Alias, ModelName, Stage, VersionNumber};
+use crate::entity::{NewModel, NewVersion, Tags};
+use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 
 /// The place of an event in its registry's history; later ones are larger.
 pub type EventId = i64;
@@ -35,14 +36,73 @@ pub struct Event {
 #[non_exhaustive]
 pub enum Change {
     /// The model was created.
-    ModelCreated,
+    ModelCreated {
+        /// What was said about it.
+        #[serde(default, skip_serializing_if = "is_blank")]
+        description: Option<String>,
+        /// Its first tags.
+        #[serde(default, skip_serializing_if = "Tags::is_empty")]
+        tags: Tags,
+    },
+    /// The model came from another name, under which its events before this one stand.
+    RenamedFrom {
+        /// The name before.
+        from: ModelName,
+    },
+    /// The model went on under another name, as did its history.
+    RenamedTo {
+        /// The name after.
+        to: ModelName,
+    },
+    /// The model was deleted, with its versions, tags and aliases.
+    ModelDeleted,
     /// The version was created, in stage `None`.
     VersionCreated {
         /// The URI that it was registered from.
         source: String,
         /// The run that made it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "is_blank")]
         run_id: Option<String>,
+        /// The logged model that it was made of.
+        #[serde(default, skip_serializing_if = "is_blank")]
+        model_id: Option<String>,
+        /// What was said about it.
+        #[serde(default, skip_serializing_if = "is_blank")]
+        description: Option<String>,
+        /// Its first tags.
+        #[serde(default, skip_serializing_if = "Tags::is_empty")]
+        tags: Tags,
+    },
+    /// The version was deleted, with its aliases; its number stays taken.
+    VersionDeleted {
+        /// The stage that it was in.
+        from: Stage,
+    },
+    /// The model or the version was described anew.
+    DescriptionChanged {
+        /// The text before.
+        #[serde(default, skip_serializing_if = "is_blank")]
+        from: Option<String>,
+        /// The text after.
+        #[serde(default, skip_serializing_if = "is_blank")]
+        to: Option<String>,
+    },
+    /// A tag of the model or the version was set.
+    TagSet {
+        /// The key.
+        key: TagKey,
+        /// The value before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<TagValue>,
+        /// The value after.
+        to: TagValue,
+    },
+    /// A tag of the model or the version was deleted.
+    TagDeleted {
+        /// The key.
+        key: TagKey,
+        /// The value before.
+        from: TagValue,
     },
     /// The version went to a stage, maybe the one that it was in.
     StageChanged {
@@ -79,12 +139,40 @@ pub enum Change {
     Unknown(serde_json::Value),
 }
 
+/// Tells whether a text says nothing; MLflow's servers store an empty one for none.
+fn is_blank(text: &Option<String>) -> bool {
+    text.as_deref().is_none_or(str::is_empty)
+}
+
 impl Change {
+    /// Tells of a model's creation.
+    pub(crate) fn model_created(new: &NewModel) -> Self {
+        Self::ModelCreated { description: new.description.clone(), tags: new.tags.clone() }
+    }
+
+    /// Tells of a version's creation.
+    pub(crate) fn version_created(new: &NewVersion) -> Self {
+        Self::VersionCreated {
+            source: new.source.clone(),
+            run_id: new.run_id.clone(),
+            model_id: new.model_id.clone(),
+            description: new.description.clone(),
+            tags: new.tags.clone(),
+        }
+    }
+
     /// Returns the word for this kind of change, as the JSON has it.
     pub fn kind(&self) -> &str {
         match self {
-            Self::ModelCreated => "model_created",
+            Self::ModelCreated { .. } => "model_created",
+            Self::RenamedFrom { .. } => "renamed_from",
+            Self::RenamedTo { .. } => "renamed_to",
+            Self::ModelDeleted => "model_deleted",
             Self::VersionCreated { .. } => "version_created",
+            Self::VersionDeleted { .. } => "version_deleted",
+            Self::DescriptionChanged { .. } => "description_changed",
+            Self::TagSet { .. } => "tag_set",
+            Self::TagDeleted { .. } => "tag_deleted",
             Self::StageChanged { .. } => "stage_changed",
             Self::AliasSet { .. } => "alias_set",
             Self::AliasDeleted { .. } => "alias_deleted",
@@ -106,7 +194,11 @@ mod tests {
 
     #[test]
     fn changes_are_stored_as_readable_json() {
-        check(&Change::ModelCreated, r#"{"kind":"model_created"}"#);
+        check(&Change::ModelDeleted, r#"{"kind":"model_deleted"}"#);
+        check(
+            &Change::ModelCreated { description: None, tags: Tags::new() },
+            r#"{"kind":"model_created"}"#,
+        );
         check(
             &Change::StageChanged { from: Stage::NONE, to: Stage::PRODUCTION, displaced_by: None },
             r#"{"kind":"stage_changed","from":"None","to":"Production"}"#,

@@ -21,7 +21,7 @@ macro_rules! checked_text {
             }
 
             /// Takes over text that a store holds, whatever today's rule says of it.
-            #[cfg(feature = "sqlite")]
+            #[cfg(any(feature = "sqlite", feature = "client"))]
             pub(crate) fn stored(text: String) -> Self {
                 Self(text.into())
             }
@@ -209,11 +209,17 @@ impl Alias {
         if text.eq_ignore_ascii_case("latest") {
             return invalid("`latest` is reserved");
         }
-        let number = text.strip_prefix(['v', 'V']).unwrap_or_default();
-        if !number.is_empty() && number.chars().all(char::is_numeric) {
+        if Self::is_reserved(text) {
             return invalid("`v` and a number is reserved");
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// Tells whether a text looks like an alias that nothing may have: `latest`, `v3`.
+    pub fn is_reserved(text: &str) -> bool {
+        let number = text.strip_prefix(['v', 'V']).unwrap_or_default();
+        text.eq_ignore_ascii_case("latest")
+            || (!number.is_empty() && number.chars().all(char::is_numeric))
     }
 }
 

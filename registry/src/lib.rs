@@ -1,8 +1,9 @@
 //! Registered models, their versions, stages and aliases, and a memory of every change.
 //!
-//! A [`RegistryStore`] keeps them: [`SqliteStore`] in MLflow's own tables, [`MemoryStore`] for
-//! tests and as the easiest one to read. The rules are pure functions in [`lifecycle`]. Nothing
-//! here loads a model, reads a clock or knows what a run is.
+//! A [`RegistryStore`] keeps them: `SqliteStore` in MLflow's own tables, `HttpStore` on a server,
+//! [`MemoryStore`] for tests and as the easiest one to read. The rules are pure functions in
+//! [`lifecycle`], [`search`] and [`source`]. `rest` serves a store as MLflow's server does.
+//! Nothing here loads a model or knows what a run is.
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")] {
@@ -29,14 +30,25 @@
 //! # Ok::<(), mlctl_registry::Error>(())
 //! ```
 
+#[cfg(feature = "client")]
+pub mod client;
 mod entity;
 mod error;
 mod event;
+mod history;
 mod id;
 pub mod lifecycle;
+#[cfg(any(feature = "rest", feature = "client"))]
+mod message;
+#[cfg(feature = "rest")]
+pub mod rest;
+pub mod search;
+pub mod source;
 pub mod store;
 mod uri;
 
+#[cfg(feature = "client")]
+pub use client::HttpStore;
 pub use entity::{
     ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp, Tags, VersionStatus,
 };
@@ -44,6 +56,7 @@ pub use error::{Error, Result};
 pub use event::{Change, Event, EventId};
 pub use id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 pub use lifecycle::Transition;
+pub use search::{ModelQuery, VersionQuery};
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::SqliteStore;
 pub use store::{RegistryStore, memory::MemoryStore, resolve};

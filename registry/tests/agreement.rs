@@ -3,8 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use mlctl_registry::{
-    Alias, MemoryStore, ModelName, NewModel, NewVersion, PageSize, RegistryStore, SqliteStore,
-    Stage, Stamp, Transition, VersionNumber, VersionRef,
+    Alias, MemoryStore, ModelName, ModelQuery, NewModel, NewVersion, PageSize, RegistryStore,
+    SqliteStore, Stage, Stamp, TagKey, TagValue, Transition, VersionNumber, VersionQuery,
+    VersionRef,
 };
 use proptest::prelude::*;
 
@@ -16,6 +17,13 @@ enum Act {
     SetAlias(ModelName, Alias, VersionNumber),
     DeleteAlias(ModelName, Alias),
     Find(ModelName, VersionRef),
+    Rename(ModelName, ModelName),
+    Describe(ModelName, Option<VersionNumber>, Option<&'static str>),
+    Tag(ModelName, Option<VersionNumber>, TagKey, Option<TagValue>),
+    DeleteModel(ModelName),
+    DeleteVersion(ModelName, VersionNumber),
+    SearchModels(&'static str, &'static str, u32),
+    SearchVersions(&'static str, &'static str, u32),
 }
 
 fn model() -> impl Strategy<Value = ModelName> {
@@ -43,6 +51,45 @@ fn which() -> impl Strategy<Value = VersionRef> {
     ]
 }
 
+fn key() -> impl Strategy<Value = TagKey> {
+    prop::sample::select(vec!["k", "a b", "mlflow.prompt.is_prompt"])
+        .prop_map(|key| key.parse().unwrap())
+}
+
+fn tag_value() -> impl Strategy<Value = TagValue> {
+    prop::sample::select(vec!["true", "false", "", "x%", "X"]).prop_map(|v| v.parse().unwrap())
+}
+
+/// Filters that both kinds of search know.
+const FILTERS: [&str; 16] = [
+    "",
+    "name = 'churn'",
+    "name ILIKE 'CH%'",
+    "name LIKE '_hurn'",
+    "name NOT IN ('a@b')",
+    "name =~ '@'",
+    "tags.k = 'true'",
+    "tags.k != 'true'",
+    "NOT tags.k = 'true'",
+    "tags.k IS NULL",
+    "tags.`a b` ILIKE 'X%' OR name = 'churn'",
+    "tags.`mlflow.prompt.is_prompt` = 'true'",
+    "tags.`mlflow.prompt.is_prompt` != 'true' AND name != 'churn'",
+    "tags.`mlflow.prompt.is_prompt` != 'false'",
+    "creation_timestamp > 3.5 AND NOT last_updated_timestamp >= 20",
+    "tags.k IN ('X', '') OR NOT (name = 'churn' AND creation_timestamp <= 10)",
+];
+const VERSION_FILTERS: [&str; 6] = [
+    "version_number > 1 AND version_number != 3",
+    "version_number = 2.5",
+    "run_id = 'r'",
+    "NOT run_id = 'r'",
+    "run_id IS NULL OR source_path LIKE '%2'",
+    "current_stage IN ('Production', 'Archived')",
+];
+const ORDERS: [&str; 5] =
+    ["", "name DESC", "creation_timestamp", "last_updated_timestamp DESC", "name ASC"];
+
 fn act() -> impl Strategy<Value = Act> {
     let source = prop::sample::select(vec!["/models/1", "", "models:/churn/1", "models:/churn@x"]);
     prop_oneof![
@@ -56,6 +103,21 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (model(), alias(), number()).prop_map(|(m, alias, number)| Act::SetAlias(m, alias, number)),
         1 => (model(), alias()).prop_map(|(model, alias)| Act::DeleteAlias(model, alias)),
         2 => (model(), which()).prop_map(|(model, which)| Act::Find(model, which)),
+        1 => (model(), model()).prop_map(|(from, to)| Act::Rename(from, to)),
+        2 => (model(), prop::option::of(number()), prop::sample::select(vec![None, Some("x")]))
+            .prop_map(|(model, version, text)| Act::Describe(model, version, text)),
+        5 => (model(), prop::option::of(number()), key(), prop::option::of(tag_value()))
+            .prop_map(|(model, version, key, value)| Act::Tag(model, version, key, value)),
+        1 => model().prop_map(Act::DeleteModel),
+        1 => (model(), number()).prop_map(|(model, number)| Act::DeleteVersion(model, number)),
+        3 => (prop::sample::select(FILTERS.to_vec()), prop::sample::select(ORDERS.to_vec()), 1..4u32)
+            .prop_map(|(filter, order, size)| Act::SearchModels(filter, order, size)),
+        4 => (
+            prop::sample::select([&FILTERS[..], &VERSION_FILTERS[..]].concat()),
+            prop::sample::select([&ORDERS[..], &["version_number", "version_number DESC"]].concat()),
+            1..4u32,
+        )
+            .prop_map(|(filter, order, size)| Act::SearchVersions(filter, order, size)),
     ]
 }
 
@@ -77,14 +139,76 @@ fn answer(store: &dyn RegistryStore, act: &Act, stamp: &Stamp) -> String {
             format!("{:?}", store.delete_alias(&model, &alias, stamp))
         }
         Act::Find(model, which) => format!("{:?}", store.get_version(&model, &which)),
+        Act::Rename(from, to) => format!("{:?}", store.rename_model(&from, &to, stamp)),
+        Act::Describe(model, None, text) => {
+            format!("{:?}", store.describe_model(&model, text, stamp))
+        }
+        Act::Describe(model, Some(version), text) => {
+            format!("{:?}", store.describe_version(&model, version, text, stamp))
+        }
+        Act::Tag(model, version, key, value) => {
+            let outcome = match (version, value) {
+                (None, None) => store.delete_model_tag(&model, &key, stamp),
+                (None, Some(value)) => store.set_model_tag(&model, &key, &value, stamp),
+                (Some(version), None) => store.delete_version_tag(&model, version, &key, stamp),
+                (Some(version), Some(value)) => {
+                    store.set_version_tag(&model, version, &key, &value, stamp)
+                }
+            };
+            format!("{outcome:?}")
+        }
+        Act::DeleteModel(model) => format!("{:?}", store.delete_model(&model, stamp)),
+        Act::DeleteVersion(model, number) => {
+            format!("{:?}", store.delete_version(&model, number, stamp))
+        }
+        Act::SearchModels(filter, order, size) => pages(|page_token| {
+            let query = ModelQuery {
+                filter: filter.to_owned(),
+                order_by: clauses(order),
+                size: PageSize::new(size).unwrap(),
+                page_token,
+            };
+            let page = store.search_models(&query).unwrap();
+            (format!("{:?}", page.items), page.next)
+        }),
+        Act::SearchVersions(filter, order, size) => pages(|page_token| {
+            let query = VersionQuery {
+                filter: filter.to_owned(),
+                order_by: clauses(order),
+                size: PageSize::new(size).unwrap(),
+                page_token,
+            };
+            let page = store.search_versions(&query).unwrap();
+            (format!("{:?}", page.items), page.next)
+        }),
+    }
+}
+
+fn clauses(order: &str) -> Vec<String> {
+    if order.is_empty() { Vec::new() } else { vec![order.to_owned()] }
+}
+
+/// Reads pages to the end.
+fn pages(mut page: impl FnMut(Option<String>) -> (String, Option<String>)) -> String {
+    let (mut told, mut token) = (String::new(), None);
+    loop {
+        let (items, next) = page(token);
+        told.push_str(&items);
+        if next.is_none() {
+            return told;
+        }
+        token = next;
     }
 }
 
 /// Tells everything that a store holds.
 fn contents(store: &dyn RegistryStore) -> String {
-    let models = store.list_models(None, PageSize::MAX).unwrap().items;
+    let mut models = store.search_models(&ModelQuery::default()).unwrap().items;
+    let filter = "tags.`mlflow.prompt.is_prompt` = 'true'".to_owned();
+    let prompts = ModelQuery { filter, ..ModelQuery::default() };
+    models.extend(store.search_models(&prompts).unwrap().items);
     let per_model = models.iter().map(|model| {
-        let versions = store.list_versions(&model.name, None, PageSize::MAX).unwrap();
+        let versions = store.search_versions(&VersionQuery::of(&model.name)).unwrap();
         let events = store.events(&model.name, None, None, PageSize::MAX).unwrap();
         format!("{model:?}\n{versions:?}\n{events:?}\n")
     });
@@ -92,7 +216,7 @@ fn contents(store: &dyn RegistryStore) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(192))]
 
     #[test]
     fn memory_and_sqlite_agree(acts in prop::collection::vec(act(), 1..40)) {

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 use mlctl_registry::{
-    ModelName, ModelUri, NewVersion, PageSize, RegistryStore, SqliteStore, Stage, Stamp,
-    Transition, resolve,
+    ModelName, ModelQuery, ModelUri, NewVersion, PageSize, RegistryStore, SqliteStore, Stage,
+    Stamp, Transition, VersionQuery, resolve,
 };
 use rusqlite::Connection;
 
@@ -56,13 +56,13 @@ fn check_reading(sql: &str) {
     Connection::open(&path).unwrap().execute_batch(sql).unwrap();
     let store = SqliteStore::open(&path).unwrap();
 
-    let models = store.list_models(None, PageSize::default()).unwrap().items;
+    let models = store.search_models(&ModelQuery::default()).unwrap().items;
 
     let names: Vec<_> = models.iter().map(|model| model.name.as_str()).collect();
     assert_eq!(names, ["churn", "fraud"]);
     assert_eq!(models[0].description.as_deref(), Some("who leaves"));
     assert_eq!(serde_json::json!(models[0].tags).to_string(), r#"{"team":"growth"}"#);
-    let versions = store.list_versions(&churn(), None, PageSize::default()).unwrap().items;
+    let versions = store.search_versions(&VersionQuery::of(&churn())).unwrap().items;
     let told = versions.iter().map(|v| {
         let aliases: Vec<_> = v.aliases.iter().map(|alias| alias.as_str()).collect();
         let run = v.run_id.as_deref().map_or("-", |run| &run[..1]);
@@ -159,8 +159,8 @@ fn another_workspace_is_neither_seen_nor_touched() {
 
     let seen = format!(
         "{:?}{:?}",
-        store.list_models(None, PageSize::MAX).unwrap(),
-        store.list_versions(&churn(), None, PageSize::MAX).unwrap()
+        store.search_models(&ModelQuery::default()).unwrap(),
+        store.search_versions(&VersionQuery::of(&churn())).unwrap()
     );
     assert!(!seen.contains("other"), "{seen}");
     assert_eq!(other(), before);

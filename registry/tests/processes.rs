@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use mlctl_registry::{
     Change, ModelName, NewVersion, PageSize, RegistryStore, SqliteStore, Stage, Stamp, Transition,
-    VersionNumber,
+    VersionNumber, VersionQuery,
 };
 
 const FILE: &str = "REGISTRY_UNDER_TEST";
@@ -95,7 +95,7 @@ fn check_history(store: &SqliteStore) -> Vec<i64> {
         };
         assert!(held(&stages) <= 1, "event {}", event.id);
     }
-    let versions = store.list_versions(&churn(), None, PageSize::MAX).unwrap().items;
+    let versions = store.search_versions(&VersionQuery::of(&churn())).unwrap().items;
     assert_eq!(stages, versions.into_iter().map(|v| (v.version, v.current_stage)).collect());
     stamps
 }

@@ -8,7 +8,7 @@ use crate::resolve;
 use crate::stores::{self, Missing};
 use anyhow::Result;
 use mlctl_registry::{
-    ModelName, ModelVersion, NewVersion, PageSize, RegisteredModel, RegistryStore, Stage, Stamp,
+    ModelName, ModelQuery, ModelVersion, NewVersion, RegisteredModel, RegistryStore, Stage, Stamp,
     Transition, VersionNumber,
 };
 use mlctl_tracking::fluent::now;
@@ -66,13 +66,13 @@ fn show_version(context: &Context, version: &ModelVersion, done: &str) -> Result
 
 fn list(context: &Context, store: &dyn RegistryStore) -> Result<()> {
     let mut models: Vec<RegisteredModel> = Vec::new();
-    let mut after: Option<ModelName> = None;
+    let mut query = ModelQuery::default();
     loop {
-        let page = store.list_models(after.as_ref(), PageSize::default())?;
+        let page = store.search_models(&query)?;
         models.extend(page.items);
-        match page.next {
-            Some(name) => after = Some(name),
-            None => break,
+        query.page_token = page.next;
+        if query.page_token.is_none() {
+            break;
         }
     }
     context.output.show(&models, |models| {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::entity::{
-    ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp, Tags, VersionStatus,
+    ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp, Tags,
 };
 use crate::error::{Error, Result};
 use crate::event::{Change, Event, EventId};
-use crate::id::{Alias, ModelName, Stage, VersionNumber};
+use crate::history;
+use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 use crate::lifecycle::{self, Transition};
-use crate::store::{Location, RegistryStore};
+use crate::search::{self, ModelQuery, VersionQuery};
+use crate::store::{Location, RegistryStore, created};
 use crate::uri::VersionRef;
 
 /// Keeps a registry in memory.
@@ -45,6 +47,8 @@ struct Model {
     aliases: BTreeMap<Alias, VersionNumber>,
     /// Versions as they are answered, but for the aliases.
     versions: BTreeMap<VersionNumber, ModelVersion>,
+    /// The highest number ever given, deleted versions included.
+    highest: Option<VersionNumber>,
 }
 
 impl State {
@@ -85,9 +89,10 @@ impl State {
             tags: new.tags.clone(),
             aliases: BTreeMap::new(),
             versions: BTreeMap::new(),
+            highest: None,
         };
         self.models.insert(new.name.clone(), model);
-        self.record(&new.name, None, Change::ModelCreated, stamp);
+        self.record(&new.name, None, Change::model_created(new), stamp);
         Ok(())
     }
 
@@ -157,6 +162,12 @@ impl Model {
         Ok(self.version(found))
     }
 
+    fn get_mut(&mut self, name: &ModelName, number: VersionNumber) -> Result<&mut ModelVersion> {
+        self.get(name, number)?;
+        let absent = || Error::NoVersions(name.clone());
+        self.versions.get_mut(&number).ok_or_else(absent)
+    }
+
     fn latest(&self, stages: &[Stage]) -> Vec<ModelVersion> {
         let mut newest: BTreeMap<&Stage, &ModelVersion> = BTreeMap::new();
         for version in self.versions.values() {
@@ -183,16 +194,81 @@ impl RegistryStore for MemoryStore {
         Ok(self.state().model(name)?.entity(name))
     }
 
-    fn list_models(
+    fn rename_model(
         &self,
-        after: Option<&ModelName>,
-        size: PageSize,
-    ) -> Result<Page<RegisteredModel, ModelName>> {
+        name: &ModelName,
+        to: &ModelName,
+        stamp: &Stamp,
+    ) -> Result<RegisteredModel> {
+        let mut state = self.state();
+        state.model(name)?;
+        if name != to && state.models.contains_key(to) {
+            return Err(Error::ModelExists(to.clone()));
+        }
+        if let Some(mut model) = state.models.remove(name) {
+            model.last_updated_timestamp_ms = stamp.at_ms;
+            for version in model.versions.values_mut() {
+                version.name = to.clone();
+                version.last_updated_timestamp_ms = stamp.at_ms;
+            }
+            state.models.insert(to.clone(), model);
+        }
+        if name != to {
+            state.record(name, None, Change::RenamedTo { to: to.clone() }, stamp);
+        }
+        state.record(to, None, Change::RenamedFrom { from: name.clone() }, stamp);
+        Ok(state.model(to)?.entity(to))
+    }
+
+    fn describe_model(
+        &self,
+        name: &ModelName,
+        description: Option<&str>,
+        stamp: &Stamp,
+    ) -> Result<RegisteredModel> {
+        let mut state = self.state();
+        let model = state.model_mut(name)?;
+        let to = description.map(str::to_owned);
+        let from = std::mem::replace(&mut model.description, to.clone());
+        model.last_updated_timestamp_ms = stamp.at_ms;
+        let described = model.entity(name);
+        state.record(name, None, Change::DescriptionChanged { from, to }, stamp);
+        Ok(described)
+    }
+
+    fn delete_model(&self, name: &ModelName, stamp: &Stamp) -> Result<()> {
+        let mut state = self.state();
+        state.model(name)?;
+        state.models.remove(name);
+        state.record(name, None, Change::ModelDeleted, stamp);
+        Ok(())
+    }
+
+    fn set_model_tag(
+        &self,
+        name: &ModelName,
+        key: &TagKey,
+        value: &TagValue,
+        stamp: &Stamp,
+    ) -> Result<()> {
+        let mut state = self.state();
+        let from = state.model_mut(name)?.tags.insert(key.clone(), value.clone());
+        let change = Change::TagSet { key: key.clone(), from, to: value.clone() };
+        state.record(name, None, change, stamp);
+        Ok(())
+    }
+
+    fn delete_model_tag(&self, name: &ModelName, key: &TagKey, stamp: &Stamp) -> Result<()> {
+        let mut state = self.state();
+        if let Some(from) = state.model_mut(name)?.tags.remove(key) {
+            state.record(name, None, Change::TagDeleted { key: key.clone(), from }, stamp);
+        }
+        Ok(())
+    }
+
+    fn search_models(&self, query: &ModelQuery) -> Result<Page<RegisteredModel, String>> {
         let state = self.state();
-        let listed =
-            state.models.iter().filter(|(name, _)| after.is_none_or(|after| *name > after));
-        let models = listed.take(size.get() + 1).map(|(name, model)| model.entity(name)).collect();
-        Ok(Page::cut(models, size, |model| model.name.clone()))
+        search::select_models(query, state.models.iter().map(|(name, model)| model.entity(name)))
     }
 
     fn create_version(&self, new: &NewVersion, stamp: &Stamp) -> Result<ModelVersion> {
@@ -202,14 +278,12 @@ impl RegistryStore for MemoryStore {
             state.create_model(&NewModel::named(new.model.clone()), stamp)?;
         }
         let model = state.model_mut(&new.model)?;
-        let highest = model.versions.keys().next_back().copied();
-        let version =
-            stored_version(new, lifecycle::next_version(&new.model, highest)?, location, stamp);
+        let number = lifecycle::next_version(&new.model, model.highest)?;
+        let version = created(new, number, location, stamp);
         model.last_updated_timestamp_ms = stamp.at_ms;
-        model.versions.insert(version.version, version.clone());
-        let change =
-            Change::VersionCreated { source: new.source.clone(), run_id: new.run_id.clone() };
-        state.record(&new.model, Some(version.version), change, stamp);
+        model.highest = Some(number);
+        model.versions.insert(number, version.clone());
+        state.record(&new.model, Some(number), Change::version_created(new), stamp);
         Ok(version)
     }
 
@@ -217,18 +291,84 @@ impl RegistryStore for MemoryStore {
         self.state().model(model)?.find(model, which)
     }
 
-    fn list_versions(
+    fn describe_version(
         &self,
         model: &ModelName,
-        before: Option<VersionNumber>,
-        size: PageSize,
-    ) -> Result<Page<ModelVersion, VersionNumber>> {
+        version: VersionNumber,
+        description: Option<&str>,
+        stamp: &Stamp,
+    ) -> Result<ModelVersion> {
+        let mut state = self.state();
+        let stored = state.model_mut(model)?;
+        let to = description.map(str::to_owned);
+        let changed = stored.get_mut(model, version)?;
+        let from = std::mem::replace(&mut changed.description, to.clone());
+        changed.last_updated_timestamp_ms = stamp.at_ms;
+        let described = stored.find(model, &version.into())?;
+        state.record(model, Some(version), Change::DescriptionChanged { from, to }, stamp);
+        Ok(described)
+    }
+
+    fn delete_version(
+        &self,
+        model: &ModelName,
+        version: VersionNumber,
+        stamp: &Stamp,
+    ) -> Result<()> {
+        let mut state = self.state();
+        let stored = state.model_mut(model)?;
+        let deleted = stored.find(model, &version.into())?;
+        stored.versions.remove(&version);
+        stored.aliases.retain(|_, named| *named != version);
+        stored.last_updated_timestamp_ms = stamp.at_ms;
+        for alias in deleted.aliases {
+            let change = Change::AliasDeleted { alias, from: version, displaced_by: None };
+            state.record(model, Some(version), change, stamp);
+        }
+        let change = Change::VersionDeleted { from: deleted.current_stage };
+        state.record(model, Some(version), change, stamp);
+        Ok(())
+    }
+
+    fn set_version_tag(
+        &self,
+        model: &ModelName,
+        version: VersionNumber,
+        key: &TagKey,
+        value: &TagValue,
+        stamp: &Stamp,
+    ) -> Result<()> {
+        let mut state = self.state();
+        let tagged = state.model_mut(model)?.get_mut(model, version)?;
+        let from = tagged.tags.insert(key.clone(), value.clone());
+        let change = Change::TagSet { key: key.clone(), from, to: value.clone() };
+        state.record(model, Some(version), change, stamp);
+        Ok(())
+    }
+
+    fn delete_version_tag(
+        &self,
+        model: &ModelName,
+        version: VersionNumber,
+        key: &TagKey,
+        stamp: &Stamp,
+    ) -> Result<()> {
+        let mut state = self.state();
+        let tagged = state.model_mut(model)?.get_mut(model, version)?;
+        if let Some(from) = tagged.tags.remove(key) {
+            let change = Change::TagDeleted { key: key.clone(), from };
+            state.record(model, Some(version), change, stamp);
+        }
+        Ok(())
+    }
+
+    fn search_versions(&self, query: &VersionQuery) -> Result<Page<ModelVersion, String>> {
         let state = self.state();
-        let model = state.model(model)?;
-        let newest_first = model.versions.values().rev();
-        let listed = newest_first.filter(|v| before.is_none_or(|before| v.version < before));
-        let versions = listed.take(size.get() + 1).map(|v| model.version(v)).collect();
-        Ok(Page::cut(versions, size, |version| version.version))
+        let versions = state.models.values().flat_map(|model| {
+            let of_prompt = search::is_prompt(&model.tags);
+            model.versions.values().map(move |stored| (of_prompt, model.version(stored)))
+        });
+        search::select_versions(query, versions)
     }
 
     fn latest_versions(&self, model: &ModelName, stages: &[Stage]) -> Result<Vec<ModelVersion>> {
@@ -291,8 +431,22 @@ impl RegistryStore for MemoryStore {
         size: PageSize,
     ) -> Result<Page<Event, EventId>> {
         let state = self.state();
+        let arrival = |name: &ModelName, before: EventId| {
+            let mut latest_first = state.events.iter().rev();
+            let found = latest_first.find_map(|event| match &event.change {
+                Change::RenamedFrom { from } if event.model == *name && event.id < before => {
+                    Some((event.id, from.clone()))
+                }
+                _ => None,
+            });
+            Ok::<_, Error>(found)
+        };
+        let segments = history::segments(model, arrival)?;
         let concerned = state.events.iter().filter(|event| {
-            event.model == *model
+            let of_model = segments.iter().any(|segment| {
+                segment.name == event.model && (segment.first..segment.end).contains(&event.id)
+            });
+            of_model
                 && version.is_none_or(|version| event.version == Some(version))
                 && after.is_none_or(|after| event.id > after)
         });
@@ -301,34 +455,14 @@ impl RegistryStore for MemoryStore {
     }
 }
 
-fn stored_version(
-    new: &NewVersion,
-    version: VersionNumber,
-    location: String,
-    stamp: &Stamp,
-) -> ModelVersion {
-    ModelVersion {
-        name: new.model.clone(),
-        version,
-        creation_timestamp_ms: stamp.at_ms,
-        last_updated_timestamp_ms: stamp.at_ms,
-        description: new.description.clone(),
-        user_id: None,
-        current_stage: Stage::NONE,
-        source: new.source.clone(),
-        storage_location: Some(location),
-        run_id: new.run_id.clone(),
-        run_link: new.run_link.clone(),
-        status: VersionStatus::Ready,
-        status_message: None,
-        tags: new.tags.clone(),
-        aliases: Vec::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     crate::conformance_tests!(MemoryStore::new());
+
+    #[test]
+    fn a_version_of_a_logged_model_keeps_where_its_files_lie() {
+        crate::store::conformance::a_location_of_another_component_is_kept(&MemoryStore::new());
+    }
 }

@@ -1,10 +1,8 @@
-//! The statements about aliases.
+//! The changes of aliases.
 
 use rusqlite::{OptionalExtension, named_params};
 
-use super::database::Session;
-use super::failure::Failure;
-use super::{events, models, versions};
+use super::{Failure, Session, events, load};
 use crate::entity::Stamp;
 use crate::event::Change;
 use crate::id::{Alias, ModelName, VersionNumber};
@@ -18,19 +16,19 @@ pub(super) fn set(
     version: VersionNumber,
     stamp: &Stamp,
 ) -> Result<(), Failure> {
-    versions::find(db, model, &version.into())?;
+    load::version(db, model, &version.into())?;
     let from = get(db, model, alias)?;
     // Both layouts have one unique key on this table, so the conflict needs no target.
-    db.prepare(
+    db.execute(
         "INSERT INTO registered_model_aliases (name, alias, version)
          VALUES (:name, :alias, :version)
          ON CONFLICT DO UPDATE SET version = :version",
-    )?
-    .execute(named_params! {
-        ":name": model.as_str(),
-        ":alias": alias.as_str(),
-        ":version": version.get(),
-    })?;
+        named_params! {
+            ":name": model.as_str(),
+            ":alias": alias.as_str(),
+            ":version": version.get(),
+        },
+    )?;
     for (version, change) in lifecycle::set_alias(alias, from, version) {
         events::record(db, model, Some(version), &change, stamp)?;
     }
@@ -44,13 +42,13 @@ pub(super) fn delete(
     alias: &Alias,
     stamp: &Stamp,
 ) -> Result<(), Failure> {
-    models::must_exist(db, model)?;
+    load::must_exist(db, model)?;
     let Some(from) = get(db, model, alias)? else { return Ok(()) };
-    db.prepare(
+    db.execute(
         "DELETE FROM registered_model_aliases
          WHERE workspace = 'default' AND name = :name AND alias = :alias",
-    )?
-    .execute(named_params! { ":name": model.as_str(), ":alias": alias.as_str() })?;
+        named_params! { ":name": model.as_str(), ":alias": alias.as_str() },
+    )?;
     let change = Change::AliasDeleted { alias: alias.clone(), from, displaced_by: None };
     events::record(db, model, Some(from), &change, stamp)
 }
@@ -62,8 +60,7 @@ fn get(
 ) -> Result<Option<VersionNumber>, Failure> {
     let sql = "SELECT version FROM registered_model_aliases
                WHERE workspace = 'default' AND name = ?1 AND alias = ?2";
-    let version = db
-        .prepare(sql)?
-        .query_row([model.as_str(), alias.as_str()], |row| versions::number(row, 0));
+    let version =
+        db.prepare(sql)?.query_row([model.as_str(), alias.as_str()], |row| load::number(row, 0));
     Ok(version.optional()?)
 }

@@ -1,162 +1,102 @@
-//! The statements about registered models.
+//! The changes of registered models.
 
-use rusqlite::{Row, named_params};
+use rusqlite::named_params;
 
-use super::database::Session;
-use super::failure::Failure;
-use super::{events, versions};
-use crate::entity::{ModelVersion, NewModel, PageSize, RegisteredModel, Stamp, Tags};
+use super::{Failure, Session, events, load, tags};
+use crate::entity::{NewModel, Stamp};
 use crate::error::Error;
 use crate::event::Change;
-use crate::id::{Alias, ModelName, TagKey, TagValue};
-
-macro_rules! select_models {
-    ($rest:literal) => {
-        concat!(
-            "SELECT name, coalesce(creation_time, 0),
-                    coalesce(last_updated_time, creation_time, 0), description
-             FROM registered_models
-             WHERE workspace = 'default' AND ",
-            $rest
-        )
-    };
-}
+use crate::id::ModelName;
 
 /// Creates a model and its event.
 pub(super) fn create(db: &Session<'_>, new: &NewModel, stamp: &Stamp) -> Result<(), Failure> {
-    if exists(db, &new.name)? {
+    if load::exists(db, &new.name)? {
         return Err(Error::ModelExists(new.name.clone()).into());
     }
-    db.prepare(
+    db.execute(
         "INSERT INTO registered_models (name, creation_time, last_updated_time, description)
          VALUES (:name, :at_ms, :at_ms, :description)",
-    )?
-    .execute(named_params! {
-        ":name": new.name.as_str(),
-        ":at_ms": stamp.at_ms,
-        ":description": new.description,
-    })?;
-    let mut insert = db.prepare(
-        "INSERT INTO registered_model_tags (name, key, value) VALUES (:name, :key, :value)",
-    )?;
-    for (key, value) in &new.tags {
-        insert.execute(named_params! {
+        named_params! {
             ":name": new.name.as_str(),
-            ":key": key.as_str(),
-            ":value": value.as_str(),
-        })?;
-    }
-    events::record(db, &new.name, None, &Change::ModelCreated, stamp)
-}
-
-/// Tells whether a model exists.
-pub(super) fn exists(db: &Session<'_>, name: &ModelName) -> Result<bool, Failure> {
-    let sql = "SELECT 1 FROM registered_models WHERE workspace = 'default' AND name = ?1";
-    Ok(db.prepare(sql)?.exists([name.as_str()])?)
-}
-
-/// Fails when a model does not exist.
-pub(super) fn must_exist(db: &Session<'_>, name: &ModelName) -> Result<(), Failure> {
-    match exists(db, name)? {
-        true => Ok(()),
-        false => Err(Error::ModelNotFound(name.clone()).into()),
-    }
+            ":at_ms": stamp.at_ms,
+            ":description": new.description,
+        },
+    )?;
+    tags::insert(db, &tags::Owner::Model(new.name.clone()), &new.tags)?;
+    events::record(db, &new.name, None, &Change::model_created(new), stamp)
 }
 
 /// Notes that a model, or a version of it, changed.
 pub(super) fn touch(db: &Session<'_>, name: &ModelName, at_ms: i64) -> Result<(), Failure> {
-    db.prepare(
-        "UPDATE registered_models SET last_updated_time = :at_ms
-         WHERE workspace = 'default' AND name = :name",
-    )?
-    .execute(named_params! { ":name": name.as_str(), ":at_ms": at_ms })?;
+    db.execute(
+        "UPDATE registered_models SET last_updated_time = ?2
+         WHERE workspace = 'default' AND name = ?1",
+        (name.as_str(), at_ms),
+    )?;
     Ok(())
 }
 
-/// Reads a model.
-pub(super) fn get(db: &Session<'_>, name: &ModelName) -> Result<RegisteredModel, Failure> {
-    let mut select = db.prepare(select_models!("name = ?1"))?;
-    let found = select.query_map([name.as_str()], read)?.collect::<rusqlite::Result<_>>()?;
-    let model = complete(db, found)?.pop();
-    model.ok_or_else(|| Error::ModelNotFound(name.clone()).into())
-}
-
-/// Reads the models after a name: one more than a page holds, if there is one.
-pub(super) fn list(
+/// Gives a model another name; the keys into it go along.
+pub(super) fn rename(
     db: &Session<'_>,
-    after: Option<&ModelName>,
-    size: PageSize,
-) -> Result<Vec<RegisteredModel>, Failure> {
-    let mut select = db.prepare(select_models!("name > ?1 ORDER BY name LIMIT ?2"))?;
-    // No name is empty, so all come after the empty one.
-    let after = after.map_or("", ModelName::as_str);
-    let found =
-        select.query_map((after, size.and_one_more()), read)?.collect::<rusqlite::Result<_>>()?;
-    complete(db, found)
-}
-
-fn read(row: &Row<'_>) -> rusqlite::Result<RegisteredModel> {
-    Ok(RegisteredModel {
-        name: ModelName::stored(row.get(0)?),
-        creation_timestamp_ms: row.get(1)?,
-        last_updated_timestamp_ms: row.get(2)?,
-        description: row.get(3)?,
-        tags: Tags::new(),
-        aliases: Default::default(),
-        latest_versions: Vec::new(),
-    })
-}
-
-/// Adds tags, aliases and latest versions: three statements for any number of models.
-fn complete(
-    db: &Session<'_>,
-    mut models: Vec<RegisteredModel>,
-) -> Result<Vec<RegisteredModel>, Failure> {
-    let names: Vec<&str> = models.iter().map(|model| model.name.as_str()).collect();
-    let names = serde_json::to_string(&names)?;
-    // Both lists are in the order of names, so each model takes its share from the front.
-    let mut tags = tags(db, &names)?.into_iter().peekable();
-    let mut aliases = aliases(db, &names)?.into_iter().peekable();
-    let mut latest = versions::latest_of(db, &names)?.into_iter().peekable();
-    models.sort_by(|a, b| a.name.cmp(&b.name));
-    for model in &mut models {
-        while let Some((_, key, value)) = tags.next_if(|(name, ..)| *name == model.name) {
-            model.tags.insert(key, value);
-        }
-        while let Some((_, alias, version)) = aliases.next_if(|(name, ..)| *name == model.name) {
-            model.aliases.insert(alias, version);
-        }
-        while let Some(version) = latest.next_if(|v: &ModelVersion| v.name == model.name) {
-            model.latest_versions.push(version);
-        }
+    name: &ModelName,
+    to: &ModelName,
+    stamp: &Stamp,
+) -> Result<(), Failure> {
+    load::must_exist(db, name)?;
+    if name != to && load::exists(db, to)? {
+        return Err(Error::ModelExists(to.clone()).into());
     }
-    Ok(models)
+    db.execute(
+        "UPDATE registered_models SET name = :to, last_updated_time = :at_ms
+         WHERE workspace = 'default' AND name = :name",
+        named_params! { ":name": name.as_str(), ":to": to.as_str(), ":at_ms": stamp.at_ms },
+    )?;
+    db.execute(
+        "UPDATE model_versions SET last_updated_time = ?2
+         WHERE workspace = 'default' AND name = ?1",
+        (to.as_str(), stamp.at_ms),
+    )?;
+    if name != to {
+        events::record(db, name, None, &Change::RenamedTo { to: to.clone() }, stamp)?;
+    }
+    events::record(db, to, None, &Change::RenamedFrom { from: name.clone() }, stamp)
 }
 
-fn tags(db: &Session<'_>, names: &str) -> Result<Vec<(ModelName, TagKey, TagValue)>, Failure> {
-    let mut select = db.prepare(
-        "SELECT name, key, coalesce(value, '') FROM registered_model_tags
-         WHERE workspace = 'default' AND name IN (SELECT value FROM json_each(?1))
-         ORDER BY name",
+/// Describes a model anew.
+pub(super) fn describe(
+    db: &Session<'_>,
+    name: &ModelName,
+    description: Option<&str>,
+    stamp: &Stamp,
+) -> Result<(), Failure> {
+    load::must_exist(db, name)?;
+    let sql = "SELECT description FROM registered_models WHERE workspace = 'default' AND name = ?1";
+    let from: Option<String> = db.prepare(sql)?.query_row([name.as_str()], |row| row.get(0))?;
+    db.execute(
+        "UPDATE registered_models SET description = :description, last_updated_time = :at_ms
+         WHERE workspace = 'default' AND name = :name",
+        named_params! {
+            ":name": name.as_str(),
+            ":description": description,
+            ":at_ms": stamp.at_ms,
+        },
     )?;
-    let rows = select.query_map([names], |row| {
-        let (name, key, value) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok((ModelName::stored(name), TagKey::stored(key), TagValue::stored(value)))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let change = Change::DescriptionChanged { from, to: description.map(str::to_owned) };
+    events::record(db, name, None, &change, stamp)
 }
 
-type NamedAlias = (ModelName, Alias, crate::id::VersionNumber);
-
-fn aliases(db: &Session<'_>, names: &str) -> Result<Vec<NamedAlias>, Failure> {
-    let mut select = db.prepare(
-        "SELECT name, alias, version FROM registered_model_aliases
-         WHERE workspace = 'default' AND name IN (SELECT value FROM json_each(?1))
-         ORDER BY name",
-    )?;
-    let rows = select.query_map([names], |row| {
-        let (name, alias) = (row.get(0)?, row.get(1)?);
-        Ok((ModelName::stored(name), Alias::stored(alias), versions::number(row, 2)?))
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+/// Deletes a model with all that hangs on it; its events stay.
+pub(super) fn delete(db: &Session<'_>, name: &ModelName, stamp: &Stamp) -> Result<(), Failure> {
+    load::must_exist(db, name)?;
+    for sql in [
+        "DELETE FROM registered_model_aliases WHERE workspace = 'default' AND name = ?1",
+        "DELETE FROM model_version_tags WHERE workspace = 'default' AND name = ?1",
+        "DELETE FROM model_versions WHERE workspace = 'default' AND name = ?1",
+        "DELETE FROM registered_model_tags WHERE workspace = 'default' AND name = ?1",
+        "DELETE FROM registered_models WHERE workspace = 'default' AND name = ?1",
+    ] {
+        db.execute(sql, [name.as_str()])?;
+    }
+    events::record(db, name, None, &Change::ModelDeleted, stamp)
 }

@@ -5,10 +5,12 @@
 //! applied in order at open and never edited.
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::failure::Failure;
+use super::{Failure, functions};
+use crate::error::Error;
 
 /// What this crate reads and writes of MLflow's tables; `workspace` is optional everywhere.
 const MLFLOW_COLUMNS: [(&str, &[&str]); 5] = [
@@ -39,7 +41,8 @@ const MLFLOW_COLUMNS: [(&str, &[&str]); 5] = [
 const MLFLOW_TABLES: &str = include_str!("schema/mlflow.sql");
 
 /// Our own schema files; the first is number 1.
-const OWN_FILES: [&str; 1] = [include_str!("schema/0001_events.sql")];
+const OWN_FILES: [&str; 2] =
+    [include_str!("schema/0001_events.sql"), include_str!("schema/0002_renames.sql")];
 const NEWEST: u32 = OWN_FILES.len() as u32;
 
 /// The form of MLflow's tables in one file.
@@ -49,39 +52,46 @@ pub(super) struct Layout {
     has_workspaces: bool,
 }
 
-impl Layout {
-    /// Fits a statement, written for the newest layout, to this one.
-    ///
+impl mlctl_sqlite::Layout for Layout {
     /// Where there are no workspaces every row is in the default one.
-    pub(super) fn sql<'s>(&self, sql: &'s str) -> Cow<'s, str> {
+    fn fit<'s>(&self, sql: &'s str) -> Cow<'s, str> {
         match self.has_workspaces {
             true => Cow::Borrowed(sql),
             false => Cow::Owned(sql.replace("workspace = 'default'", "TRUE")),
         }
     }
+
+    fn connect(conn: &Connection) -> rusqlite::Result<()> {
+        functions::add(conn)
+    }
+}
+
+/// Says that the tables of a file cannot be used.
+fn unusable(path: &Path, problem: String) -> Failure {
+    Error::Schema { path: path.to_owned(), problem }.into()
 }
 
 /// Makes the tables that are missing and says what form MLflow's have.
-pub(super) fn prepare(conn: &mut Connection) -> Result<Layout, Failure> {
-    if let (Some(layout), true) = (mlflow_layout(conn)?, own_number(conn)? == NEWEST) {
+pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<Layout, Failure> {
+    if let (Some(layout), true) = (mlflow_layout(conn, path)?, own_number(conn, path)? == NEWEST) {
         return Ok(layout);
     }
     // Another process may have been faster: ask again once nobody else can write.
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let layout = match mlflow_layout(&tx)? {
+    let layout = match mlflow_layout(&tx, path)? {
         Some(layout) => layout,
         None => {
             tx.execute_batch(MLFLOW_TABLES)?;
             Layout { has_workspaces: true }
         }
     };
-    apply_own_files(&tx)?;
+    apply_own_files(&tx, path)?;
     tx.commit()?;
     Ok(layout)
 }
 
-fn apply_own_files(tx: &Transaction<'_>) -> Result<(), Failure> {
-    let applied = own_number(tx)?;
+fn apply_own_files(tx: &Transaction<'_>, path: &Path) -> Result<(), Failure> {
+    let applied = own_number(tx, path)?;
     if applied == 0 {
         tx.execute_batch("CREATE TABLE mlctl_registry_schema (number INTEGER PRIMARY KEY)")?;
     }
@@ -93,7 +103,7 @@ fn apply_own_files(tx: &Transaction<'_>) -> Result<(), Failure> {
 }
 
 /// Returns the number of the newest schema file that was applied, 0 when none was.
-fn own_number(conn: &Connection) -> Result<u32, Failure> {
+fn own_number(conn: &Connection, path: &Path) -> Result<u32, Failure> {
     if columns(conn, "mlctl_registry_schema")?.is_empty() {
         return Ok(0);
     }
@@ -101,15 +111,14 @@ fn own_number(conn: &Connection) -> Result<u32, Failure> {
         conn.query_row("SELECT max(number) FROM mlctl_registry_schema", [], |row| row.get(0))?;
     let number = number.unwrap_or(0);
     if number > NEWEST {
-        return Err(Failure::Schema(format!(
-            "a newer mlctl made them (schema {number}, this one knows {NEWEST})"
-        )));
+        let problem = format!("a newer mlctl made them (schema {number}, this one knows {NEWEST})");
+        return Err(unusable(path, problem));
     }
     Ok(number)
 }
 
 /// Returns the form of MLflow's tables, or `None` when the file has none of them.
-fn mlflow_layout(conn: &Connection) -> Result<Option<Layout>, Failure> {
+fn mlflow_layout(conn: &Connection, path: &Path) -> Result<Option<Layout>, Failure> {
     let mut missing = Vec::new();
     let mut workspaces = 0;
     for (table, needed) in MLFLOW_COLUMNS {
@@ -125,12 +134,12 @@ fn mlflow_layout(conn: &Connection) -> Result<Option<Layout>, Failure> {
     match missing.len() {
         0 if workspaces == 0 => Ok(Some(Layout { has_workspaces: false })),
         0 if workspaces == MLFLOW_COLUMNS.len() => Ok(Some(Layout { has_workspaces: true })),
-        0 => Err(Failure::Schema("only some of them have a column `workspace`".to_owned())),
+        0 => Err(unusable(path, "only some of them have a column `workspace`".to_owned())),
         _ if MLFLOW_COLUMNS.iter().all(|(table, _)| missing.iter().any(|m| m == table)) => Ok(None),
-        _ => Err(Failure::Schema(format!(
-            "{} is missing; run `mlctl db upgrade FILE` first",
-            missing.join(", ")
-        ))),
+        _ => {
+            let missing = missing.join(", ");
+            Err(unusable(path, format!("{missing} is missing; run `mlctl db upgrade FILE` first")))
+        }
     }
 }
 
@@ -153,6 +162,10 @@ mod tests {
         conn
     }
 
+    fn prepared(conn: &mut Connection) -> Result<Layout, Failure> {
+        prepare(conn, Path::new("x.db"))
+    }
+
     /// Tells what MLflow's tables are, with spelling that does not matter evened out.
     fn described(conn: &Connection) -> Vec<String> {
         let sql = "SELECT sql FROM sqlite_master WHERE sql NOT NULL AND (tbl_name LIKE 'registered_model%'
@@ -165,32 +178,32 @@ mod tests {
     #[test]
     fn our_tables_are_mlflows() {
         let mut ours = Connection::open_in_memory().unwrap();
-        prepare(&mut ours).unwrap();
+        prepared(&mut ours).unwrap();
 
         assert_eq!(described(&ours), described(&database(MLFLOW_3)));
     }
 
     #[test]
     fn the_file_says_whether_it_has_workspaces() {
-        assert!(prepare(&mut database(MLFLOW_3)).unwrap().has_workspaces);
-        assert!(!prepare(&mut database(MLFLOW_2)).unwrap().has_workspaces);
+        assert!(prepared(&mut database(MLFLOW_3)).unwrap().has_workspaces);
+        assert!(!prepared(&mut database(MLFLOW_2)).unwrap().has_workspaces);
     }
 
     #[test]
     fn preparing_again_changes_nothing() {
         let mut conn = database(MLFLOW_3);
-        let first = prepare(&mut conn).unwrap();
+        let first = prepared(&mut conn).unwrap();
         let changes = conn.total_changes();
 
-        assert_eq!(prepare(&mut conn).unwrap(), first);
+        assert_eq!(prepared(&mut conn).unwrap(), first);
 
         assert_eq!(conn.total_changes(), changes);
     }
 
     #[track_caller]
     fn check(sql: &str, want: &str) {
-        match prepare(&mut database(sql)) {
-            Err(Failure::Schema(problem)) => assert_eq!(problem, want),
+        match prepared(&mut database(sql)) {
+            Err(Failure::Rule(Error::Schema { problem, .. })) => assert_eq!(problem, want),
             other => panic!("{other:?}"),
         }
     }
@@ -215,7 +228,7 @@ mod tests {
         check(
             "CREATE TABLE mlctl_registry_schema (number INTEGER PRIMARY KEY);
              INSERT INTO mlctl_registry_schema VALUES (9)",
-            "a newer mlctl made them (schema 9, this one knows 1)",
+            "a newer mlctl made them (schema 9, this one knows 2)",
         );
     }
 }

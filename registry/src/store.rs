@@ -2,11 +2,14 @@
 
 use std::fmt;
 
-use crate::entity::{ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp};
+use crate::entity::{
+    ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp, VersionStatus,
+};
 use crate::error::Result;
 use crate::event::{Event, EventId};
-use crate::id::{Alias, ModelName, Stage, VersionNumber};
+use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 use crate::lifecycle::Transition;
+use crate::search::{ModelQuery, VersionQuery};
 use crate::uri::{ModelUri, VersionRef};
 
 #[cfg(any(test, feature = "conformance"))]
@@ -19,8 +22,9 @@ pub mod sqlite;
 ///
 /// One method is one atomic change: all of it and its events are kept, or nothing is. What a
 /// method answers after a change is durable. Two callers at the same time see one order of
-/// changes. Lists are in a fixed order and page by the last key seen, so that what is added
-/// meanwhile neither repeats nor hides an item.
+/// changes. Searches have an order without ties and page by the last row seen, so that what is
+/// added meanwhile neither repeats nor hides a row. Times are those of the stamps, but for a store
+/// behind a server, which has a clock of its own.
 pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
     /// Creates a model; one of the same name, in the same case, may not exist.
     fn create_model(&self, new: &NewModel, stamp: &Stamp) -> Result<RegisteredModel>;
@@ -28,12 +32,41 @@ pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
     /// Returns a model with its latest versions.
     fn get_model(&self, name: &ModelName) -> Result<RegisteredModel>;
 
-    /// Lists models whose name comes after `after`, by name.
-    fn list_models(
+    /// Gives a model another name, which no other model may have, and touches it and its versions.
+    ///
+    /// Its history goes along; its old name is free.
+    fn rename_model(
         &self,
-        after: Option<&ModelName>,
-        size: PageSize,
-    ) -> Result<Page<RegisteredModel, ModelName>>;
+        name: &ModelName,
+        to: &ModelName,
+        stamp: &Stamp,
+    ) -> Result<RegisteredModel>;
+
+    /// Describes a model anew, or not at all, and touches it.
+    fn describe_model(
+        &self,
+        name: &ModelName,
+        description: Option<&str>,
+        stamp: &Stamp,
+    ) -> Result<RegisteredModel>;
+
+    /// Deletes a model with its versions, tags and aliases; its events stay.
+    fn delete_model(&self, name: &ModelName, stamp: &Stamp) -> Result<()>;
+
+    /// Sets a tag of a model in the place of one with the same key.
+    fn set_model_tag(
+        &self,
+        name: &ModelName,
+        key: &TagKey,
+        value: &TagValue,
+        stamp: &Stamp,
+    ) -> Result<()>;
+
+    /// Deletes a tag of a model; one that does not exist is fine and leaves no event.
+    fn delete_model_tag(&self, name: &ModelName, key: &TagKey, stamp: &Stamp) -> Result<()>;
+
+    /// Finds models; prompts only when the filter asks for them.
+    fn search_models(&self, query: &ModelQuery) -> Result<Page<RegisteredModel, String>>;
 
     /// Creates the next version of a model, ready and in stage `None`, and touches the model.
     ///
@@ -43,13 +76,44 @@ pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
     /// Returns the version that `which` says; of several in a stage, the newest.
     fn get_version(&self, model: &ModelName, which: &VersionRef) -> Result<ModelVersion>;
 
-    /// Lists a model's versions below `before`, newest first.
-    fn list_versions(
+    /// Describes a version anew, or not at all, and touches it.
+    fn describe_version(
         &self,
         model: &ModelName,
-        before: Option<VersionNumber>,
-        size: PageSize,
-    ) -> Result<Page<ModelVersion, VersionNumber>>;
+        version: VersionNumber,
+        description: Option<&str>,
+        stamp: &Stamp,
+    ) -> Result<ModelVersion>;
+
+    /// Deletes a version and the aliases that name it, and touches the model.
+    fn delete_version(
+        &self,
+        model: &ModelName,
+        version: VersionNumber,
+        stamp: &Stamp,
+    ) -> Result<()>;
+
+    /// Sets a tag of a version in the place of one with the same key.
+    fn set_version_tag(
+        &self,
+        model: &ModelName,
+        version: VersionNumber,
+        key: &TagKey,
+        value: &TagValue,
+        stamp: &Stamp,
+    ) -> Result<()>;
+
+    /// Deletes a tag of a version; one that does not exist is fine and leaves no event.
+    fn delete_version_tag(
+        &self,
+        model: &ModelName,
+        version: VersionNumber,
+        key: &TagKey,
+        stamp: &Stamp,
+    ) -> Result<()>;
+
+    /// Finds versions; those of prompts only when the filter asks for them.
+    fn search_versions(&self, query: &VersionQuery) -> Result<Page<ModelVersion, String>>;
 
     /// Returns the newest version of each of these stages that has one, by number; no stages
     /// means all.
@@ -75,7 +139,8 @@ pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
 
     /// Lists what happened to a model, or to one version of it, after `after`, oldest first.
     ///
-    /// A model that never was has no history, which is no error; one that is gone keeps its own.
+    /// A model that never was has no history, which is no error; one that is gone keeps its own. A
+    /// renamed model's events before are told with the name that it had then.
     fn events(
         &self,
         model: &ModelName,
@@ -114,5 +179,31 @@ impl Location {
             true => ModelUri::parse(&new.source).map(Self::Of),
             false => Ok(Self::Known(new.source.clone())),
         }
+    }
+}
+
+/// Makes the version that a store has just created.
+pub(crate) fn created(
+    new: &NewVersion,
+    version: VersionNumber,
+    location: String,
+    stamp: &Stamp,
+) -> ModelVersion {
+    ModelVersion {
+        name: new.model.clone(),
+        version,
+        creation_timestamp_ms: stamp.at_ms,
+        last_updated_timestamp_ms: stamp.at_ms,
+        description: new.description.clone(),
+        user_id: None,
+        current_stage: Stage::NONE,
+        source: new.source.clone(),
+        storage_location: Some(location),
+        run_id: new.run_id.clone(),
+        run_link: new.run_link.clone(),
+        status: VersionStatus::Ready,
+        status_message: None,
+        tags: new.tags.clone(),
+        aliases: Vec::new(),
     }
 }

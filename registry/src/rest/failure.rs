@@ -1,0 +1,53 @@
+//! Errors as MLflow's clients know them: its codes, and its words where they are read.
+
+use std::error::Error as _;
+
+use mlctl_wire::ErrorCode;
+use mlctl_wire::rest::Failure;
+
+use crate::error::Error;
+use crate::id::ModelName;
+
+impl From<Error> for Failure {
+    /// What broke inside is logged with its cause, and answered plainly: paths and SQL stay here.
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        if code != ErrorCode::InternalError || matches!(error, Error::Remote { .. }) {
+            return Self::new(code, message(&error));
+        }
+        let cause = error.source().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%error, cause, "a request failed");
+        Self::new(code, "internal error: the server's log says more")
+    }
+}
+
+/// Says that a model has no version of this number, possible or not.
+pub(super) fn no_version(model: &ModelName, version: &str) -> Failure {
+    let message = format!("Model Version (name={model}, version={version}) not found");
+    Failure::new(ErrorCode::ResourceDoesNotExist, message)
+}
+
+/// Says that a model has no such alias, as it has none that is reserved.
+pub(super) fn no_alias(alias: &str) -> Failure {
+    let message = format!("Registered model alias {alias} not found.");
+    Failure::new(ErrorCode::InvalidParameterValue, message)
+}
+
+fn message(error: &Error) -> String {
+    match error {
+        Error::ModelNotFound(name) => format!("Registered Model with name={name} not found"),
+        Error::ModelExists(name) => format!("Registered Model (name={name}) already exists."),
+        Error::VersionNotFound { model, version, .. } => {
+            format!("Model Version (name={model}, version={version}) not found")
+        }
+        Error::AliasNotFound { alias, .. } => format!("Registered model alias {alias} not found."),
+        Error::NoVersions(name) => format!("Latest version not found for model {name}."),
+        Error::CannotArchive(stage) => format!(
+            "Model version transition cannot archive existing model versions because '{stage}' is \
+             not an Active stage. Valid stages are ['Staging', 'Production']"
+        ),
+        // The path of the file is no business of clients.
+        Error::Busy { .. } => "the registry is busy; try again".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,259 @@
+//! What a search asks for, and its check against what the searched things know.
+
+use mlctl_filter::{Compare, Entity, Expr, Facts, Field, Test, Value, Vocabulary};
+
+use super::order::{self, Column, SortKey};
+use super::vocabulary::{MODELS, VERSIONS};
+use super::{PROMPT_TAG, is_prompt};
+use crate::entity::{Page, PageSize, Tags};
+use crate::error::{Error, Result};
+
+/// Each condition costs a look at every row.
+const CONDITIONS_MAX: usize = 200;
+
+/// Which registered models to find.
+#[derive(Clone, Debug, Default)]
+pub struct ModelQuery {
+    /// A filter such as `name LIKE 'ch%' AND tags.team = 'growth'`; empty finds all.
+    ///
+    /// Prompts are found when the filter asks for them: `` tags.`mlflow.prompt.is_prompt` = 'true' ``.
+    pub filter: String,
+    /// Clauses such as `last_updated_timestamp DESC`; then by name.
+    pub order_by: Vec<String>,
+    /// How many at most.
+    pub size: PageSize,
+    /// Where to go on, from the page before.
+    pub page_token: Option<String>,
+}
+
+/// Which model versions to find.
+#[derive(Clone, Debug, Default)]
+pub struct VersionQuery {
+    /// A filter such as `name = 'churn' AND version_number > 2`; empty finds all but those of
+    /// prompts.
+    pub filter: String,
+    /// Clauses such as `version_number DESC`; then by name, and by number with the newest first.
+    /// Without any, what changed last comes first.
+    pub order_by: Vec<String>,
+    /// How many at most.
+    pub size: PageSize,
+    /// Where to go on, from the page before.
+    pub page_token: Option<String>,
+}
+
+impl VersionQuery {
+    /// Asks for the versions of one model, the newest first.
+    pub fn of(model: &crate::ModelName) -> Self {
+        Self {
+            filter: format!("name = '{}'", model.as_str().replace('\'', "''")),
+            order_by: vec!["version_number DESC".to_owned()],
+            ..Self::default()
+        }
+    }
+}
+
+/// A search that was checked.
+#[derive(Debug)]
+pub(crate) struct Compiled {
+    pub(crate) filter: Option<Expr>,
+    pub(crate) order: Vec<Column>,
+    pub(crate) size: PageSize,
+    /// Where the page starts: after the row that stands here.
+    pub(crate) after: Option<Vec<SortKey>>,
+    shows_prompts: bool,
+    scope: String,
+}
+
+impl ModelQuery {
+    /// Checks the search.
+    pub(crate) fn compile(&self) -> Result<Compiled> {
+        let ties = vec![Column::new("name", true)];
+        compile(&MODELS, &self.filter, &self.order_by, Vec::new(), ties)?
+            .paged(self.size, self.page_token.as_deref())
+    }
+}
+
+impl VersionQuery {
+    /// Checks the search.
+    pub(crate) fn compile(&self) -> Result<Compiled> {
+        let otherwise = vec![Column::new("last_updated_timestamp", false)];
+        let ties = vec![Column::new("name", true), Column::new("version_number", false)];
+        compile(&VERSIONS, &self.filter, &self.order_by, otherwise, ties)?
+            .paged(self.size, self.page_token.as_deref())
+    }
+}
+
+fn compile(
+    vocabulary: &Vocabulary,
+    filter: &str,
+    order_by: &[String],
+    otherwise: Vec<Column>,
+    ties: Vec<Column>,
+) -> Result<Compiled> {
+    let expr = mlctl_filter::parse(filter, vocabulary)?;
+    if expr.iter().flat_map(Expr::fields).count() > CONDITIONS_MAX {
+        return Err(Error::invalid("filter", filter, "it may have 200 conditions at most"));
+    }
+    let asked = order_by.iter().map(|clause| {
+        let clause = mlctl_filter::parse_order_by(clause, vocabulary)?;
+        match clause.field.entity {
+            Entity::Attribute if is_sortable(&clause.field) => Ok(clause),
+            _ => Err(Error::invalid("order_by", &clause.field.to_string(), SORTABLE)),
+        }
+    });
+    let order = order::complete(asked.collect::<Result<_>>()?, otherwise, ties);
+    let shows_prompts = expr.as_ref().is_some_and(asks_for_prompts);
+    let filter = match shows_prompts {
+        true => expr,
+        false => expr.and_then(without_prompt_tests),
+    };
+    let scope = format!("{} {filter:?} {order:?} {shows_prompts}", vocabulary.what);
+    Ok(Compiled { filter, order, size: PageSize::default(), after: None, shows_prompts, scope })
+}
+
+const SORTABLE: &str =
+    "it must be a name, version_number, creation_timestamp or last_updated_timestamp";
+
+fn is_sortable(field: &Field) -> bool {
+    ["name", "version_number", "creation_timestamp", "last_updated_timestamp"]
+        .contains(&field.key.as_str())
+}
+
+impl Compiled {
+    fn paged(mut self, size: PageSize, token: Option<&str>) -> Result<Self> {
+        self.size = size;
+        if let Some(token) = token.filter(|token| !token.is_empty()) {
+            let after = order::open(&self.scope, token)?;
+            if after.len() != self.order.len() {
+                return Err(Error::PageToken);
+            }
+            self.after = Some(after);
+        }
+        Ok(self)
+    }
+
+    /// Tells whether prompts are among what is found.
+    pub(crate) fn shows_prompts(&self) -> bool {
+        self.shows_prompts
+    }
+
+    /// Tells whether a thing with these tags may be shown.
+    pub(super) fn shows(&self, tags: &Tags) -> bool {
+        self.shows_prompts || !is_prompt(tags)
+    }
+
+    pub(super) fn admits(&self, facts: &impl Facts) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(facts))
+    }
+
+    /// Takes the place of a row in the order.
+    pub(crate) fn key(&self, facts: &impl Facts) -> Vec<SortKey> {
+        order::key(&self.order, facts)
+    }
+
+    /// Takes the place of a version in the order.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn version_key(&self, version: &crate::ModelVersion) -> Vec<SortKey> {
+        self.key(&super::facts::VersionFacts(version))
+    }
+
+    /// Makes the token for the page after a row.
+    pub(crate) fn token(&self, last: &[SortKey]) -> String {
+        mlctl_wire::page::seal(&self.scope, &last)
+    }
+
+    /// Orders rows and cuts the page that is asked for.
+    pub(super) fn page<T>(&self, mut rows: Vec<(Vec<SortKey>, T)>) -> Result<Page<T, String>> {
+        if let Some(after) = &self.after {
+            rows.retain(|(key, _)| order::compare(&self.order, key, after).is_gt());
+        }
+        rows.sort_by(|(a, _), (b, _)| order::compare(&self.order, a, b));
+        let page = Page::cut(rows, self.size, |(key, _)| self.token(key));
+        Ok(Page { items: page.items.into_iter().map(|(_, item)| item).collect(), next: page.next })
+    }
+}
+
+/// Tells whether some condition looks for prompts, as MLflow reads it.
+fn asks_for_prompts(filter: &Expr) -> bool {
+    match filter {
+        Expr::Test(field, Test::Compare(compare, Value::Text(value))) if is_prompt_field(field) => {
+            let value = value.to_lowercase();
+            matches!((compare, value.as_str()), (Compare::Eq, "true") | (Compare::Ne, "false"))
+        }
+        Expr::Test(..) => false,
+        Expr::And(parts) | Expr::Or(parts) => parts.iter().any(asks_for_prompts),
+        Expr::Not(part) => asks_for_prompts(part),
+    }
+}
+
+fn is_prompt_field(field: &Field) -> bool {
+    field.entity == Entity::Tag && field.key == PROMPT_TAG
+}
+
+/// Leaves out what only says that no prompts are wanted: ordinary models lack that tag.
+fn without_prompt_tests(filter: Expr) -> Option<Expr> {
+    match filter {
+        Expr::Test(field, _) if is_prompt_field(&field) => None,
+        Expr::And(parts) => {
+            let mut left: Vec<Expr> = parts.into_iter().filter_map(without_prompt_tests).collect();
+            match left.len() {
+                0 | 1 => left.pop(),
+                _ => Some(Expr::And(left)),
+            }
+        }
+        other => Some(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(filter: &str, shows_prompts: bool, left: Option<&str>) {
+        let query = ModelQuery { filter: filter.to_owned(), ..ModelQuery::default() };
+        let compiled = query.compile().unwrap();
+        let got = compiled.filter.as_ref().map(ToString::to_string);
+        assert_eq!((compiled.shows_prompts, got.as_deref()), (shows_prompts, left), "{filter}");
+    }
+
+    #[test]
+    fn prompts_are_shown_to_those_who_ask() {
+        let tag = "tags.`mlflow.prompt.is_prompt`";
+        check("", false, None);
+        check("name = 'a'", false, Some("name = 'a'"));
+        check(&format!("{tag} = 'false'"), false, None);
+        check(&format!("{tag} != 'true' AND name = 'a'"), false, Some("name = 'a'"));
+        check(&format!("{tag} = 'true'"), true, Some("tags.mlflow.prompt.is_prompt = 'true'"));
+        check(&format!("{tag} != 'false'"), true, Some("tags.mlflow.prompt.is_prompt != 'false'"));
+    }
+
+    #[test]
+    fn an_order_ends_without_ties() {
+        let told = |clauses: &[&str]| {
+            let order_by = clauses.iter().map(ToString::to_string).collect();
+            let query = VersionQuery { order_by, ..VersionQuery::default() };
+            let order = query.compile().unwrap().order;
+            let columns = order
+                .iter()
+                .map(|c| format!("{}{}", ["-", "+"][usize::from(c.ascending)], c.field));
+            columns.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(told(&[]), "-last_updated_timestamp +name -version_number");
+        assert_eq!(told(&["name DESC"]), "-name -version_number");
+        assert_eq!(told(&["version_number", "version_number DESC"]), "+version_number +name");
+        let by_tag =
+            VersionQuery { order_by: vec!["tags.a".to_owned()], ..VersionQuery::default() };
+        assert!(matches!(by_tag.compile(), Err(Error::Invalid { .. })));
+    }
+
+    #[test]
+    fn a_token_of_another_search_is_refused() {
+        let query = ModelQuery::default();
+        let token = query.compile().unwrap().token(&[SortKey::Text("a".to_owned())]);
+        let again = ModelQuery { page_token: Some(token.clone()), ..query };
+        assert!(again.compile().unwrap().after.is_some());
+        let other = ModelQuery { filter: "name = 'a'".to_owned(), ..again };
+        assert!(matches!(other.compile(), Err(Error::PageToken)));
+    }
+}

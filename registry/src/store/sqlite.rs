@@ -1,0 +1,292 @@
+//! A registry in MLflow's own tables in one SQLite file, with its history beside them.
+//!
+//! The file may be MLflow's (tried with 2.22.5 and 3.17.2) and in use by MLflow and other
+//! programs meanwhile. Of MLflow's tables only the registry's five are touched.
+
+use std::path::Path;
+
+use mlctl_sqlite::{Database, Options};
+
+use crate::entity::{ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp};
+use crate::error::{Error, Result};
+use crate::event::{Event, EventId};
+use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
+use crate::lifecycle::Transition;
+use crate::search::{ModelQuery, VersionQuery};
+use crate::store::RegistryStore;
+use crate::uri::VersionRef;
+pub use mlctl_sqlite::Durability;
+use schema::Layout;
+
+mod aliases;
+mod condition;
+mod events;
+mod functions;
+mod load;
+mod models;
+mod schema;
+mod search;
+mod tags;
+mod versions;
+
+/// A connection inside a transaction.
+type Session<'c> = mlctl_sqlite::Session<'c, Layout>;
+/// A reason to roll back.
+type Failure = mlctl_sqlite::Failure<Error>;
+
+impl mlctl_sqlite::Rule for Error {}
+
+/// Keeps a registry in a SQLite file.
+///
+/// It can be shared between threads, and the file between processes. A lock of another program
+/// is waited for, up to a minute. Many callers' changes are committed at once.
+#[derive(Debug)]
+pub struct SqliteStore {
+    database: Database<Layout>,
+}
+
+impl SqliteStore {
+    /// Opens a file in place; a missing file is made in a folder that must exist.
+    ///
+    /// MLflow's registry tables are made when the file has none of them, and refused when it has
+    /// only some or ones that are too old. They are never migrated.
+    ///
+    /// # Errors
+    /// [`Error::Schema`] for tables that cannot be used, [`Error::Backend`] when the file cannot
+    /// be opened or is no database.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, Durability::Full)
+    }
+
+    /// Opens a file like [`Self::open`], with a durability of choice.
+    ///
+    /// # Errors
+    /// Like [`Self::open`].
+    pub fn open_with(path: impl AsRef<Path>, durability: Durability) -> Result<Self> {
+        let path = path.as_ref();
+        let options = Options { durability, ..Options::default() };
+        Database::open(path, options, |conn| schema::prepare(conn, path))
+            .map(|database| Self { database })
+            .map_err(|failure| error(path, "opening the registry", failure))
+    }
+
+    /// Makes an empty registry that is gone with this value.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] when SQLite has no memory for it.
+    pub fn in_memory() -> Result<Self> {
+        let path = Path::new(MEMORY);
+        Database::in_memory(|conn| schema::prepare(conn, path))
+            .map(|database| Self { database })
+            .map_err(|failure| error(path, "opening the registry", failure))
+    }
+
+    fn write<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Session<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T> {
+        self.database.write(work).map_err(|failure| error(self.path(), doing, failure))
+    }
+
+    fn read<T>(
+        &self,
+        doing: &'static str,
+        work: impl FnMut(&Session<'_>) -> Result<T, Failure>,
+    ) -> Result<T> {
+        self.database.read(work).map_err(|failure| error(self.path(), doing, failure))
+    }
+
+    fn path(&self) -> &Path {
+        self.database.path().unwrap_or(Path::new(MEMORY))
+    }
+}
+
+const MEMORY: &str = ":memory:";
+
+fn error(path: &Path, doing: &str, failure: Failure) -> Error {
+    let doing = || format!("{doing} in `{}`", path.display());
+    match failure {
+        Failure::Rule(error) => error,
+        Failure::Busy(waited_ms) => Error::Busy { path: path.to_owned(), waited_ms },
+        Failure::Sql(source) => Error::backend(doing(), source),
+        Failure::Lost(why) => Error::backend(doing(), why),
+    }
+}
+
+/// Spells a value of our own in JSON, for a column or for `json_each`.
+fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value)
+        .map_err(|error| Failure::Sql(rusqlite::Error::ToSqlConversionFailure(error.into())))
+}
+
+impl RegistryStore for SqliteStore {
+    fn create_model(&self, new: &NewModel, stamp: &Stamp) -> Result<RegisteredModel> {
+        let (new, stamp) = (new.clone(), stamp.clone());
+        self.write("creating a model", move |db| {
+            models::create(db, &new, &stamp)?;
+            load::model(db, &new.name)
+        })
+    }
+
+    fn get_model(&self, name: &ModelName) -> Result<RegisteredModel> {
+        self.read("reading a model", |db| load::model(db, name))
+    }
+
+    fn rename_model(
+        &self,
+        name: &ModelName,
+        to: &ModelName,
+        stamp: &Stamp,
+    ) -> Result<RegisteredModel> {
+        let (name, to, stamp) = (name.clone(), to.clone(), stamp.clone());
+        self.write("renaming a model", move |db| {
+            models::rename(db, &name, &to, &stamp)?;
+            load::model(db, &to)
+        })
+    }
+
+    fn describe_model(
+        &self,
+        name: &ModelName,
+        description: Option<&str>,
+        stamp: &Stamp,
+    ) -> Result<RegisteredModel> {
+        let (name, text, stamp) = (name.clone(), description.map(str::to_owned), stamp.clone());
+        self.write("describing a model", move |db| {
+            models::describe(db, &name, text.as_deref(), &stamp)?;
+            load::model(db, &name)
+        })
+    }
+
+    fn delete_model(&self, name: &ModelName, stamp: &Stamp) -> Result<()> {
+        let (name, stamp) = (name.clone(), stamp.clone());
+        self.write("deleting a model", move |db| models::delete(db, &name, &stamp))
+    }
+
+    fn set_model_tag(
+        &self,
+        name: &ModelName,
+        key: &TagKey,
+        value: &TagValue,
+        stamp: &Stamp,
+    ) -> Result<()> {
+        let owner = tags::Owner::Model(name.clone());
+        let (key, value, stamp) = (key.clone(), value.clone(), stamp.clone());
+        self.write("tagging a model", move |db| tags::set(db, &owner, &key, &value, &stamp))
+    }
+
+    fn delete_model_tag(&self, name: &ModelName, key: &TagKey, stamp: &Stamp) -> Result<()> {
+        let owner = tags::Owner::Model(name.clone());
+        let (key, stamp) = (key.clone(), stamp.clone());
+        self.write("deleting a tag", move |db| tags::delete(db, &owner, &key, &stamp))
+    }
+
+    fn search_models(&self, query: &ModelQuery) -> Result<Page<RegisteredModel, String>> {
+        let compiled = query.compile()?;
+        self.read("searching models", |db| search::models(db, &compiled))
+    }
+
+    fn create_version(&self, new: &NewVersion, stamp: &Stamp) -> Result<ModelVersion> {
+        let (new, stamp) = (new.clone(), stamp.clone());
+        self.write("creating a version", move |db| versions::create(db, &new, &stamp))
+    }
+
+    fn get_version(&self, model: &ModelName, which: &VersionRef) -> Result<ModelVersion> {
+        self.read("reading a version", |db| load::version(db, model, which))
+    }
+
+    fn describe_version(
+        &self,
+        model: &ModelName,
+        version: VersionNumber,
+        description: Option<&str>,
+        stamp: &Stamp,
+    ) -> Result<ModelVersion> {
+        let (model, text, stamp) = (model.clone(), description.map(str::to_owned), stamp.clone());
+        self.write("describing a version", move |db| {
+            versions::describe(db, &model, version, text.as_deref(), &stamp)?;
+            load::version(db, &model, &version.into())
+        })
+    }
+
+    fn delete_version(
+        &self,
+        model: &ModelName,
+        version: VersionNumber,
+        stamp: &Stamp,
+    ) -> Result<()> {
+        let (model, stamp) = (model.clone(), stamp.clone());
+        self.write("deleting a version", move |db| versions::delete(db, &model, version, &stamp))
+    }
+
+    fn set_version_tag(
+        &self,
+        model: &ModelName,
+        version: VersionNumber,
+        key: &TagKey,
+        value: &TagValue,
+        stamp: &Stamp,
+    ) -> Result<()> {
+        let owner = tags::Owner::Version(model.clone(), version);
+        let (key, value, stamp) = (key.clone(), value.clone(), stamp.clone());
+        self.write("tagging a version", move |db| tags::set(db, &owner, &key, &value, &stamp))
+    }
+
+    fn delete_version_tag(
+        &self,
+        model: &ModelName,
+        version: VersionNumber,
+        key: &TagKey,
+        stamp: &Stamp,
+    ) -> Result<()> {
+        let owner = tags::Owner::Version(model.clone(), version);
+        let (key, stamp) = (key.clone(), stamp.clone());
+        self.write("deleting a tag", move |db| tags::delete(db, &owner, &key, &stamp))
+    }
+
+    fn search_versions(&self, query: &VersionQuery) -> Result<Page<ModelVersion, String>> {
+        let compiled = query.compile()?;
+        self.read("searching versions", |db| search::versions(db, &compiled))
+    }
+
+    fn latest_versions(&self, model: &ModelName, stages: &[Stage]) -> Result<Vec<ModelVersion>> {
+        self.read("reading latest versions", |db| load::latest(db, model, stages))
+    }
+
+    fn transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
+        let (asked, stamp) = (asked.clone(), stamp.clone());
+        self.write("moving a version", move |db| versions::transition(db, &asked, &stamp))
+    }
+
+    fn set_alias(
+        &self,
+        model: &ModelName,
+        alias: &Alias,
+        version: VersionNumber,
+        stamp: &Stamp,
+    ) -> Result<()> {
+        let (model, alias, stamp) = (model.clone(), alias.clone(), stamp.clone());
+        self.write("setting an alias", move |db| aliases::set(db, &model, &alias, version, &stamp))
+    }
+
+    fn delete_alias(&self, model: &ModelName, alias: &Alias, stamp: &Stamp) -> Result<()> {
+        let (model, alias, stamp) = (model.clone(), alias.clone(), stamp.clone());
+        self.write("deleting an alias", move |db| aliases::delete(db, &model, &alias, &stamp))
+    }
+
+    fn events(
+        &self,
+        model: &ModelName,
+        version: Option<VersionNumber>,
+        after: Option<EventId>,
+        size: PageSize,
+    ) -> Result<Page<Event, EventId>> {
+        let events =
+            self.read("reading events", |db| events::list(db, model, version, after, size))?;
+        Ok(Page::cut(events, size, |event| event.id))
+    }
+}
+
+#[cfg(test)]
+mod tests;
