@@ -240,3 +240,58 @@ fn a_real_mlflow_and_this_store_share_a_file() {
     let serving = resolve(&store, &ModelUri::parse("models:/churn/Production").unwrap()).unwrap();
     assert_eq!((serving.version.get(), serving.source.as_str()), (3, "/models/3"));
 }
+
+#[test]
+fn what_is_renamed_tagged_and_deleted_here_is_so_in_a_real_mlflow() {
+    let Ok(python) = std::env::var("MLCTL_ORACLE_PYTHON") else {
+        eprintln!("SKIPPED: MLCTL_ORACLE_PYTHON names no Python with MLflow 3.17.2");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mlflow.db");
+    let created = "client.create_registered_model('churn', {'team': 'growth'}, 'who leaves')\n\
+                   for n in range(3): client.create_model_version('churn', f'/models/{n}', tags={'k': str(n)})\n\
+                   client.set_registered_model_alias('churn', 'champion', '2')\n\
+                   client.create_registered_model('gone')\n\
+                   client.create_model_version('gone', '/models/gone', tags={'k': 'v'})\n\
+                   client.set_registered_model_alias('gone', 'a', '1')\n";
+    mlflow(&python, &path, created);
+    let store = SqliteStore::open(&path).unwrap();
+    let stamp = Stamp::new("ada", 9_999_999_999_999);
+    let fraud = ModelName::parse("fraud").unwrap();
+
+    store.rename_model(&churn(), &fraud, &stamp).unwrap();
+    store.describe_model(&fraud, Some("ours"), &stamp).unwrap();
+    store.set_model_tag(&fraud, &"team".parse().unwrap(), &"ü".parse().unwrap(), &stamp).unwrap();
+    let first = "1".parse().unwrap();
+    store.describe_version(&fraud, first, Some("good"), &stamp).unwrap();
+    store.delete_version_tag(&fraud, first, &"k".parse().unwrap(), &stamp).unwrap();
+    store.delete_version(&fraud, "3".parse().unwrap(), &stamp).unwrap();
+    store.delete_model(&"gone".parse().unwrap(), &stamp).unwrap();
+
+    let told = "m = client.get_registered_model('fraud')\n\
+                versions = client.search_model_versions(\"name = 'fraud'\", order_by=['version_number'])\n\
+                told = [(str(v.version), v.description, v.tags) for v in versions]\n\
+                names = [m.name for m in client.search_registered_models()]\n\
+                next = client.create_model_version('fraud', '/models/next')\n\
+                again = client.create_model_version(client.create_registered_model('gone').name, '/x')\n\
+                by_alias = client.get_model_version_by_alias('fraud', 'champion')\n\
+                print(json.dumps([m.description, m.tags, told, names, str(next.version),\n\
+                    str(again.version), again.tags, str(by_alias.version), m.last_updated_timestamp]))";
+    let told: serde_json::Value = serde_json::from_str(&mlflow(&python, &path, told)).unwrap();
+
+    let want = serde_json::json!([
+        "ours",
+        {"team": "ü"},
+        [["1", "good", {}], ["2", null, {"k": "1"}]],
+        ["fraud"],
+        "4",
+        "1",
+        {},
+        "2",
+        9_999_999_999_999_i64
+    ]);
+    assert_eq!(told, want);
+    let history = store.events(&fraud, None, None, PageSize::MAX).unwrap().items;
+    assert_eq!(history.first().unwrap().change.kind(), "renamed_to");
+}

@@ -10,6 +10,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use mlctl_registry::{
     Change, ModelName, NewVersion, PageSize, RegistryStore, SqliteStore, Stage, Stamp, Transition,
@@ -34,6 +36,16 @@ fn prepare(path: &Path) -> SqliteStore {
     store
 }
 
+/// Wants one version after the other in production, and there alone.
+fn promotion(at_ms: i64) -> Transition {
+    Transition {
+        model: churn(),
+        version: VersionNumber::from_u32(at_ms as u32 % VERSIONS + 1).unwrap(),
+        stage: Stage::PRODUCTION,
+        archive_existing_versions: true,
+    }
+}
+
 /// Promotes one version after the other and prints each stamp once its move is acknowledged.
 #[test]
 #[ignore = "a child of the tests below"]
@@ -43,14 +55,7 @@ fn child_that_promotes() {
     let (first, end) = stamps.split_once("..").unwrap();
     let store = SqliteStore::open(path).unwrap();
     for at_ms in first.parse::<i64>().unwrap()..end.parse().unwrap() {
-        let version = VersionNumber::from_u32(at_ms as u32 % VERSIONS + 1).unwrap();
-        let asked = Transition {
-            model: churn(),
-            version,
-            stage: Stage::PRODUCTION,
-            archive_existing_versions: true,
-        };
-        store.transition(&asked, &Stamp::new("child", at_ms)).unwrap();
+        store.transition(&promotion(at_ms), &Stamp::new("child", at_ms)).unwrap();
         println!("\nmoved {at_ms}");
         std::io::stdout().flush().unwrap();
     }
@@ -101,17 +106,28 @@ fn check_history(store: &SqliteStore) -> Vec<i64> {
 }
 
 #[test]
-fn two_processes_make_one_history() {
+fn two_processes_and_32_threads_make_one_history() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("registry.db");
     let store = prepare(&path);
 
     let mut children = [spawn(&path, 1_000..1_050), spawn(&path, 2_000..2_050)];
+    thread::scope(|scope| {
+        for thread in 0..32 {
+            let store = &store;
+            scope.spawn(move || {
+                for round in 0..3 {
+                    let at_ms = 10_000 + thread * 10 + round;
+                    store.transition(&promotion(at_ms), &Stamp::new("parent", at_ms)).unwrap();
+                }
+            });
+        }
+    });
     let told = children.each_mut().map(|child| acknowledged(child, usize::MAX).len());
     let ended = children.each_mut().map(|child| child.wait().unwrap().success());
 
     assert_eq!((told, ended), ([50, 50], [true, true]));
-    assert_eq!(check_history(&store).len(), 100);
+    assert_eq!(check_history(&store).len(), 100 + 32 * 3);
 }
 
 #[test]
@@ -119,16 +135,24 @@ fn a_killed_process_leaves_all_or_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("registry.db");
     drop(prepare(&path));
+    let mut random: u64 = 0x2545_F491_4F6C_DD1D;
+    let mut next = |end: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) % end
+    };
 
-    for round in 0..20 {
+    for round in 0..200 {
         // More moves than a child lives to make.
         let mut child = spawn(&path, round * 1_000_000..(round + 1) * 1_000_000);
-        let told = acknowledged(&mut child, round as usize * 3);
+        let moves = next(4) as usize;
+        let told = acknowledged(&mut child, moves);
+        // The moment after an answer is not the only one: it dies anywhere in a move.
+        thread::sleep(Duration::from_micros(next(3_000)));
         child.kill().unwrap();
         child.wait().unwrap();
 
         let kept = check_history(&SqliteStore::open(&path).unwrap());
-        assert_eq!(told.len(), round as usize * 3);
+        assert_eq!(told.len(), moves);
         assert!(told.iter().all(|stamp| kept.contains(stamp)), "round {round}: {told:?}");
     }
 }
