@@ -44,8 +44,11 @@ pub struct VersionQuery {
 impl VersionQuery {
     /// Asks for the versions of one model, the newest first.
     pub fn of(model: &crate::ModelName) -> Self {
+        // MLflow knows no way to write the quote that a text stands in.
+        let quote = if model.as_str().contains('\'') { '"' } else { '\'' };
+        let text = model.as_str().replace(quote, &format!("{quote}{quote}"));
         Self {
-            filter: format!("name = '{}'", model.as_str().replace('\'', "''")),
+            filter: format!("name = {quote}{text}{quote}"),
             order_by: vec!["version_number DESC".to_owned()],
             ..Self::default()
         }

@@ -85,6 +85,8 @@ def accepted(request, ours, theirs):
         return f"an internal error of MLflow: {request['path']} {ours['status']}"
     if request.get("wrong") and ours["status"] == 400:
         return f"a bad value is refused, where MLflow answers {theirs['status']}"
+    if ours["status"] == theirs["status"] == 400 and ours["code"] == theirs["code"]:
+        return "what is missing is named" if ours["says"] and not theirs["says"] else None
     return None
 
 
