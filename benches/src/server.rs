@@ -57,6 +57,7 @@ pub(crate) fn measure(programs: &Programs, options: Options) -> Result<String> {
     let mut table = Table::default();
     bench.small(&mut table)?;
     bench.searches(&mut table)?;
+    bench.registry(&mut table)?;
     bench.others(&mut table)?;
     if options.runs_many > 0 {
         bench.many_runs(&mut table)?;
@@ -140,6 +141,13 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
+    fn registry(&mut self, table: &mut Table) -> Result<()> {
+        for case in cases::registry() {
+            table.line(self.line(&case)?);
+        }
+        Ok(())
+    }
+
     fn others(&mut self, table: &mut Table) -> Result<()> {
         self.together(table)?;
         if self.options.with_mlflow && self.programs.mlflow().is_some() {
@@ -210,17 +218,13 @@ fn measured(subject: &Subject, case: &Case, seconds: f64, number: usize) -> Resu
     let answer = subject.ask(request.method, &request.path, &body);
     let answer = answer.with_context(|| case.what)?.to_string();
     ensure!(answer.contains(case.expects), "{}: {answer:.300}", case.what);
-    let rows = |subject: &Subject| match case.writes {
-        Writes::Nothing => Ok(0.0),
-        Writes::Points(key, _) => ceiling::rows(&subject.database, Some(key)),
-        Writes::Run => ceiling::rows(&subject.database, None),
-    };
+    let rows = |subject: &Subject| ceiling::rows(&subject.database, case.writes);
     let before = rows(subject)?;
     let cost = subject.load(&case.load, seconds, number).with_context(|| case.what)?;
     let each = match case.writes {
         Writes::Nothing => 0.0,
         Writes::Points(_, each) => each,
-        Writes::Run => 1.0,
+        Writes::Run | Writes::Version => 1.0,
     };
     // Requests under way at the end are done and not counted.
     let (least, added) = (cost.load.requests * each, rows(subject)? - before);

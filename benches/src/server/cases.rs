@@ -1,7 +1,7 @@
 //! The requests that servers are measured by, with what is to be reached.
 
 use super::ceiling::Bare;
-use super::seed::{EXPERIMENT, Seeded, WRITTEN};
+use super::seed::{EXPERIMENT, MODEL_WRITTEN, Seeded, WRITTEN};
 use super::wrk::{Load, Request};
 use crate::quantity::Quantity;
 
@@ -27,6 +27,8 @@ pub(crate) enum Writes {
     Points(&'static str, f64),
     /// A run.
     Run,
+    /// A version of a model.
+    Version,
 }
 
 const API: &str = "/api/2.0/mlflow";
@@ -155,4 +157,39 @@ pub(crate) fn chart(seeded: &Seeded) -> Case {
         expects: "99999",
         ..read("bulk-interval, 320 of 100,000 points", 1, request, Quantity::millis(10.0))
     }
+}
+
+/// What a registry is asked.
+pub(crate) fn registry() -> Vec<Case> {
+    let create = format!(r#"{{"name": "{MODEL_WRITTEN}", "source": "s3://bucket/model"}}"#);
+    let by_alias = get(format!("{API}/registered-models/alias?name=churn&alias=champion"));
+    let search =
+        get(format!("{API}/model-versions/search?filter=name%3D%27churn%27&max_results=100"));
+    let named = |case| Case { expects: "\"churn\"", ..case };
+    vec![
+        Case {
+            what: "create-version, 16 connections",
+            load: Load {
+                connections: 16,
+                request: post("model-versions/create", create, &[String::new()]),
+            },
+            goal: Quantity::PerSecond(5_000.0),
+            expects: "version",
+            writes: Writes::Version,
+            bare: None,
+        },
+        named(read(
+            "version by alias, 1 connection",
+            1,
+            by_alias.clone(),
+            Quantity::PerSecond(8_000.0),
+        )),
+        named(read(
+            "version by alias, 16 connections",
+            16,
+            by_alias,
+            Quantity::PerSecond(40_000.0),
+        )),
+        named(read("search, 100 of 10,000 versions", 1, search, Quantity::millis(3.0))),
+    ]
 }

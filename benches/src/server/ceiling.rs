@@ -1,6 +1,7 @@
 //! What the work cannot do without: a server that does nothing, and SQLite alone.
 
-use super::seed::WRITTEN;
+use super::cases::Writes;
+use super::seed::{MODEL_WRITTEN, WRITTEN};
 use crate::quantity::Quantity;
 use anyhow::{Context, Result};
 use axum::http::header;
@@ -93,16 +94,21 @@ pub(crate) fn bare(path: &Path, runs: &[String], bare: Bare, time: Duration) -> 
     Ok(Quantity::PerSecond(f64::from(transactions) / start.elapsed().as_secs_f64()))
 }
 
-/// Counts the rows that requests were to make: the points of a metric, or the runs named `made`.
-pub(crate) fn rows(path: &Path, key: Option<&str>) -> Result<f64> {
+/// Counts the rows that requests were to make: the points of a metric, the runs named `made`, or
+/// the versions of the model that is written to.
+pub(crate) fn rows(path: &Path, writes: Writes) -> Result<f64> {
     let conn = Connection::open(path)?;
-    let count: i64 = match key {
-        Some(key) => {
-            conn.query_row("SELECT count(*) FROM metrics WHERE key = ?1", [key], |row| row.get(0))?
-        }
-        None => {
+    let count =
+        |sql: &str, of: &dyn rusqlite::ToSql| conn.query_row(sql, [of], |row| row.get::<_, i64>(0));
+    let count = match writes {
+        Writes::Nothing => 0,
+        Writes::Points(key, _) => count("SELECT count(*) FROM metrics WHERE key = ?1", &key)?,
+        Writes::Run => {
             let sql = "SELECT count(*) FROM runs WHERE experiment_id = ?1 AND name = 'made'";
-            conn.query_row(sql, [WRITTEN], |row| row.get(0))?
+            count(sql, &WRITTEN)?
+        }
+        Writes::Version => {
+            count("SELECT count(*) FROM model_versions WHERE name = ?1", &MODEL_WRITTEN)?
         }
     };
     Ok(count as f64)

@@ -9,6 +9,10 @@ use std::path::Path;
 pub(crate) const EXPERIMENT: i64 = 1;
 /// The experiment that is written to.
 pub(crate) const WRITTEN: i64 = 2;
+/// The model whose versions are searched; it has as many as there are runs.
+const MODEL: &str = "churn";
+/// The model that gets versions.
+pub(crate) const MODEL_WRITTEN: &str = "written";
 /// How many runs are written to.
 const RUNS_WRITTEN: usize = 64;
 /// Metrics, and params, of each run that is searched.
@@ -45,6 +49,7 @@ pub(crate) fn fill(path: &Path, runs: usize) -> Result<Seeded> {
     for at in 0..runs {
         put_searched(&tx, at)?;
     }
+    put_versions(&tx, runs)?;
     let mut written = Vec::new();
     for at in 0..RUNS_WRITTEN {
         written.push(put_run(&tx, runs + at, WRITTEN)?);
@@ -88,6 +93,30 @@ fn put_run(tx: &Transaction<'_>, at: usize, experiment: i64) -> Result<String> {
 fn put_tag(tx: &Transaction<'_>, run: &str, key: &str, value: &str) -> Result<()> {
     let sql = "INSERT INTO tags (key, value, run_uuid) VALUES (?1, ?2, ?3)";
     tx.prepare_cached(sql)?.execute(params![key, value, run])?;
+    Ok(())
+}
+
+/// Makes a registered model with many versions, and one that is written to.
+fn put_versions(tx: &Transaction<'_>, versions: usize) -> Result<()> {
+    for name in [MODEL, MODEL_WRITTEN] {
+        tx.execute(
+            "INSERT INTO registered_models (name, creation_time, last_updated_time)
+             VALUES (?1, ?2, ?2)",
+            params![name, NOW],
+        )?;
+    }
+    for at in 0..versions {
+        tx.prepare_cached(
+            "INSERT INTO model_versions (name, version, creation_time, last_updated_time,
+                                         current_stage, source, run_id, status)
+             VALUES (?1, ?2, ?3, ?3, 'None', 's3://bucket/model', ?4, 'READY')",
+        )?
+        .execute(params![MODEL, at as i64 + 1, NOW + at as i64, id(at)])?;
+    }
+    tx.execute(
+        "INSERT INTO registered_model_aliases (name, alias, version) VALUES (?1, 'champion', ?2)",
+        params![MODEL, versions as i64 / 2 + 1],
+    )?;
     Ok(())
 }
 
