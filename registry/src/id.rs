@@ -180,6 +180,12 @@ impl Stage {
     }
 }
 
+impl Default for Stage {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
 /// Names a version of a model in a way that can move: letters, digits, `_` and `-`.
 ///
 /// Upper and lower case differ. `latest` in any case and forms such as `v3` are reserved, for

@@ -35,11 +35,14 @@ pub mod client;
 mod entity;
 mod error;
 mod event;
+#[cfg(feature = "files")]
+pub mod files;
 mod history;
 mod id;
 pub mod lifecycle;
 #[cfg(any(feature = "rest", feature = "client"))]
 mod message;
+pub mod past;
 #[cfg(feature = "rest")]
 pub mod rest;
 pub mod search;
