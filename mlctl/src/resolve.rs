@@ -67,6 +67,11 @@ fn follow(context: &Context, uri: &str, hops: usize) -> Result<Located> {
 
 fn of_folder(uri: &str) -> Result<Located> {
     let Some(path) = location_path(uri) else {
+        // Behind a server's proxy, or in a bucket.
+        if uri.starts_with("mlflow-artifacts:") || stores::locations().open(uri).is_ok() {
+            let (source, location) = (uri.to_owned(), uri.to_owned());
+            return Ok(Located { source, location, below: ArtifactPath::root(), run_id: None });
+        }
         return Err(Hinted::error(
             format!("cannot load a model from `{uri}`: this kind of URI is not supported"),
             "a model is a folder, runs:/RUN_ID/NAME, models:/NAME/VERSION or models:/NAME@ALIAS",

@@ -4,17 +4,20 @@ mod access;
 mod listen;
 mod metrics;
 mod pages;
+mod registry;
 
 pub(crate) use access::{Access, Patterns, guarded};
 pub(crate) use listen::{Background, bind, serve};
-pub(crate) use pages::Pages;
+pub(crate) use registry::Registry;
 
 use crate::stores::Tracking;
 use axum::routing::{any, get};
 use axum::{Json, Router, extract};
 use mlctl_tracking::rest::{
     ServedArtifacts, Service, artifact_proxy, artifact_root_routes, router, ui_router,
+    version_artifact_route,
 };
+use mlctl_ui::mlflow::{Build, Sources};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
 use serde_json::json;
@@ -29,8 +32,10 @@ pub(crate) struct Options {
     pub(crate) artifacts_only: bool,
     /// Whether requests are counted for Prometheus.
     pub(crate) counts: bool,
+    /// Registered models; none where a command only wants its own runs logged.
+    pub(crate) registry: Option<Registry>,
     /// MLflow's own pages.
-    pub(crate) pages: Option<Pages>,
+    pub(crate) pages: Option<Build>,
 }
 
 /// Builds the whole tracking server.
@@ -46,16 +51,25 @@ pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
     let api = Router::new()
         .nest("/2.0/mlflow-artifacts", artifacts.clone())
         .route("/3.0/mlflow/server-info", get(async move || info.clone()));
+    let registered = options.registry.as_ref().and_then(|registry| registry.store.clone().ok());
     let (api, pages, root) = match options.artifacts_only {
         true => {
             let api = api.route("/2.0/mlflow/{*path}", any(artifacts_only));
             (api.clone(), api, Router::new())
         }
         false => {
-            let all = router(service.clone());
-            let for_pages = all.clone().merge(ui_router(service.clone()));
+            let mut all = router(service.clone());
+            let mut api = api;
+            let mut root = artifact_root_routes(service.clone());
+            if let Some(registry) = options.registry {
+                let routes = registry::routes(registry, tracking.store.clone(), served.clone());
+                all = all.merge(routes.mlflow);
+                api = api.nest("/2.0/mlctl", routes.own);
+                root = root.merge(version_artifact_route(service.clone(), routes.places));
+            }
+            let for_pages = all.clone().merge(ui_router(service));
             let pages = api.clone().nest("/2.0/mlflow", for_pages);
-            (api.nest("/2.0/mlflow", all), pages, artifact_root_routes(service))
+            (api.nest("/2.0/mlflow", all), pages, root)
         }
     };
     let app = Router::new()
@@ -72,7 +86,8 @@ pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
             .nest("/api/2.0/mlflow-artifacts", artifacts.clone())
             .nest("/ajax-api/2.0/mlflow-artifacts", artifacts),
     };
-    let pages = pages::routes(options.pages, tracking, served, &options.access.static_prefix);
+    let sources = Sources { tracking: tracking.store.clone(), registry: registered, served };
+    let pages = pages::routes(options.pages, &sources, &options.access.static_prefix);
     let app = app.merge(pages).fallback(unknown_path).method_not_allowed_fallback(unknown_path);
     let app = if options.counts { metrics::counted(app) } else { app };
     guarded(app, options.access)

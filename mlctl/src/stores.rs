@@ -4,9 +4,10 @@ use crate::config::{Config, variable};
 use crate::failure::Hinted;
 use anyhow::{Context, Result};
 use mlctl_artifacts::{ArtifactStore, Locations};
+use mlctl_registry::client as registry;
 use mlctl_registry::{RegistryStore, SqliteStore};
 use mlctl_tracking::TrackingStore;
-use mlctl_tracking::client::HttpStore;
+use mlctl_tracking::client::{Credentials, HttpStore};
 use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::file::{self, FileStore, holds_anything};
 use mlctl_tracking::store::location::{location_path, path_uri};
@@ -217,6 +218,59 @@ pub(crate) fn locations() -> Locations {
     LOCATIONS.get_or_init(options).clone()
 }
 
+/// Where a registry is.
+#[derive(Debug, PartialEq, Eq)]
+enum RegistryPlace {
+    Server(String),
+    File(PathBuf),
+}
+
+impl RegistryPlace {
+    fn parse(uri: &str) -> Result<Self> {
+        if is_server(uri) {
+            return Ok(Self::Server(uri.to_owned()));
+        }
+        let file = database_path(uri).or_else(|| location_path(uri));
+        file.map(Self::File).ok_or_else(|| {
+            Hinted::error(
+                format!("cannot open the registry `{uri}`: this kind of URI is not supported"),
+                "a registry is a file: sqlite:///PATH, with four slashes for an absolute path, \
+                 or the address of a server: http://…",
+            )
+        })
+    }
+
+    /// Finds the registry that goes with a store.
+    fn beside(store: &str) -> Result<Self> {
+        match Place::parse(store)? {
+            Place::Folder(folder) if folder.is_dir() => Ok(Self::File(folder.join("registry.db"))),
+            Place::Folder(folder) => Err(no_store(&folder)),
+            Place::Database(file) => Ok(Self::File(file)),
+            Place::Server(url) => Ok(Self::Server(url)),
+        }
+    }
+
+    fn open(self, config: &Config) -> Result<Arc<dyn RegistryStore>> {
+        match self {
+            Self::Server(url) => {
+                let credentials = match config.credentials.value.clone() {
+                    Credentials::None => registry::Credentials::None,
+                    Credentials::Token(token) => registry::Credentials::Token(token),
+                    Credentials::Basic { username, password } => {
+                        registry::Credentials::Basic { username, password }
+                    }
+                };
+                Ok(Arc::new(registry::HttpStore::new(&url, credentials)?))
+            }
+            Self::File(path) => {
+                let store = SqliteStore::open(&path)
+                    .with_context(|| format!("cannot open the registry `{}`", path.display()))?;
+                Ok(Arc::new(store))
+            }
+        }
+    }
+}
+
 /// Opens the registry of a server: what `uri` names, else the settings, else what lies with
 /// `store`.
 pub(crate) fn registry_beside(
@@ -224,52 +278,41 @@ pub(crate) fn registry_beside(
     uri: Option<&str>,
     store: &str,
 ) -> Result<Arc<dyn RegistryStore>> {
-    let path = match uri.or(config.registry_store.value.as_deref()) {
-        Some(uri) => registry_path(uri)?,
-        None => default_registry(store)?,
+    let place = match uri.or(config.registry_store.value.as_deref()) {
+        Some(uri) => RegistryPlace::parse(uri)?,
+        None => RegistryPlace::beside(store)?,
     };
-    open_registry(&path)
+    place.open(config)
 }
 
 /// Opens the registry of the settings.
 pub(crate) fn registry(config: &Config, missing: Missing) -> Result<Arc<dyn RegistryStore>> {
-    let path = match &config.registry_store.value {
-        Some(uri) => registry_path(uri)?,
-        None => default_registry(&config.store.value)?,
-    };
-    if missing == Missing::Refuse && !path.exists() {
+    if missing == Missing::Make && config.registry_store.value.is_none() && !exists(config) {
+        // The registry lies in the store.
+        tracking(config, Missing::Make)?;
+    }
+    let place = registry_place(config)?;
+    if let RegistryPlace::File(path) = &place
+        && missing == Missing::Refuse
+        && !path.exists()
+    {
         return Err(Hinted::error(
             format!("there is no registry at `{}`", path.display()),
             "`mlctl registry register` makes one; --registry-store names another",
         ));
     }
-    open_registry(&path)
+    place.open(config)
 }
 
-fn open_registry(path: &Path) -> Result<Arc<dyn RegistryStore>> {
-    let store = SqliteStore::open(path)
-        .with_context(|| format!("cannot open the registry `{}`", path.display()))?;
-    Ok(Arc::new(store))
+/// Tells whether the registry of the settings is on a server.
+pub(crate) fn has_registry_server(config: &Config) -> bool {
+    matches!(registry_place(config), Ok(RegistryPlace::Server(_)))
 }
 
-fn registry_path(uri: &str) -> Result<PathBuf> {
-    database_path(uri).or_else(|| location_path(uri)).ok_or_else(|| {
-        Hinted::error(
-            format!("cannot open the registry `{uri}`: this kind of URI is not supported"),
-            "a registry is a file: sqlite:///PATH, with four slashes for an absolute path",
-        )
-    })
-}
-
-fn default_registry(store: &str) -> Result<PathBuf> {
-    match Place::parse(store)? {
-        Place::Folder(folder) if folder.is_dir() => Ok(folder.join("registry.db")),
-        Place::Folder(folder) => Err(no_store(&folder)),
-        Place::Database(file) => Ok(file),
-        Place::Server(url) => Err(Hinted::error(
-            format!("the registry of the server `{url}` cannot be reached yet"),
-            "name a registry file with --registry-store sqlite:///FILE",
-        )),
+fn registry_place(config: &Config) -> Result<RegistryPlace> {
+    match &config.registry_store.value {
+        Some(uri) => RegistryPlace::parse(uri),
+        None => RegistryPlace::beside(&config.store.value),
     }
 }
 
@@ -298,5 +341,16 @@ mod tests {
         check("https://host/x", Some(&Place::Server("https://host/x".into())));
         check("sqlite:///", None);
         check("postgresql://host/db", None);
+    }
+
+    #[test]
+    fn a_registry_is_a_server_or_a_file() {
+        let place = |uri| RegistryPlace::parse(uri).ok();
+        assert_eq!(place("sqlite:////a/b.db"), Some(RegistryPlace::File("/a/b.db".into())));
+        assert_eq!(place("r.db"), Some(RegistryPlace::File("r.db".into())));
+        assert_eq!(place("http://host"), Some(RegistryPlace::Server("http://host".into())));
+        assert_eq!(place("databricks://x"), None);
+        let beside = RegistryPlace::beside("https://host").unwrap();
+        assert_eq!(beside, RegistryPlace::Server("https://host".into()));
     }
 }

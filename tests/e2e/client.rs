@@ -1,6 +1,6 @@
 //! The official Python client against `mlctl server`, on a folder and on a database.
 //!
-//! The tests themselves are functions of `tests/python/client.py` and `tests/python/workflow.py`;
+//! The tests themselves are functions of `tests/python/client.py`, `workflow.py` and `registry.py`;
 //! a process of Python calls many, since starting one takes seconds.
 
 use crate::harness::Place;
@@ -77,4 +77,17 @@ fn the_classic_workflow_works_as_a_whole() {
 #[test]
 fn scikit_learn_logs_by_itself() {
     check("workflow.py", &[("autologging_of_scikit_learn", "")]);
+}
+
+#[test]
+fn the_client_finds_the_registry() {
+    let functions = [
+        ("models_have_names_texts_and_tags", ""),
+        ("models_are_searched_in_pages", ""),
+        ("versions_go_through_stages_and_aliases", ""),
+        ("a_logged_model_is_registered_and_loaded", ""),
+        ("the_model_of_a_run_is_registered_and_copied", ""),
+        ("sources_stay_in_their_place", ""),
+    ];
+    check("registry.py", &functions);
 }

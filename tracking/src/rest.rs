@@ -20,6 +20,7 @@ mod serve_location;
 use crate::fluent::now;
 use crate::store::{Batch, Done};
 use crate::{Error, Key, Result, RunId, TrackingStore};
+pub use artifacts::VersionPlaces;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -212,6 +213,11 @@ pub fn artifact_proxy(service: Service) -> Router {
 /// Builds the artifact routes below the root, which are those of MLflow's pages.
 pub fn artifact_root_routes(service: Service) -> Router {
     artifacts::root_routes().with_state(service)
+}
+
+/// Builds the route below the root for the files of model versions.
+pub fn version_artifact_route(service: Service, places: VersionPlaces) -> Router {
+    artifacts::version_routes(service, places)
 }
 
 impl From<Error> for Failure {

@@ -11,7 +11,6 @@ pub mod graphql;
 mod landing;
 mod pages;
 mod registered;
-pub mod registry;
 pub mod telemetry;
 
 pub use build::{Build, BuildError};
@@ -43,11 +42,12 @@ impl Sources {
     }
 }
 
-/// Serves the pages of `build` and all that they ask beyond the REST API of tracking.
+/// Serves the pages of `build` and all that they ask beyond the REST APIs of tracking and
+/// registry.
 ///
 /// `static_prefix` is empty, or starts with `/` and ends without one.
 pub fn router(build: &Build, sources: &Sources, static_prefix: &str) -> Router {
-    let api = Router::new().merge(registry::router(sources)).merge(absent::router_v2());
+    let api = absent::router_v2();
     let api_v3 = Router::new().merge(telemetry::router()).merge(absent::router_v3());
     pages(build, static_prefix)
         .merge(graphql::router(sources.clone(), static_prefix))

@@ -5,9 +5,12 @@ use crate::Outcome;
 use crate::cli::{Durability, ServerArgs};
 use crate::config::{self, Origin};
 use crate::failure::Hinted;
-use crate::server::{self, Access, Options, Pages, Patterns};
+use crate::server::{self, Access, Options, Patterns, Registry};
 use crate::stores::{self, Choices, Missing};
 use anyhow::Result;
+use mlctl_filter::Pattern;
+use mlctl_registry::source::SourceRules;
+use mlctl_tracking::store::location::absolute_location;
 use mlctl_tracking::store::sqlite;
 use mlctl_ui::mlflow::Build;
 use serde_json::json;
@@ -33,7 +36,8 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
         no_artifacts: args.no_serve_artifacts,
         artifacts_only: args.artifacts_only,
         counts: args.expose_prometheus.is_some(),
-        pages: build.map(|build| pages(context, args, uri, build)),
+        registry: Some(registry(context, args, uri)?),
+        pages: build,
     };
     let app = server::tracking_app(&tracking, options);
     let listener = server::bind(&args.host, args.port)?;
@@ -55,14 +59,40 @@ fn artifact_root(args: &ServerArgs, uri: &str) -> Option<String> {
     args.default_artifact_root.clone().or(proxied)
 }
 
-/// Adds what MLflow's pages show beside runs.
-fn pages(context: &Context, args: &ServerArgs, store: &str, build: Build) -> Pages {
+/// Opens the registry that is served beside the runs. Without one the runs are served still.
+fn registry(context: &Context, args: &ServerArgs, store: &str) -> Result<Registry> {
     let uri = args.registry_store_uri.as_deref();
-    let registry = stores::registry_beside(&context.config, uri, store);
-    let registry = registry.inspect_err(|error| {
-        tracing::warn!("the pages will show no registered models: {error:#}");
-    });
-    Pages { build, registry: registry.ok() }
+    let opened = stores::registry_beside(&context.config, uri, store);
+    let opened = opened.map_err(|error| format!("{error:#}"));
+    if let Err(why) = &opened {
+        tracing::warn!("there will be no registered models: {why}");
+    }
+    Ok(Registry { store: opened, rules: source_rules(args)? })
+}
+
+/// Reads where model versions may come from; the variables are MLflow's.
+fn source_rules(args: &ServerArgs) -> Result<SourceRules> {
+    let pattern = config::variable("MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX");
+    let pattern = pattern
+        .map(|(text, origin)| {
+            Pattern::parse(&text).map_err(|error| {
+                Hinted::usage(
+                    format!("{origin} is no regular expression: {error}"),
+                    "it is what the source of every new model version must match",
+                )
+            })
+        })
+        .transpose()?;
+    let schemes = config::variable("MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES");
+    let schemes = schemes.map(|(list, _)| list).unwrap_or_default();
+    let schemes = schemes.split(',').map(|scheme| scheme.trim().to_ascii_lowercase());
+    let roots = args.artifacts_destination.iter().chain(&args.default_artifact_root);
+    Ok(SourceRules {
+        pattern,
+        allowed_schemes: schemes.filter(|scheme| !scheme.is_empty()).collect(),
+        allowed_roots: Vec::new(),
+        store_roots: roots.map(|root| absolute_location(root)).collect(),
+    })
 }
 
 /// Refuses what would only look as if it were there.

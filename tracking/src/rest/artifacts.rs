@@ -7,6 +7,9 @@ mod file;
 mod owned;
 mod proxy;
 mod resolve;
+mod versions;
+
+pub use versions::VersionPlaces;
 
 use super::Service;
 use axum::Router;
@@ -33,6 +36,13 @@ pub(super) fn page_routes() -> Router<Service> {
 /// Below the root.
 pub(super) fn root_routes() -> Router<Service> {
     Router::new().route("/get-artifact", get(owned::file_of_run))
+}
+
+/// Below the root, for who knows where the files of model versions are.
+pub(super) fn version_routes(service: Service, places: VersionPlaces) -> Router {
+    Router::new()
+        .route("/model-versions/get-artifact", get(versions::file_of_version))
+        .with_state((service, places))
 }
 
 /// Below `/api/2.0/mlflow-artifacts` and `/ajax-api/2.0/mlflow-artifacts`.

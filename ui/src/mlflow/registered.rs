@@ -1,9 +1,7 @@
 //! Searches of the registry, as its store does them.
 
 use super::Sources;
-use mlctl_registry::{
-    ModelQuery, ModelVersion, Page, PageSize, RegisteredModel, Result as Searched, VersionQuery,
-};
+use mlctl_registry::{ModelVersion, Page, PageSize, VersionQuery};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
 
@@ -19,10 +17,6 @@ pub(super) struct Search {
 impl Search {
     /// How many versions a page may hold, and holds when nothing is said.
     pub(super) const VERSIONS_MAX: usize = 200_000;
-    /// How many models a page may hold.
-    pub(super) const MODELS_MAX: usize = 1_000;
-    /// How many models a page holds when nothing is said.
-    pub(super) const MODELS_DEFAULT: usize = 100;
 
     /// Asks for everything that `filter` lets through, in MLflow's order.
     pub(super) fn all(filter: String) -> Self {
@@ -45,50 +39,21 @@ impl Search {
     }
 }
 
-/// A page of what was found.
-#[derive(Debug)]
-pub(super) struct Found<T> {
-    pub(super) items: Vec<T>,
-    pub(super) next_page_token: Option<String>,
-}
-
-impl<T> Found<T> {
-    /// What is found without a registry.
-    fn nothing() -> Self {
-        Self { items: Vec::new(), next_page_token: None }
-    }
-}
-
-/// Finds versions: by default the last changed first.
-pub(super) fn versions(sources: &Sources, search: &Search) -> Result<Found<ModelVersion>, Failure> {
-    let Some(registry) = &sources.registry else { return Ok(Found::nothing()) };
+/// Finds versions: by default the last changed first; none without a registry.
+pub(super) fn versions(
+    sources: &Sources,
+    search: &Search,
+) -> Result<Page<ModelVersion, String>, Failure> {
+    let Some(registry) = &sources.registry else {
+        return Ok(Page { items: Vec::new(), next: None });
+    };
     let query = VersionQuery {
         filter: search.filter.clone(),
         order_by: search.order_by.clone(),
         size: search.size()?,
         page_token: search.page_token.clone(),
     };
-    found(registry.search_versions(&query))
-}
-
-/// Finds models: by default by name.
-pub(super) fn models(
-    sources: &Sources,
-    search: &Search,
-) -> Result<Found<RegisteredModel>, Failure> {
-    let Some(registry) = &sources.registry else { return Ok(Found::nothing()) };
-    let query = ModelQuery {
-        filter: search.filter.clone(),
-        order_by: search.order_by.clone(),
-        size: search.size()?,
-        page_token: search.page_token.clone(),
-    };
-    found(registry.search_models(&query))
-}
-
-fn found<T>(page: Searched<Page<T, String>>) -> Result<Found<T>, Failure> {
-    let page = page.map_err(|error| failure(&error))?;
-    Ok(Found { items: page.items, next_page_token: page.next })
+    registry.search_versions(&query).map_err(|error| failure(&error))
 }
 
 fn invalid(message: impl Into<String>) -> Failure {

@@ -114,7 +114,7 @@ impl Query {
         let found = registered::versions(&context.sources, &search).map_err(refuse)?;
         Ok(Some(SearchModelVersionsResponse {
             model_versions: Some(found.items.iter().map(ModelVersion::of).collect()),
-            next_page_token: Some(found.next_page_token.unwrap_or_default()),
+            next_page_token: Some(found.next.unwrap_or_default()),
             api_error: None,
         }))
     }

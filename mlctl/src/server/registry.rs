@@ -1,0 +1,128 @@
+//! The registry of a server, which asks the server's tracking store where versions come from.
+
+use axum::Router;
+use axum::routing::any;
+use mlctl_registry::rest::{Service, history_router, router};
+use mlctl_registry::source::{ArtifactPlace, SourceRules, Sources};
+use mlctl_registry::{Error, ModelName, RegistryStore, Result, VersionNumber};
+use mlctl_tracking::entity::Tag;
+use mlctl_tracking::rest::{ServedArtifacts, VersionPlaces};
+use mlctl_tracking::{Error as TrackingError, Key, ModelId, RunId, TrackingStore};
+use mlctl_wire::ErrorCode;
+use mlctl_wire::rest::Failure;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// A registry and where its versions may come from.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    /// The store, or why there is none.
+    pub(crate) store: std::result::Result<Arc<dyn RegistryStore>, String>,
+    pub(crate) rules: SourceRules,
+}
+
+/// The routes of a registry.
+#[derive(Debug)]
+pub(super) struct Routes {
+    /// Below `/api/2.0/mlflow` and `/ajax-api/2.0/mlflow`.
+    pub(super) mlflow: Router,
+    /// Below `/api/2.0/mlctl`.
+    pub(super) own: Router,
+    /// Where the files of versions are.
+    pub(super) places: VersionPlaces,
+}
+
+/// The registry answers what it can; without a store, why it cannot.
+pub(super) fn routes(
+    registry: Registry,
+    tracking: Arc<dyn TrackingStore>,
+    served: ServedArtifacts,
+) -> Routes {
+    match registry.store {
+        Ok(store) => {
+            let sources = Arc::new(Logged { tracking, served });
+            let service = Service::new(store, sources).with_rules(registry.rules);
+            Routes {
+                mlflow: router(service.clone()),
+                own: history_router(service.clone()),
+                places: VersionPlaces::new(move |model, version| {
+                    let model = ModelName::parse(model)?;
+                    Ok(service.location(&model, VersionNumber::parse(version)?)?)
+                }),
+            }
+        }
+        Err(why) => {
+            let failure = Failure::new(ErrorCode::NotImplemented, why);
+            let refusal = failure.clone();
+            let refuse = any(async move || refusal.clone());
+            Routes {
+                mlflow: Router::new()
+                    .route("/registered-models/{*path}", refuse.clone())
+                    .route("/model-versions/{*path}", refuse.clone()),
+                own: Router::new().route("/registry/{*path}", refuse),
+                places: VersionPlaces::new(move |_, _| Err(failure.clone())),
+            }
+        }
+    }
+}
+
+/// What the tracking store knows of runs and logged models.
+#[derive(Debug)]
+struct Logged {
+    tracking: Arc<dyn TrackingStore>,
+    served: ServedArtifacts,
+}
+
+/// The tag of a logged model that lists its versions.
+const VERSIONS_TAG: &str = "mlflow.modelVersions";
+
+impl Logged {
+    fn place(&self, location: &str, run_id: Option<String>) -> ArtifactPlace {
+        let uri = self.served.outward(location);
+        ArtifactPlace { also: vec![location.to_owned()], uri, run_id }
+    }
+}
+
+/// Takes a run or model that is not there for none.
+fn found<T>(outcome: mlctl_tracking::Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(it) => Ok(Some(it)),
+        Err(TrackingError::RunNotFound(_) | TrackingError::ModelNotFound(_)) => Ok(None),
+        Err(error) => Err(Error::backend("asking the tracking store", error)),
+    }
+}
+
+impl Sources for Logged {
+    fn run(&self, run_id: &str) -> Result<Option<ArtifactPlace>> {
+        let Ok(id) = RunId::parse(run_id) else { return Ok(None) };
+        let run = found(self.tracking.run(&id))?;
+        Ok(run.map(|run| self.place(&run.info.artifact_uri, None)))
+    }
+
+    fn logged_model(&self, model_id: &str) -> Result<Option<ArtifactPlace>> {
+        let Ok(id) = ModelId::parse(model_id) else { return Ok(None) };
+        let model = found(self.tracking.logged_model(&id))?;
+        Ok(model.map(|model| {
+            let run_id = model.source_run_id.as_ref().map(ToString::to_string);
+            self.place(&model.artifact_uri, run_id)
+        }))
+    }
+
+    fn registered(&self, model_id: &str, model: &ModelName, version: VersionNumber) -> Result<()> {
+        let note = || -> mlctl_tracking::Result<()> {
+            let id = ModelId::parse(model_id)?;
+            let known = self.tracking.logged_model(&id)?;
+            let key = Key::parse(VERSIONS_TAG)?;
+            let list = known.tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str());
+            let mut list: Vec<Value> =
+                list.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+            let this = json!({ "name": model.as_str(), "version": version.get() });
+            if !list.contains(&this) {
+                list.push(this);
+            }
+            let tag = Tag::new(key, Value::from(list).to_string());
+            self.tracking.set_model_tags(&id, &[tag])
+        };
+        note().map_err(|error| Error::backend("noting a version with its logged model", error))
+    }
+}
