@@ -1,9 +1,11 @@
 //! Every command and flag, and nothing of what they do.
 
+mod registry;
 mod server;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub(crate) use registry::{AliasCommand, LineageFormat, Reason, RegistryCommand};
 pub(crate) use server::{Durability, FrameOptions, ServerArgs};
 use std::path::PathBuf;
 
@@ -356,41 +358,6 @@ pub(crate) enum ModelsCommand {
         #[arg(long, short, default_value_t = 5000)]
         port: u16,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RegistryCommand {
-    /// Register a model's next version: mlctl registry register runs:/ID/model churn
-    Register {
-        /// The model: runs:/ID/NAME, models:/MODEL-ID or a folder
-        #[arg(value_name = "MODEL_URI")]
-        model_uri: String,
-        /// The registered model; it is made when it does not exist
-        name: String,
-        /// What to say about this version
-        #[arg(long)]
-        description: Option<String>,
-        /// Why, for the history
-        #[arg(long, value_name = "REASON")]
-        why: Option<String>,
-    },
-    /// Move a version to a stage: mlctl registry transition churn 1 Production
-    Transition {
-        /// The registered model
-        name: String,
-        /// The version's number
-        version: String,
-        /// None, Staging, Production or Archived
-        stage: String,
-        /// Archive the versions that are in this stage now
-        #[arg(long)]
-        archive_existing_versions: bool,
-        /// Why, for the history
-        #[arg(long, value_name = "REASON")]
-        why: Option<String>,
-    },
-    /// List registered models and their latest versions
-    List,
 }
 
 #[derive(Debug, Subcommand)]

@@ -22,6 +22,7 @@ use mlctl_tracking::entity::{Experiment, ViewType};
 use mlctl_tracking::search::{ExperimentQuery, RunQuery};
 use mlctl_tracking::{Error, ExperimentId, RunId, TrackingStore};
 use mlctl_wire::limits;
+use std::io::{self, IsTerminal, Write};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -111,6 +112,27 @@ fn unknown_experiment(store: &dyn TrackingStore, name: &str) -> anyhow::Error {
     match nearest.filter(|near| strsim::jaro_winkler(near, name) >= ALIKE_MIN) {
         Some(near) => Hinted::error(message, format!("did you mean `{near}`?")),
         None => Hinted::error(message, "list them with `mlctl experiments list --view all`"),
+    }
+}
+
+/// Asks before something is done that nothing undoes.
+///
+/// # Errors
+/// When the answer is no, and when there is nobody to ask.
+fn confirm(yes: bool, what: &str) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    let hint = "say --yes to do it without being asked";
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Err(Hinted::usage(format!("nobody is here to be asked: {what}?"), hint));
+    }
+    write!(io::stderr(), "{what}? [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Hinted::error("nothing was deleted", hint)),
     }
 }
 

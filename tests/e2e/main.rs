@@ -24,6 +24,7 @@ mod nested;
 mod project;
 mod python;
 mod quickstart;
+mod registry;
 mod running;
 mod runs;
 #[path = "../support/s3/mod.rs"]

@@ -1,101 +1,144 @@
 //! `mlctl registry`.
 
+mod change;
+mod import;
+mod lineage;
+mod show;
+
 use super::Context;
 use crate::Outcome;
-use crate::cli::RegistryCommand;
-use crate::output::{table, time};
-use crate::resolve;
+use crate::cli::{Reason, RegistryCommand};
+use crate::failure::Hinted;
 use crate::stores::{self, Missing};
 use anyhow::Result;
 use mlctl_registry::{
-    ModelName, ModelQuery, ModelVersion, NewVersion, RegisteredModel, RegistryStore, Stage, Stamp,
-    Transition, VersionNumber,
+    Alias, Error, Event, ModelName, ModelQuery, ModelVersion, PageSize, RegisteredModel,
+    RegistryStore, Stage, Stamp, VersionNumber, VersionRef,
 };
 use mlctl_tracking::fluent::now;
 use std::process::ExitCode;
 
 pub(crate) fn dispatch(context: &Context, command: RegistryCommand) -> Outcome {
-    match command {
-        RegistryCommand::Register { model_uri, name, description, why } => {
-            // A model that is not there must not leave a new registry behind.
-            let located = resolve::locate(context, &model_uri)?;
-            let mut new = NewVersion::of(ModelName::parse(&name)?, located.source);
-            let place = format!("{}/{}", located.location, located.below);
-            new.storage_location = Some(place.trim_end_matches('/').to_owned());
-            new.run_id = located.run_id;
-            new.description = description;
-            new.create_model_if_missing = true;
-            let store = stores::registry(&context.config, Missing::Make)?;
-            let version = store.create_version(&new, &stamp(context, why))?;
-            show_version(context, &version, "registered")
-        }
-        RegistryCommand::Transition { name, version, stage, archive_existing_versions, why } => {
-            let transition = Transition {
-                model: ModelName::parse(&name)?,
-                version: VersionNumber::parse(&version)?,
-                stage: Stage::parse(&stage)?,
-                archive_existing_versions,
-            };
-            let store = stores::registry(&context.config, Missing::Refuse)?;
-            let version = store.transition(&transition, &stamp(context, why))?;
-            show_version(context, &version, "moved")
-        }
-        RegistryCommand::List => {
-            list(context, stores::registry(&context.config, Missing::Refuse)?.as_ref())
-        }
-    }?;
+    use RegistryCommand as C;
+    let missing = match command {
+        C::Create { .. } | C::Register { .. } | C::Import { .. } => Missing::Make,
+        _ => Missing::Refuse,
+    };
+    // A model that is not there must not leave a new registry behind.
+    if let C::Register { model_uri, name, description, reason } = command {
+        change::register(context, &model_uri, &name, description, reason)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let C::Import { folder, dry_run } = command {
+        import::import(context, &folder, dry_run)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let store = stores::registry(&context.config, missing)?;
+    let desk = Desk { context, store: store.as_ref() };
+    let done = match command {
+        C::List { order_by } => desk.list(String::new(), order_by),
+        C::Search { filter, order_by } => desk.list(filter, order_by),
+        C::Show { name, at: None } => desk.show(&name),
+        C::Show { name, at: Some(time) } => desk.show_past(&name, &time),
+        C::Versions { name, filter } => desk.versions(&name, &filter),
+        C::History { name, version } => desk.history(&name, version.as_deref()),
+        C::Lineage { name, version, format } => desk.lineage(&name, &version, format),
+        change => desk.change(change),
+    };
+    done.map_err(|error| desk.with_near_name(error))?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn stamp(context: &Context, why: Option<String>) -> Stamp {
+/// What the commands of this family work with.
+#[derive(Clone, Copy, Debug)]
+struct Desk<'a> {
+    context: &'a Context,
+    store: &'a dyn RegistryStore,
+}
+
+/// The most rows that are asked for at once.
+const PAGE: u32 = 1000;
+
+impl Desk<'_> {
+    fn stamp(&self, reason: Reason) -> Stamp {
+        stamp(self.context, reason)
+    }
+
+    /// Reads which version is meant, and finds it.
+    fn version(&self, name: &str, version: &str) -> Result<ModelVersion> {
+        Ok(self.store.get_version(&ModelName::parse(name)?, &which(version)?)?)
+    }
+
+    /// Lists all models that a filter lets through.
+    fn models(&self, filter: String, order_by: Vec<String>) -> Result<Vec<RegisteredModel>> {
+        let mut models = Vec::new();
+        let size = PageSize::new(PAGE)?;
+        let mut query = ModelQuery { filter, order_by, size, page_token: None };
+        loop {
+            let page = self.store.search_models(&query)?;
+            models.extend(page.items);
+            query.page_token = page.next;
+            if query.page_token.is_none() {
+                return Ok(models);
+            }
+        }
+    }
+
+    /// Lists everything that happened to a model, oldest first.
+    fn events(&self, name: &ModelName, version: Option<VersionNumber>) -> Result<Vec<Event>> {
+        let mut events = Vec::new();
+        let mut after = None;
+        loop {
+            let page = self.store.events(name, version, after, PageSize::new(PAGE)?)?;
+            events.extend(page.items);
+            after = page.next;
+            if after.is_none() {
+                return Ok(events);
+            }
+        }
+    }
+
+    /// Adds the name that is most like one that no model has.
+    fn with_near_name(&self, error: anyhow::Error) -> anyhow::Error {
+        /// Names less alike than this are no suggestion.
+        const ALIKE_MIN: f64 = 0.7;
+        let Some(Error::ModelNotFound(name)) = error.downcast_ref::<Error>() else { return error };
+        let alike = |one: &RegisteredModel| strsim::jaro_winkler(one.name.as_str(), name.as_str());
+        let all = self.models(String::new(), Vec::new()).unwrap_or_default();
+        let nearest = all.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+        match nearest.filter(|near| alike(near) >= ALIKE_MIN) {
+            Some(near) => {
+                let hint = format!("did you mean `{}`?", near.name);
+                Hinted::error(error.to_string(), hint)
+            }
+            None => error,
+        }
+    }
+}
+
+fn stamp(context: &Context, reason: Reason) -> Stamp {
     let stamp = Stamp::new(context.config.user.value.clone(), now());
-    match why {
-        Some(reason) => stamp.because(reason),
+    match reason.why {
+        Some(why) => stamp.because(why),
         None => stamp,
     }
 }
 
-fn show_version(context: &Context, version: &ModelVersion, done: &str) -> Result<()> {
-    context.output.show(version, |version| {
-        format!(
-            "{done} {} version {}, stage {}\n",
-            version.name, version.version, version.current_stage
+/// Reads a version off the command line: a number, a stage, `@ALIAS` or `latest`.
+fn which(text: &str) -> Result<VersionRef> {
+    if text.eq_ignore_ascii_case("latest") {
+        return Ok(VersionRef::Latest);
+    }
+    if let Some(alias) = text.strip_prefix('@') {
+        return Ok(VersionRef::Alias(Alias::parse(alias)?));
+    }
+    if text.starts_with(|first: char| first.is_ascii_digit()) {
+        return Ok(VersionRef::Number(VersionNumber::parse(text)?));
+    }
+    Stage::parse(text).map(VersionRef::Stage).map_err(|_| {
+        Hinted::error(
+            format!("`{text}` is no version"),
+            "a version is a number, a stage such as Production, @ALIAS or latest",
         )
     })
-}
-
-fn list(context: &Context, store: &dyn RegistryStore) -> Result<()> {
-    let mut models: Vec<RegisteredModel> = Vec::new();
-    let mut query = ModelQuery::default();
-    loop {
-        let page = store.search_models(&query)?;
-        models.extend(page.items);
-        query.page_token = page.next;
-        if query.page_token.is_none() {
-            break;
-        }
-    }
-    context.output.show(&models, |models| {
-        let rows = models.iter().flat_map(rows);
-        table(&["MODEL", "VERSION", "STAGE", "ALIASES", "CHANGED"], rows.collect(), "no models")
-    })
-}
-
-/// A row for each version that is the latest of its stage.
-fn rows(model: &RegisteredModel) -> Vec<Vec<String>> {
-    if model.latest_versions.is_empty() {
-        let changed = time(model.last_updated_timestamp_ms);
-        return vec![vec![model.name.to_string(), "-".into(), "-".into(), String::new(), changed]];
-    }
-    let row = |version: &ModelVersion| {
-        let aliases: Vec<String> = version.aliases.iter().map(ToString::to_string).collect();
-        vec![
-            model.name.to_string(),
-            version.version.to_string(),
-            version.current_stage.to_string(),
-            aliases.join(", "),
-            time(version.last_updated_timestamp_ms),
-        ]
-    };
-    model.latest_versions.iter().map(row).collect()
 }

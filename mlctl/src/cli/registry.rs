@@ -1,0 +1,220 @@
+//! `mlctl registry` and its flags.
+
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryCommand {
+    /// Make a model without versions: mlctl registry create churn --tag team=growth
+    Create {
+        /// The name
+        name: String,
+        /// What people should know about it
+        #[arg(long)]
+        description: Option<String>,
+        /// A tag; may be given several times
+        #[arg(long = "tag", value_name = "KEY=VALUE")]
+        tags: Vec<String>,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// List registered models and their latest versions
+    List {
+        /// How to order, such as "last_updated_timestamp DESC"; may be given several times
+        #[arg(long, value_name = "CLAUSE")]
+        order_by: Vec<String>,
+    },
+    /// Find models: mlctl registry search "name LIKE 'ch%' AND tags.team = 'growth'"
+    Search {
+        /// The filter
+        filter: String,
+        /// How to order, such as "last_updated_timestamp DESC"; may be given several times
+        #[arg(long, value_name = "CLAUSE")]
+        order_by: Vec<String>,
+    },
+    /// Show everything about a model, now or as it was
+    Show {
+        /// The registered model
+        name: String,
+        /// As it was then, such as 2026-03-01 or 2026-03-01T12:00Z
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+    },
+    /// Register a model's next version: mlctl registry register runs:/ID/model churn
+    Register {
+        /// The model: runs:/ID/NAME, models:/MODEL-ID or a folder
+        #[arg(value_name = "MODEL_URI")]
+        model_uri: String,
+        /// The registered model; it is made when it does not exist
+        name: String,
+        /// What to say about this version
+        #[arg(long)]
+        description: Option<String>,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// List the versions of a model
+    Versions {
+        /// The registered model
+        name: String,
+        /// Only these, such as "current_stage = 'Production'"
+        #[arg(long, default_value = "", hide_default_value = true)]
+        filter: String,
+    },
+    /// Move a version to a stage: mlctl registry transition churn 1 Production
+    Transition {
+        /// The registered model
+        name: String,
+        /// The version: a number, a stage, @ALIAS or latest
+        version: String,
+        /// None, Staging, Production or Archived
+        stage: String,
+        /// Archive the versions that are in this stage now
+        #[arg(long)]
+        archive_existing_versions: bool,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Give a stage back to the version that had it before: mlctl registry rollback churn Production
+    Rollback {
+        /// The registered model
+        name: String,
+        /// Staging or Production
+        stage: String,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Set and delete aliases
+    #[command(subcommand)]
+    Alias(AliasCommand),
+    /// Set a tag of a model or version, or delete it
+    Tag {
+        /// The registered model
+        name: String,
+        /// The tag's name
+        key: String,
+        /// The value
+        #[arg(required_unless_present = "delete")]
+        value: Option<String>,
+        /// Of this version: a number, a stage, @ALIAS or latest
+        #[arg(long)]
+        version: Option<String>,
+        /// Delete it
+        #[arg(long, conflicts_with = "value")]
+        delete: bool,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Describe a model or version; an empty text takes the description away
+    Describe {
+        /// The registered model
+        name: String,
+        /// What people should know about it
+        description: String,
+        /// This version: a number, a stage, @ALIAS or latest
+        #[arg(long)]
+        version: Option<String>,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Give a model another name
+    Rename {
+        /// The registered model
+        name: String,
+        /// The new name
+        new_name: String,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Delete a model with all its versions, or one version; its history stays
+    Delete {
+        /// The registered model
+        name: String,
+        /// Only this version: a number, a stage, @ALIAS or latest
+        #[arg(long)]
+        version: Option<String>,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Register a version as the next version of another model
+    Copy {
+        /// The version: models:/NAME/VERSION, models:/NAME/STAGE or models:/NAME@ALIAS
+        #[arg(value_name = "MODEL_URI")]
+        model_uri: String,
+        /// The model that gets it; it is made when it does not exist
+        name: String,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Tell what happened to a model: what, when, who and why
+    History {
+        /// The registered model; one that was deleted has its history still
+        name: String,
+        /// Only of this version: its number
+        #[arg(long)]
+        version: Option<String>,
+    },
+    /// Tell where a version came from, and where it went
+    Lineage {
+        /// The registered model
+        name: String,
+        /// The version: a number, a stage, @ALIAS or latest
+        version: String,
+        /// How to tell it; --json is another way
+        #[arg(long, value_enum, default_value_t)]
+        format: LineageFormat,
+    },
+    /// Take over the models of MLflow's registry of files
+    Import {
+        /// The folder: `models` in a folder of runs, or that folder itself
+        folder: PathBuf,
+        /// Only tell what would be done
+        #[arg(long)]
+        dry_run: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AliasCommand {
+    /// Make an alias name a version: mlctl registry alias set churn champion 3
+    Set {
+        /// The registered model
+        name: String,
+        /// The alias
+        alias: String,
+        /// The version: a number, a stage, @ALIAS or latest
+        version: String,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Delete an alias
+    Delete {
+        /// The registered model
+        name: String,
+        /// The alias
+        alias: String,
+        #[command(flatten)]
+        reason: Reason,
+    },
+}
+
+/// Why something is changed.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Reason {
+    /// Why, for the history
+    #[arg(long, value_name = "REASON")]
+    pub(crate) why: Option<String>,
+}
+
+/// How a lineage is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LineageFormat {
+    /// Lines for people
+    #[default]
+    Text,
+    /// A diagram for Markdown pages
+    Mermaid,
+}
