@@ -13,12 +13,15 @@ use mlctl_wire::ErrorCode;
 use reqwest::Method;
 use serde::Deserialize;
 
+use crate::approval::{Candidate, Request};
 use crate::entity::{ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventId};
+use crate::gate::GateReport;
 use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 use crate::lifecycle::{self, Transition};
 use crate::message::*;
+use crate::policy;
 use crate::search::{ModelQuery, VersionQuery};
 use crate::store::{Location, RegistryStore};
 use crate::uri::VersionRef;
@@ -127,6 +130,31 @@ impl HttpStore {
         self.version(self.understood(answer, about)?)
     }
 
+    fn send_transition(
+        &self,
+        asked: &Transition,
+        mlctl_force: Option<bool>,
+        stamp: &Stamp,
+    ) -> Result<ModelVersion> {
+        let request = TransitionStage {
+            name: Some(asked.model.to_string()),
+            version: Some(asked.version.to_string()),
+            stage: Some(asked.stage.to_string()),
+            archive_existing_versions: Some(asked.archive_existing_versions),
+            mlctl_force,
+        };
+        let path = (Method::POST, "model-versions/transition-stage");
+        let about = About::version(&asked.model, asked.version);
+        self.change_of_version(path, &request, stamp, about)
+    }
+
+    fn send_request(&self, path: &str, candidate: &Candidate, stamp: &Stamp) -> Result<Request> {
+        let answer = self.transport.post_own(path, &of_candidate(candidate), stamp);
+        let answer: RequestAnswer =
+            self.understood(answer.map_err(only_mlctl), About::default())?;
+        present(answer.request, "request")
+    }
+
     fn send_version(&self, new: &NewVersion, stamp: &Stamp) -> Result<ModelVersion> {
         let request = CreateVersion {
             name: Some(new.model.to_string()),
@@ -146,6 +174,14 @@ impl HttpStore {
 
 fn of_version(model: &ModelName, version: VersionNumber) -> OfVersion {
     OfVersion { name: Some(model.to_string()), version: Some(version.to_string()) }
+}
+
+fn of_candidate(candidate: &Candidate) -> OfCandidate {
+    OfCandidate {
+        name: Some(candidate.model.to_string()),
+        version: Some(candidate.version.to_string()),
+        stage: Some(candidate.stage.to_string()),
+    }
 }
 
 fn search(
@@ -370,15 +406,37 @@ impl RegistryStore for HttpStore {
     }
 
     fn transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
-        let request = TransitionStage {
-            name: Some(asked.model.to_string()),
-            version: Some(asked.version.to_string()),
-            stage: Some(asked.stage.to_string()),
-            archive_existing_versions: Some(asked.archive_existing_versions),
-        };
-        let path = (Method::POST, "model-versions/transition-stage");
-        let about = About::version(&asked.model, asked.version);
-        self.change_of_version(path, &request, stamp, about)
+        self.send_transition(asked, None, stamp)
+    }
+
+    fn force_transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
+        policy::check_force(stamp)?;
+        self.send_transition(asked, Some(true), stamp)
+    }
+
+    fn check_transition(&self, candidate: &Candidate) -> Result<GateReport> {
+        let answer = self.transport.get_own("registry/check", &of_candidate(candidate));
+        self.understood(answer.map_err(only_mlctl), About::default())
+    }
+
+    fn request_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request> {
+        self.send_request("registry/requests", candidate, stamp)
+    }
+
+    fn approve_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request> {
+        self.send_request("registry/requests/approve", candidate, stamp)
+    }
+
+    fn reject_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request> {
+        self.send_request("registry/requests/reject", candidate, stamp)
+    }
+
+    fn requests(&self, model: &ModelName) -> Result<Vec<Request>> {
+        let request = OfModel { name: Some(model.to_string()) };
+        let answer = self.transport.get_own("registry/requests", &request);
+        let answer: RequestsAnswer =
+            self.understood(answer.map_err(only_mlctl), About::default())?;
+        Ok(answer.requests)
     }
 
     fn set_alias(
@@ -429,11 +487,19 @@ impl RegistryStore for HttpStore {
 
 /// MLflow's server does not know the path.
 fn no_history(error: Error) -> Error {
+    not_there(error, "the server keeps no history: it is not mlctl's")
+}
+
+/// MLflow's server does not know the path.
+fn only_mlctl(error: Error) -> Error {
+    not_there(error, "the server knows no gates and no requests: it is not mlctl's")
+}
+
+fn not_there(error: Error, message: &str) -> Error {
     match error {
-        Error::Remote { code: ErrorCode::EndpointNotFound, .. } => Error::Remote {
-            code: ErrorCode::NotImplemented,
-            message: "the server keeps no history: it is not mlctl's".to_owned(),
-        },
+        Error::Remote { code: ErrorCode::EndpointNotFound, .. } => {
+            Error::Remote { code: ErrorCode::NotImplemented, message: message.to_owned() }
+        }
         other => other,
     }
 }

@@ -172,13 +172,14 @@ impl NewVersion {
 }
 
 /// Who changes the registry, when and why: part of every change, kept in its event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
     /// When, in milliseconds since 1970-01-01 UTC.
     pub at_ms: i64,
     /// Who, in the caller's words.
     pub who: String,
     /// Why, when someone said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }
 

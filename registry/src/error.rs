@@ -1,12 +1,16 @@
 //! What can go wrong in a registry, named by what the caller can do about it.
 
+use std::borrow::Cow;
 use std::error;
 use std::path::PathBuf;
 
 use mlctl_wire::ErrorCode;
 
+use crate::approval::RequestRefusal;
+use crate::gate::GateReport;
 use crate::id::{Alias, ModelName, Stage, VersionNumber};
 use crate::source::SourceRefusal;
+use crate::stages::listed;
 
 /// Shortens every signature of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -23,7 +27,7 @@ pub enum Error {
         /// The offending value, shortened when it is long.
         value: String,
         /// The rule that it breaks.
-        rule: &'static str,
+        rule: Cow<'static, str>,
     },
     /// No registered model has this name.
     #[error("model `{0}` does not exist")]
@@ -61,8 +65,25 @@ pub enum Error {
     #[error("model `{0}` has no versions")]
     NoVersions(ModelName),
     /// Existing versions can only be archived out of a stage that serves.
-    #[error("existing versions cannot be archived out of stage {0}: only Staging and Production")]
-    CannotArchive(Stage),
+    #[error("existing versions cannot be archived out of stage {stage}: only {}", listed(serving))]
+    CannotArchive {
+        /// The stage that was to be cleared.
+        stage: Stage,
+        /// The stages that can be.
+        serving: Vec<Stage>,
+    },
+    /// The rules of the model's stages do not lead there.
+    #[error(
+        "version {} of `{}` may not go from {} to {}: from {} it may go to {}",
+        .0.version, .0.model, .0.from, .0.stage, .0.from, listed(&.0.reachable)
+    )]
+    MoveNotAllowed(Box<GateReport>),
+    /// The version does not meet the conditions of the stage.
+    #[error("version {} of `{}` may not enter {}: {}", .0.version, .0.model, .0.stage, .0.failures())]
+    GateClosed(Box<GateReport>),
+    /// A request for a transition cannot be made or decided.
+    #[error("{0}")]
+    Request(Box<RequestRefusal>),
     /// The filter or order of a search cannot be read.
     #[error(transparent)]
     Search(#[from] mlctl_filter::Error),
@@ -114,11 +135,15 @@ impl Error {
             // MLflow blames the parameter, not the resource, for an unknown alias.
             | Self::AliasNotFound { .. }
             // MLflow calls this an internal error, which its own client would then retry.
-            | Self::CannotArchive(_)
+            | Self::CannotArchive { .. }
+            | Self::MoveNotAllowed(_)
             | Self::Search(_)
             | Self::PageToken
             | Self::Source(_) => ErrorCode::InvalidParameterValue,
             Self::Remote { code, .. } => *code,
+            // MLflow's word for a wrong state would make its clients try again for minutes.
+            Self::GateClosed(_) => ErrorCode::PermissionDenied,
+            Self::Request(refusal) => refusal.code(),
             Self::ModelNotFound(_)
             | Self::VersionNotFound { .. }
             | Self::StageEmpty { .. }
@@ -137,12 +162,16 @@ impl Error {
         Self::Backend { doing: doing.into(), source: source.into() }
     }
 
-    pub(crate) fn invalid(what: &'static str, value: &str, rule: &'static str) -> Self {
+    pub(crate) fn invalid(
+        what: &'static str,
+        value: &str,
+        rule: impl Into<Cow<'static, str>>,
+    ) -> Self {
         const SHOWN_CHARS_MAX: usize = 120;
         let mut shown: String = value.chars().take(SHOWN_CHARS_MAX).collect();
         if shown.len() < value.len() {
             shown.push('…');
         }
-        Self::Invalid { what, value: shown, rule }
+        Self::Invalid { what, value: shown, rule: rule.into() }
     }
 }

@@ -114,6 +114,39 @@ pub enum Change {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         displaced_by: Option<VersionNumber>,
     },
+    /// Somebody wants the version to enter a stage.
+    TransitionRequested {
+        /// The stage.
+        to: Stage,
+    },
+    /// Somebody else agreed.
+    TransitionApproved {
+        /// The stage.
+        to: Stage,
+        /// Who requested it.
+        requested_by: String,
+    },
+    /// Somebody did not agree, or withdrew the request.
+    TransitionRejected {
+        /// The stage.
+        to: Stage,
+        /// Who requested it.
+        requested_by: String,
+    },
+    /// The version met the conditions of the stage that it enters next.
+    GatePassed {
+        /// The stage.
+        to: Stage,
+        /// What was found, one text for each condition.
+        met: Vec<String>,
+    },
+    /// The version did not meet the conditions of the stage that it enters next all the same.
+    GateForced {
+        /// The stage.
+        to: Stage,
+        /// What was not met.
+        failed: Vec<String>,
+    },
     /// The alias names the version now.
     AliasSet {
         /// The alias.
@@ -174,6 +207,11 @@ impl Change {
             Self::TagSet { .. } => "tag_set",
             Self::TagDeleted { .. } => "tag_deleted",
             Self::StageChanged { .. } => "stage_changed",
+            Self::TransitionRequested { .. } => "transition_requested",
+            Self::TransitionApproved { .. } => "transition_approved",
+            Self::TransitionRejected { .. } => "transition_rejected",
+            Self::GatePassed { .. } => "gate_passed",
+            Self::GateForced { .. } => "gate_forced",
             Self::AliasSet { .. } => "alias_set",
             Self::AliasDeleted { .. } => "alias_deleted",
             Self::Unknown(json) => json["kind"].as_str().unwrap_or("unknown"),
@@ -202,6 +240,14 @@ mod tests {
         check(
             &Change::StageChanged { from: Stage::NONE, to: Stage::PRODUCTION, displaced_by: None },
             r#"{"kind":"stage_changed","from":"None","to":"Production"}"#,
+        );
+        check(
+            &Change::GateForced { to: Stage::STAGING, failed: vec!["tag `a` is missing".into()] },
+            r#"{"kind":"gate_forced","to":"Staging","failed":["tag `a` is missing"]}"#,
+        );
+        check(
+            &Change::TransitionApproved { to: Stage::STAGING, requested_by: "ada".into() },
+            r#"{"kind":"transition_approved","to":"Staging","requested_by":"ada"}"#,
         );
         check(
             &Change::AliasSet {

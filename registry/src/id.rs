@@ -151,7 +151,10 @@ impl From<VersionNumber> for String {
     }
 }
 
-/// Says how far a version has come: `None`, `Staging`, `Production` or `Archived`.
+/// Says how far a version has come: `None`, `Staging`, `Production`, `Archived`, or a stage that
+/// its model names itself: a letter, then letters, digits, `_` and `-`, at most 20.
+///
+/// Whether a model has a stage is known to its [`StageRules`](crate::StageRules) only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Stage(Cow<'static, str>);
@@ -167,16 +170,35 @@ impl Stage {
     pub const PRODUCTION: Self = Self(Cow::Borrowed("Production"));
     /// Out of service.
     pub const ARCHIVED: Self = Self(Cow::Borrowed("Archived"));
-    /// Every stage, in the order of a version's life.
+    /// The stages that every model has, in the order of a version's life.
     pub const ALL: [Self; 4] = [Self::NONE, Self::STAGING, Self::PRODUCTION, Self::ARCHIVED];
+    /// The most characters a stage may have: what MLflow's column holds.
+    pub const CHARS_MAX: usize = 20;
 
-    /// Finds the stage of this name, in any case: `production` is [`Stage::PRODUCTION`].
+    /// Checks a name; those of MLflow's stages may be in any case: `production` is
+    /// [`Stage::PRODUCTION`].
     pub fn parse(text: &str) -> Result<Self> {
-        let rule = "stages are None, Staging, Production and Archived";
-        Self::ALL
-            .into_iter()
-            .find(|stage| stage.0.eq_ignore_ascii_case(text))
-            .ok_or_else(|| Error::invalid("stage", text, rule))
+        if let Some(stage) = Self::ALL.into_iter().find(|stage| stage.is_called(text)) {
+            return Ok(stage);
+        }
+        let invalid = |rule: &'static str| Err(Error::invalid("stage", text, rule));
+        if !text.starts_with(char::is_alphabetic)
+            || !text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+        {
+            return invalid("a stage is a letter, then letters, digits, `_` and `-`");
+        }
+        if text.chars().count() > Self::CHARS_MAX {
+            return invalid("a stage has at most 20 characters");
+        }
+        if Alias::is_reserved(text) || text.eq_ignore_ascii_case("Deleted_Internal") {
+            return invalid("the name is reserved");
+        }
+        Ok(Self(Cow::Owned(text.to_owned())))
+    }
+
+    /// Tells whether a name means this stage, in any case.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.0.eq_ignore_ascii_case(name)
     }
 }
 
@@ -324,12 +346,17 @@ mod tests {
         check(Stage::parse, "production", Ok("Production"));
         check(Stage::parse, "ARCHIVED", Ok("Archived"));
         check(Stage::parse, "none", Ok("None"));
+        check(Stage::parse, "Shadow", Ok("Shadow"));
         check(
             Stage::parse,
-            "Prod",
-            Err("invalid stage `Prod`: stages are None, Staging, Production and Archived"),
+            "3rd",
+            Err("invalid stage `3rd`: a stage is a letter, then letters, digits, `_` and `-`"),
         );
-        for text in ["", " production", "Deleted_Internal"] {
+        let reserved = ["Deleted_Internal", "latest", "v3"];
+        for text in ["", " production", "a/b", "a: b", "*", "(x)", &"x".repeat(21)] {
+            assert!(Stage::parse(text).is_err(), "{text:?}");
+        }
+        for text in reserved {
             assert!(Stage::parse(text).is_err(), "{text:?}");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A [`RegistryStore`] keeps them: `SqliteStore` in MLflow's own tables, `HttpStore` on a server,
 //! [`MemoryStore`] for tests and as the easiest one to read. The rules are pure functions in
-//! [`lifecycle`], [`search`] and [`source`]. `rest` serves a store as MLflow's server does.
+//! [`lifecycle`], [`stages`], [`gate`], [`search`] and [`source`]. `rest` serves a store as MLflow's server does.
 //! Nothing here loads a model or knows what a run is.
 //!
 //! ```
@@ -30,6 +30,7 @@
 //! # Ok::<(), mlctl_registry::Error>(())
 //! ```
 
+mod approval;
 #[cfg(feature = "client")]
 pub mod client;
 mod entity;
@@ -37,19 +38,23 @@ mod error;
 mod event;
 #[cfg(feature = "files")]
 pub mod files;
+pub mod gate;
 mod history;
 mod id;
 pub mod lifecycle;
 #[cfg(any(feature = "rest", feature = "client"))]
 mod message;
 pub mod past;
+pub mod policy;
 #[cfg(feature = "rest")]
 pub mod rest;
 pub mod search;
 pub mod source;
+pub mod stages;
 pub mod store;
 mod uri;
 
+pub use approval::{Candidate, Request, RequestRefusal};
 #[cfg(feature = "client")]
 pub use client::HttpStore;
 pub use entity::{
@@ -57,9 +62,11 @@ pub use entity::{
 };
 pub use error::{Error, Result};
 pub use event::{Change, Event, EventId};
+pub use gate::{GateReport, Gates, RunMetrics};
 pub use id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 pub use lifecycle::Transition;
 pub use search::{ModelQuery, VersionQuery};
+pub use stages::StageRules;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::SqliteStore;
 pub use store::{RegistryStore, memory::MemoryStore, resolve};

@@ -3,9 +3,11 @@
 //! Pure: given what is, these say what becomes, and the stores write that down. Every change
 //! here is also the event that is kept of it.
 
+use crate::approval::Candidate;
 use crate::error::{Error, Result};
 use crate::event::Change;
 use crate::id::{Alias, ModelName, Stage, VersionNumber};
+use crate::stages::StageRules;
 
 /// A wish to move a version to another stage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +23,22 @@ pub struct Transition {
 }
 
 impl Transition {
-    /// Refuses to archive out of a stage that nothing serves from.
-    pub fn check(&self) -> Result<()> {
-        if self.archive_existing_versions && !is_active(&self.stage) {
-            return Err(Error::CannotArchive(self.stage.clone()));
+    /// Finds the stage among those of the model, and refuses to archive out of one that nothing
+    /// serves from.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an unknown stage, and [`Error::CannotArchive`].
+    pub fn among(&self, stages: &StageRules) -> Result<Self> {
+        let stage = stages.find(self.stage.as_str())?;
+        if self.archive_existing_versions && !stages.serves(&stage) {
+            return Err(Error::CannotArchive { stage, serving: stages.serving() });
         }
-        Ok(())
+        Ok(Self { stage, ..self.clone() })
+    }
+
+    /// Returns the version and the stage that it is to enter.
+    pub fn candidate(&self) -> Candidate {
+        Candidate { model: self.model.clone(), version: self.version, stage: self.stage.clone() }
     }
 
     /// Says what happens to whom, when the version is in stage `from` and the target stage is
@@ -34,8 +46,7 @@ impl Transition {
     ///
     /// Those who make room come first. The version itself may be among the holders; a transition
     /// to the stage it is in is fine and counts as a change.
-    pub fn plan(&self, from: Stage, holders: &[VersionNumber]) -> Result<Vec<StageMove>> {
-        self.check()?;
+    pub fn plan(&self, from: Stage, holders: &[VersionNumber]) -> Vec<StageMove> {
         let displaced = holders
             .iter()
             .filter(|holder| self.archive_existing_versions && **holder != self.version)
@@ -47,7 +58,7 @@ impl Transition {
             });
         let own =
             StageMove { version: self.version, from, to: self.stage.clone(), displaced_by: None };
-        Ok(displaced.chain([own]).collect())
+        displaced.chain([own]).collect()
     }
 }
 
@@ -68,11 +79,6 @@ impl From<StageMove> for Change {
     fn from(step: StageMove) -> Self {
         Self::StageChanged { from: step.from, to: step.to, displaced_by: step.displaced_by }
     }
-}
-
-/// Tells whether models are served from a stage: only there is one holder expected.
-pub fn is_active(stage: &Stage) -> bool {
-    *stage == Stage::STAGING || *stage == Stage::PRODUCTION
 }
 
 /// Numbers a new version, given the highest number ever given, deleted versions included.
@@ -131,7 +137,9 @@ mod tests {
             stage,
             archive_existing_versions: archive,
         };
-        let got = asked.plan(Stage::NONE, &[number(1), number(2), number(3)]);
+        let rules = StageRules::parse("Shadow; (Rejected)").unwrap();
+        let holders = [number(1), number(2), number(3)];
+        let got = asked.among(&rules).map(|asked| asked.plan(Stage::NONE, &holders));
 
         let got = got.map_err(|err| err.to_string()).map(|steps| {
             let lines = steps.iter().map(|s| format!("{}:{}>{}", s.version, s.from, s.to));
@@ -149,13 +157,24 @@ mod tests {
         );
         check(Stage::PRODUCTION, false, Ok("3:None>Production"));
         check(Stage::ARCHIVED, false, Ok("3:None>Archived"));
+        check(
+            Stage::parse("shadow").unwrap(),
+            true,
+            Ok("1:Shadow>Archived 2:Shadow>Archived 3:None>Shadow"),
+        );
     }
 
     #[test]
     fn only_active_stages_are_cleared() {
-        let refused = "existing versions cannot be archived out of stage Archived: only Staging and Production";
+        let refused = "existing versions cannot be archived out of stage Archived: \
+                       only Staging, Shadow and Production";
         check(Stage::ARCHIVED, true, Err(refused));
-        assert!(is_active(&Stage::STAGING) && !is_active(&Stage::NONE));
+        let of = |name| Stage::parse(name).unwrap();
+        check(of("Rejected"), true, Err(&refused.replace("stage Archived", "stage Rejected")));
+        check(of("rejected"), false, Ok("3:None>Rejected"));
+        let unknown = "invalid stage `Prod`: stages are None, Staging, Shadow, Rejected, \
+                       Production and Archived";
+        check(of("Prod"), true, Err(unknown));
     }
 
     #[test]

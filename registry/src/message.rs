@@ -6,6 +6,7 @@
 use mlctl_wire::number;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::approval::Request;
 use crate::entity::{ModelVersion, RegisteredModel, Tags};
 use crate::event::Event;
 
@@ -166,6 +167,8 @@ messages! {
         version: Option<String>,
         stage: Option<String>,
         archive_existing_versions: Option<bool>,
+        /// Of mlctl; MLflow's server does not look at it.
+        mlctl_force: Option<bool>,
     }
     VersionTag {
         name: Option<String>,
@@ -194,6 +197,31 @@ messages! {
     EventsAnswer {
         events: Vec<Event>,
         next_page_token: Option<String>,
+    }
+    OfCandidate {
+        name: Option<String>,
+        #[serde(deserialize_with = "number_or_text")]
+        version: Option<String>,
+        stage: Option<String>,
+    }
+    RequestAnswer {
+        request: Option<Request>,
+    }
+    RequestsAnswer {
+        requests: Vec<Request>,
+    }
+    SetGates {
+        name: Option<String>,
+        gates: Option<String>,
+    }
+    GatesAnswer {
+        name: Option<String>,
+        gates: Option<String>,
+        conditions: Vec<GateOfModel>,
+    }
+    GateOfModel {
+        stage: Option<String>,
+        condition: Option<String>,
     }
 }
 

@@ -8,7 +8,9 @@ mod actor;
 mod aliases;
 mod events;
 mod failure;
+mod gates;
 mod models;
+mod requests;
 mod versions;
 
 pub use actor::Caller;
@@ -21,10 +23,11 @@ use axum::{Json, Router};
 use mlctl_wire::rest::{Failure, blocking, required};
 use serde::Serialize;
 
+use crate::approval::Candidate;
 use crate::entity::{ModelVersion, PageSize, Stamp, Tags};
 use crate::error::{Error, Result};
-use crate::id::{ModelName, TagKey, TagValue, VersionNumber};
-use crate::message::Tag;
+use crate::id::{ModelName, Stage, TagKey, TagValue, VersionNumber};
+use crate::message::{OfCandidate, Tag};
 use crate::source::{SourceRules, Sources};
 use crate::store::RegistryStore;
 use actor::Actor;
@@ -130,7 +133,7 @@ pub fn router(service: Service) -> Router {
 
 /// Builds the routes below `/api/2.0/mlctl`: what MLflow has none of.
 pub fn history_router(service: Service) -> Router {
-    events::routes().with_state(service)
+    events::routes().merge(gates::routes()).merge(requests::routes()).with_state(service)
 }
 
 /// Takes a required model name.
@@ -159,6 +162,14 @@ fn version_number(
             format!("Parameter 'version' must be an integer, got '{text}'."),
         )
     })
+}
+
+/// Takes a version and the stage that it is to enter.
+fn candidate(request: OfCandidate) -> std::result::Result<Candidate, Failure> {
+    let model = model_name(request.name, "name")?;
+    let version = version_number(&model, request.version)?;
+    let stage = refuse(Stage::parse(&required(request.stage, "stage")?))?;
+    Ok(Candidate { model, version, stage })
 }
 
 fn tag_key(text: Option<String>) -> std::result::Result<TagKey, Failure> {

@@ -1,15 +1,21 @@
 //! Where a registry is kept: the contract of every store, and the stores.
 
 use std::fmt;
+use std::sync::Arc;
 
+use crate::approval::{Candidate, Request};
 use crate::entity::{
     ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp, VersionStatus,
 };
 use crate::error::Result;
 use crate::event::{Event, EventId};
+use crate::gate::{GateReport, Gates, RunMetrics};
 use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 use crate::lifecycle::Transition;
+use crate::policy::GATES_TAG;
 use crate::search::{ModelQuery, VersionQuery};
+use crate::source::NoTracking;
+use crate::stages::StageRules;
 use crate::uri::{ModelUri, VersionRef};
 
 #[cfg(any(test, feature = "conformance"))]
@@ -54,6 +60,8 @@ pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
     fn delete_model(&self, name: &ModelName, stamp: &Stamp) -> Result<()>;
 
     /// Sets a tag of a model in the place of one with the same key.
+    ///
+    /// One of [`crate::policy`] must be readable.
     fn set_model_tag(
         &self,
         name: &ModelName,
@@ -122,8 +130,31 @@ pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
     /// Moves a version to a stage, archives who holds it when asked, and touches the model and
     /// every version that moves.
     ///
-    /// After any number of these at once that archive, the stage has one holder.
+    /// After any number of these at once that archive, the stage has one holder. The stage is one
+    /// of the model's [`StageRules`], whose arrows lead there, and the version meets the
+    /// conditions of its [`Gates`], if it is not there already; what the registry knows of that is
+    /// looked at in the same change. A request for it is done with.
     fn transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion>;
+
+    /// Moves a version like [`Self::transition`], whatever arrows and conditions say.
+    ///
+    /// It takes a reason. What was not met is told by an event of its own.
+    fn force_transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion>;
+
+    /// Tells what stands between a version and a stage, and moves nothing.
+    fn check_transition(&self, candidate: &Candidate) -> Result<GateReport>;
+
+    /// Requests that a version enters a stage; there is one request for that at a time.
+    fn request_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request>;
+
+    /// Approves a request that another user has made.
+    fn approve_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request>;
+
+    /// Rejects a request, approved or not, and returns it; whoever made it may withdraw it so.
+    fn reject_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request>;
+
+    /// Lists the requests of a model that are not done with, by version and stage.
+    fn requests(&self, model: &ModelName) -> Result<Vec<Request>>;
 
     /// Makes an alias name a version, which it takes from any other.
     fn set_alias(
@@ -153,6 +184,50 @@ pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
 /// Returns the version that a `models:/` URI names.
 pub fn resolve(store: &dyn RegistryStore, uri: &ModelUri) -> Result<ModelVersion> {
     store.get_version(&uri.model, &uri.version)
+}
+
+/// Returns the gates of a model.
+///
+/// # Errors
+/// Those of the store, and [`Error::Invalid`](crate::Error::Invalid) when another program has
+/// written what cannot be read.
+pub fn gates(store: &dyn RegistryStore, model: &ModelName) -> Result<Gates> {
+    let tags = store.get_model(model)?.tags;
+    let text = tags.iter().find(|(key, _)| key.as_str() == GATES_TAG);
+    text.map_or(Ok(Gates::default()), |(_, text)| Gates::parse(text.as_str()))
+}
+
+/// Gives a model other gates, or none.
+///
+/// # Errors
+/// Those of the store, and [`Error::Invalid`](crate::Error::Invalid) for a gate of a stage that
+/// the model does not have.
+pub fn set_gates(
+    store: &dyn RegistryStore,
+    model: &ModelName,
+    gates: &Gates,
+    stamp: &Stamp,
+) -> Result<()> {
+    let key = TagKey::parse(GATES_TAG)?;
+    match gates.is_empty() {
+        true => store.delete_model_tag(model, &key, stamp),
+        false => store.set_model_tag(model, &key, &TagValue::parse(&gates.to_string())?, stamp),
+    }
+}
+
+/// What the host of a store decides about transitions.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The stages of models that have no rules of their own.
+    pub(crate) stages: Arc<StageRules>,
+    /// Who knows the metrics that gates ask for.
+    pub(crate) metrics: Arc<dyn RunMetrics>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { stages: Arc::default(), metrics: Arc::new(NoTracking) }
+    }
 }
 
 /// Says how to find out where a new version's files lie.

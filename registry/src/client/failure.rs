@@ -49,8 +49,12 @@ impl<'a> About<'a> {
             _ => {
                 let start = "Model version transition cannot archive existing model versions \
                              because '";
-                let (stage, _) = message.strip_prefix(start)?.split_once('\'')?;
-                Some(Error::CannotArchive(Stage::parse(stage).ok()?))
+                let (stage, rest) = message.strip_prefix(start)?.split_once('\'')?;
+                let (_, serving) = rest.split_once("Valid stages are [")?;
+                let serving = serving.trim_end_matches(']').split(", ");
+                let serving = serving.map(|stage| Stage::parse(stage.trim_matches('\'')));
+                let serving = serving.collect::<Result<_, _>>().ok()?;
+                Some(Error::CannotArchive { stage: Stage::parse(stage).ok()?, serving })
             }
         }
     }

@@ -8,6 +8,8 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::rest::{Service, history_router, router};
 use crate::source::{NoTracking, SourceRules};
+use crate::stages::StageRules;
+use crate::store::conformance;
 use crate::store::memory::MemoryStore;
 
 /// A client of a server on a loopback port whose clock the stamps set; both end with this value.
@@ -31,10 +33,14 @@ fn serve(app: axum::Router) -> (String, Runtime) {
 }
 
 fn live() -> Live {
+    live_with(MemoryStore::new())
+}
+
+fn live_with(store: MemoryStore) -> Live {
     let clock = Arc::new(AtomicI64::new(0));
     let rules = SourceRules { allowed_roots: vec!["/models".to_owned()], ..SourceRules::default() };
     let time = clock.clone();
-    let service = Service::new(Arc::new(MemoryStore::new()), Arc::new(NoTracking))
+    let service = Service::new(Arc::new(store), Arc::new(NoTracking))
         .with_rules(rules)
         .with_clock(move || time.load(Ordering::SeqCst));
     let app = axum::Router::new()
@@ -84,6 +90,14 @@ macro_rules! at_the_time_of_the_stamp {
                 self.client.latest_versions(model, stages)
             }
 
+            fn check_transition(&self, candidate: &Candidate) -> Result<GateReport> {
+                self.client.check_transition(candidate)
+            }
+
+            fn requests(&self, model: &ModelName) -> Result<Vec<Request>> {
+                self.client.requests(model)
+            }
+
             fn events(
                 &self,
                 model: &ModelName,
@@ -119,11 +133,28 @@ at_the_time_of_the_stamp! {
     ) -> ();
     delete_version_tag(model: &ModelName, version: VersionNumber, key: &TagKey) -> ();
     transition(asked: &Transition) -> ModelVersion;
+    force_transition(asked: &Transition) -> ModelVersion;
+    request_transition(candidate: &Candidate) -> Request;
+    approve_transition(candidate: &Candidate) -> Request;
+    reject_transition(candidate: &Candidate) -> Request;
     set_alias(model: &ModelName, alias: &Alias, version: VersionNumber) -> ();
     delete_alias(model: &ModelName, alias: &Alias) -> ();
 }
 
 crate::conformance_tests!(live());
+
+#[test]
+fn gates_look_at_metrics() {
+    let logged = || live_with(MemoryStore::new().with_metrics(Arc::new(conformance::NamedRuns)));
+    conformance::a_gate_looks_at_the_metrics_of_runs(&logged());
+    conformance::the_better_version_stays_whoever_comes_first(&logged());
+}
+
+#[test]
+fn stages_of_the_host_are_those_of_models_without_their_own() {
+    let stages = StageRules::parse(conformance::CONFIGURED).unwrap();
+    conformance::configured_stages_give_way(&live_with(MemoryStore::new().with_stages(stages)));
+}
 
 #[test]
 fn a_server_that_is_not_there_is_named() {

@@ -87,7 +87,7 @@ impl Transport {
         self.send(self.request(Method::GET, OWN, path).query(&pairs(query)?))
     }
 
-    /// Changes something.
+    /// Changes something by one of MLflow's paths.
     pub(super) fn change<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -95,8 +95,27 @@ impl Transport {
         body: &impl Serialize,
         stamp: &Stamp,
     ) -> Result<T> {
+        self.send_stamped(self.request(method, MLFLOW, path), body, stamp)
+    }
+
+    /// Changes something by one of our own paths.
+    pub(super) fn post_own<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        stamp: &Stamp,
+    ) -> Result<T> {
+        self.send_stamped(self.request(Method::POST, OWN, path), body, stamp)
+    }
+
+    fn send_stamped<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+        body: &impl Serialize,
+        stamp: &Stamp,
+    ) -> Result<T> {
         let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let mut request = self.request(method, MLFLOW, path).header(WHO_HEADER, encode(&stamp.who));
+        let mut request = request.header(WHO_HEADER, encode(&stamp.who));
         if let Some(why) = &stamp.why {
             request = request.header(WHY_HEADER, encode(why));
         }

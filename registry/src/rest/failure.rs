@@ -42,10 +42,14 @@ fn message(error: &Error) -> String {
         }
         Error::AliasNotFound { alias, .. } => format!("Registered model alias {alias} not found."),
         Error::NoVersions(name) => format!("Latest version not found for model {name}."),
-        Error::CannotArchive(stage) => format!(
-            "Model version transition cannot archive existing model versions because '{stage}' is \
-             not an Active stage. Valid stages are ['Staging', 'Production']"
-        ),
+        Error::CannotArchive { stage, serving } => {
+            let serving: Vec<_> = serving.iter().map(|stage| format!("'{stage}'")).collect();
+            format!(
+                "Model version transition cannot archive existing model versions because \
+                 '{stage}' is not an Active stage. Valid stages are [{}]",
+                serving.join(", ")
+            )
+        }
         // The path of the file is no business of clients.
         Error::Busy { .. } => "the registry is busy; try again".to_owned(),
         other => other.to_string(),

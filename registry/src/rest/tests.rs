@@ -242,6 +242,104 @@ fn no_tag_opens_a_source_and_none_is_handed_out_from_elsewhere() {
 }
 
 #[test]
+fn a_plain_client_is_told_what_is_not_met() {
+    let api = Api::new();
+    api.with_versions(1);
+    let gates = json!({"name": "churn", "gates": "production: tag reviewed; approval"});
+    let (status, set) = api.post("/registry/gates", &gates);
+    let want = json!({
+        "name": "churn", "gates": "Production: tag reviewed; approval",
+        "conditions": [
+            {"stage": "Production", "condition": "tag reviewed"},
+            {"stage": "Production", "condition": "approval"},
+        ],
+    });
+    assert_eq!((status, &set), (StatusCode::OK, &want));
+    assert_eq!(api.get("/registry/gates?name=churn").1, want);
+
+    let mut moved = json!({"name": "churn", "version": "1", "stage": "Production"});
+    let closed = "version 1 of `churn` may not enter Production: tag `reviewed` is missing; \
+                  an approval is needed, and nobody has requested one";
+    let path = "/model-versions/transition-stage";
+    refused(api.post(path, &moved), 403, "PERMISSION_DENIED", closed);
+    let (_, report) = api.get("/registry/check?name=churn&version=1&stage=production");
+    assert_eq!(
+        (&report["passed"], &report["findings"][1]["passed"]),
+        (&json!(false), &json!(false))
+    );
+    assert_eq!(report["findings"][0]["says"], "tag `reviewed` is missing");
+    moved["mlctl_force"] = json!(true);
+    refused(api.post(path, &moved), 400, "INVALID_PARAMETER_VALUE", "needs one");
+    let why = [("x-mlctl-reason", "the%20old%20one%20is%20broken")];
+    let (status, forced) = api.send_as(Method::POST, path, &moved, &why);
+    assert_eq!(status, StatusCode::OK);
+    assert_eq!(forced["model_version"]["current_stage"], "Production");
+    let (_, none) = api.post("/registry/gates", &json!({"name": "churn"}));
+    assert_eq!(none, json!({"name": "churn", "gates": ""}));
+}
+
+#[test]
+fn stages_that_a_model_does_not_have_are_refused_with_those_it_has() {
+    let api = Api::new();
+    api.with_versions(1);
+    let wrong = "INVALID_PARAMETER_VALUE";
+    let four = "invalid stage `Prod`: stages are None, Staging, Production and Archived";
+    let moved = |stage: &str| {
+        let body = json!({"name": "churn", "version": "1", "stage": stage});
+        api.post("/model-versions/transition-stage", &body)
+    };
+    refused(moved("Prod"), 400, wrong, four);
+    refused(
+        api.get("/registered-models/get-latest-versions?name=churn&stages=Prod"),
+        400,
+        wrong,
+        four,
+    );
+    let missing = json!({"name": "x", "version": "1", "stage": "Prod"});
+    refused(api.post("/model-versions/transition-stage", &missing), 400, wrong, four);
+    let latest = api.get("/registered-models/get-latest-versions?name=x&stages=Prod");
+    refused(latest, 404, "RESOURCE_DOES_NOT_EXIST", "name=x not found");
+    let tag = json!({"name": "churn", "key": "mlctl.stages", "value": "Staging -> Shadow"});
+    assert_eq!(api.post("/registered-models/set-tag", &tag).0, StatusCode::OK);
+    refused(moved("shadow"), 400, wrong, "from None it may go to Staging, Production and Archived");
+    assert_eq!(moved("staging").1["model_version"]["current_stage"], "Staging");
+    assert_eq!(moved("shadow").1["model_version"]["current_stage"], "Shadow");
+    let (_, latest) = api.get("/registered-models/get-latest-versions?name=churn&stages=SHADOW");
+    assert_eq!(latest["model_versions"][0]["current_stage"], "Shadow");
+    let archive = json!({
+        "name": "churn", "version": "1", "stage": "None", "archive_existing_versions": true
+    });
+    let archive = api.post("/model-versions/transition-stage", &archive);
+    refused(archive, 400, wrong, "Valid stages are ['Staging', 'Shadow', 'Production']");
+}
+
+#[test]
+fn a_request_is_decided_by_another_user() {
+    let api = Api::new();
+    api.with_versions(1);
+    let wish = json!({"name": "churn", "version": 1, "stage": "Staging"});
+    let act = |path: &str, who: &str| {
+        api.send_as(Method::POST, path, &wish, &[("x-mlctl-user", who), ("x-mlctl-reason", "ok")])
+    };
+    let (_, made) = act("/registry/requests", "ada");
+    let stamp = |who: &str| json!({"at_ms": 1000, "who": who, "why": "ok"});
+    let mut want = json!({
+        "model": "churn", "version": "1", "stage": "Staging", "requested": stamp("ada"),
+    });
+    assert_eq!(made, json!({ "request": want }));
+    let own = act("/registry/requests/approve", "ada");
+    refused(own, 403, "PERMISSION_DENIED", "somebody else has to approve it");
+    refused(act("/registry/requests", "bob"), 400, "RESOURCE_ALREADY_EXISTS", "ada has requested");
+    assert_eq!(act("/registry/requests/approve", "bob").0, StatusCode::OK);
+    want["approved"] = stamp("bob");
+    assert_eq!(api.get("/registry/requests?name=churn").1, json!({ "requests": [want] }));
+    assert_eq!(act("/registry/requests/reject", "eve").0, StatusCode::OK);
+    let gone = act("/registry/requests/reject", "eve");
+    refused(gone, 404, "RESOURCE_DOES_NOT_EXIST", "nobody has requested Staging for version 1");
+    assert_eq!(api.get("/registry/requests?name=churn").1, json!({}));
+}
+
+#[test]
 fn a_change_is_of_whom_the_host_says_or_else_the_client() {
     let api = Api::new();
     let create = |name: &str, headers: &[(&str, &str)]| {

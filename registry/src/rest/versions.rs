@@ -195,8 +195,16 @@ async fn transition(
         stage: Stage::parse(&stage).map_err(Failure::from)?,
         archive_existing_versions: request.archive_existing_versions.unwrap_or_default(),
     };
+    let force = request.mlctl_force.unwrap_or_default();
     service
-        .call(move |service| service.store.transition(&asked, &service.stamp(actor)).map(answer))
+        .call(move |service| {
+            let stamp = service.stamp(actor);
+            let moved = match force {
+                true => service.store.force_transition(&asked, &stamp),
+                false => service.store.transition(&asked, &stamp),
+            };
+            moved.map(answer)
+        })
         .await
 }
 

@@ -1,10 +1,12 @@
 //! Where runs and logged models keep their artifacts, as whoever knows them tells.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
 use super::uri::{self, Kind};
 use crate::error::Result;
+use crate::gate::RunMetrics;
 use crate::id::{ModelName, VersionNumber};
 
 /// Knows the runs and logged models that versions come from.
@@ -32,6 +34,12 @@ pub trait Sources: fmt::Debug + Send + Sync + 'static {
 /// A registry by itself: there are no runs, so versions come from elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub struct NoTracking;
+
+impl RunMetrics for NoTracking {
+    fn metrics(&self, _: &str) -> Result<Option<BTreeMap<String, f64>>> {
+        Ok(None)
+    }
+}
 
 impl Sources for NoTracking {
     fn run(&self, _: &str) -> Result<Option<ArtifactPlace>> {

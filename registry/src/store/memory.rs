@@ -1,30 +1,51 @@
 //! The reference store: everything in one map behind one lock, gone with the process.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod transitions;
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::approval::{Candidate, Request};
 use crate::entity::{
     ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp, Tags,
 };
 use crate::error::{Error, Result};
 use crate::event::{Change, Event, EventId};
+use crate::gate::{GateReport, RunMetrics, with_metrics};
 use crate::history;
 use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 use crate::lifecycle::{self, Transition};
+use crate::policy;
 use crate::search::{self, ModelQuery, VersionQuery};
-use crate::store::{Location, RegistryStore, created};
+use crate::stages::StageRules;
+use crate::store::{Location, RegistryStore, Settings, created};
 use crate::uri::VersionRef;
 
 /// Keeps a registry in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
+    settings: Settings,
 }
 
 impl MemoryStore {
     /// Makes an empty registry.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Sets the stages of models that have no rules of their own.
+    #[must_use]
+    pub fn with_stages(mut self, stages: StageRules) -> Self {
+        self.settings.stages = Arc::new(stages);
+        self
+    }
+
+    /// Sets who knows the metrics that gates ask for.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Arc<dyn RunMetrics>) -> Self {
+        self.settings.metrics = metrics;
+        self
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -49,6 +70,7 @@ struct Model {
     versions: BTreeMap<VersionNumber, ModelVersion>,
     /// The highest number ever given, deleted versions included.
     highest: Option<VersionNumber>,
+    requests: BTreeMap<(VersionNumber, Stage), Request>,
 }
 
 impl State {
@@ -90,6 +112,7 @@ impl State {
             aliases: BTreeMap::new(),
             versions: BTreeMap::new(),
             highest: None,
+            requests: BTreeMap::new(),
         };
         self.models.insert(new.name.clone(), model);
         self.record(&new.name, None, Change::model_created(new), stamp);
@@ -149,10 +172,8 @@ impl Model {
                 self.get(name, *number)?
             }
             VersionRef::Stage(stage) => {
-                let mut newest_first = self.versions.values().rev();
-                newest_first.find(|version| version.current_stage == *stage).ok_or_else(|| {
-                    Error::StageEmpty { model: name.clone(), stage: stage.clone() }
-                })?
+                let empty = || Error::StageEmpty { model: name.clone(), stage: stage.clone() };
+                self.holder(stage, None).ok_or_else(empty)?
             }
             VersionRef::Latest => {
                 let newest = self.versions.values().next_back();
@@ -186,6 +207,7 @@ impl Model {
 impl RegistryStore for MemoryStore {
     fn create_model(&self, new: &NewModel, stamp: &Stamp) -> Result<RegisteredModel> {
         let mut state = self.state();
+        policy::Policy::of(&new.tags, &self.settings.stages)?;
         state.create_model(new, stamp)?;
         Ok(state.model(&new.name)?.entity(&new.name))
     }
@@ -210,6 +232,9 @@ impl RegistryStore for MemoryStore {
             for version in model.versions.values_mut() {
                 version.name = to.clone();
                 version.last_updated_timestamp_ms = stamp.at_ms;
+            }
+            for request in model.requests.values_mut() {
+                request.model = to.clone();
             }
             state.models.insert(to.clone(), model);
         }
@@ -252,7 +277,9 @@ impl RegistryStore for MemoryStore {
         stamp: &Stamp,
     ) -> Result<()> {
         let mut state = self.state();
-        let from = state.model_mut(name)?.tags.insert(key.clone(), value.clone());
+        let tags = &mut state.model_mut(name)?.tags;
+        policy::check_change(tags, key, Some(value), &self.settings.stages)?;
+        let from = tags.insert(key.clone(), value.clone());
         let change = Change::TagSet { key: key.clone(), from, to: value.clone() };
         state.record(name, None, change, stamp);
         Ok(())
@@ -260,7 +287,9 @@ impl RegistryStore for MemoryStore {
 
     fn delete_model_tag(&self, name: &ModelName, key: &TagKey, stamp: &Stamp) -> Result<()> {
         let mut state = self.state();
-        if let Some(from) = state.model_mut(name)?.tags.remove(key) {
+        let tags = &mut state.model_mut(name)?.tags;
+        policy::check_change(tags, key, None, &self.settings.stages)?;
+        if let Some(from) = tags.remove(key) {
             state.record(name, None, Change::TagDeleted { key: key.clone(), from }, stamp);
         }
         Ok(())
@@ -288,7 +317,15 @@ impl RegistryStore for MemoryStore {
     }
 
     fn get_version(&self, model: &ModelName, which: &VersionRef) -> Result<ModelVersion> {
-        self.state().model(model)?.find(model, which)
+        let state = self.state();
+        let found = state.model(model)?;
+        match which {
+            VersionRef::Stage(stage) => {
+                let stage = found.known_stage(stage, &self.settings.stages)?;
+                found.find(model, &VersionRef::Stage(stage))
+            }
+            other => found.find(model, other),
+        }
     }
 
     fn describe_version(
@@ -320,6 +357,7 @@ impl RegistryStore for MemoryStore {
         let deleted = stored.find(model, &version.into())?;
         stored.versions.remove(&version);
         stored.aliases.retain(|_, named| *named != version);
+        stored.requests.retain(|(number, _), _| *number != version);
         stored.last_updated_timestamp_ms = stamp.at_ms;
         for alias in deleted.aliases {
             let change = Change::AliasDeleted { alias, from: version, displaced_by: None };
@@ -372,29 +410,45 @@ impl RegistryStore for MemoryStore {
     }
 
     fn latest_versions(&self, model: &ModelName, stages: &[Stage]) -> Result<Vec<ModelVersion>> {
-        Ok(self.state().model(model)?.latest(stages))
+        let state = self.state();
+        let found = state.model(model)?;
+        let known = stages.iter().map(|stage| found.known_stage(stage, &self.settings.stages));
+        Ok(found.latest(&known.collect::<Result<Vec<_>>>()?))
     }
 
     fn transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
-        asked.check()?;
-        let mut state = self.state();
-        let model = state.model_mut(&asked.model)?;
-        let from = model.get(&asked.model, asked.version)?.current_stage.clone();
-        let in_stage = model.versions.values().filter(|v| v.current_stage == asked.stage);
-        let holders: Vec<_> = in_stage.map(|version| version.version).collect();
-        let steps = asked.plan(from, &holders)?;
-        model.last_updated_timestamp_ms = stamp.at_ms;
-        for step in &steps {
-            if let Some(version) = model.versions.get_mut(&step.version) {
-                version.current_stage = step.to.clone();
-                version.last_updated_timestamp_ms = stamp.at_ms;
-            }
-        }
-        let moved = model.find(&asked.model, &asked.version.into())?;
-        for step in steps {
-            state.record(&asked.model, Some(step.version), step.into(), stamp);
-        }
-        Ok(moved)
+        with_metrics(self.settings.metrics.as_ref(), |known| {
+            self.state().transition(asked, false, &known, &self.settings.stages, stamp)
+        })
+    }
+
+    fn force_transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
+        policy::check_force(stamp)?;
+        with_metrics(self.settings.metrics.as_ref(), |known| {
+            self.state().transition(asked, true, &known, &self.settings.stages, stamp)
+        })
+    }
+
+    fn check_transition(&self, candidate: &Candidate) -> Result<GateReport> {
+        with_metrics(self.settings.metrics.as_ref(), |known| {
+            self.state().check(candidate, &known, &self.settings.stages)
+        })
+    }
+
+    fn request_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request> {
+        self.state().request(candidate, &self.settings.stages, stamp)
+    }
+
+    fn approve_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request> {
+        self.state().approve(candidate, &self.settings.stages, stamp)
+    }
+
+    fn reject_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request> {
+        self.state().reject(candidate, &self.settings.stages, stamp)
+    }
+
+    fn requests(&self, model: &ModelName) -> Result<Vec<Request>> {
+        Ok(self.state().model(model)?.requests.values().cloned().collect())
     }
 
     fn set_alias(
@@ -458,11 +512,25 @@ impl RegistryStore for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::conformance;
 
     crate::conformance_tests!(MemoryStore::new());
 
     #[test]
+    fn gates_look_at_metrics() {
+        let logged = || MemoryStore::new().with_metrics(Arc::new(conformance::NamedRuns));
+        conformance::a_gate_looks_at_the_metrics_of_runs(&logged());
+        conformance::the_better_version_stays_whoever_comes_first(&logged());
+    }
+
+    #[test]
+    fn stages_of_the_host_are_those_of_models_without_their_own() {
+        let stages = StageRules::parse(conformance::CONFIGURED).unwrap();
+        conformance::configured_stages_give_way(&MemoryStore::new().with_stages(stages));
+    }
+
+    #[test]
     fn a_version_of_a_logged_model_keeps_where_its_files_lie() {
-        crate::store::conformance::a_location_of_another_component_is_kept(&MemoryStore::new());
+        conformance::a_location_of_another_component_is_kept(&MemoryStore::new());
     }
 }

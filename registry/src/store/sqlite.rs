@@ -4,16 +4,21 @@
 //! programs meanwhile. Of MLflow's tables only the registry's five are touched.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use mlctl_sqlite::{Database, Options};
 
+use crate::approval::{Candidate, Request};
 use crate::entity::{ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventId};
+use crate::gate::{GateReport, RunMetrics, with_metrics};
 use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 use crate::lifecycle::Transition;
+use crate::policy;
 use crate::search::{ModelQuery, VersionQuery};
-use crate::store::RegistryStore;
+use crate::stages::StageRules;
+use crate::store::{RegistryStore, Settings};
 use crate::uri::VersionRef;
 pub use mlctl_sqlite::Durability;
 use schema::Layout;
@@ -24,9 +29,11 @@ mod events;
 mod functions;
 mod load;
 mod models;
+mod requests;
 mod schema;
 mod search;
 mod tags;
+mod transitions;
 mod versions;
 
 /// A connection inside a transaction.
@@ -43,6 +50,7 @@ impl mlctl_sqlite::Rule for Error {}
 #[derive(Debug)]
 pub struct SqliteStore {
     database: Database<Layout>,
+    settings: Settings,
 }
 
 impl SqliteStore {
@@ -66,7 +74,7 @@ impl SqliteStore {
         let path = path.as_ref();
         let options = Options { durability, ..Options::default() };
         Database::open(path, options, |conn| schema::prepare(conn, path))
-            .map(|database| Self { database })
+            .map(Self::of)
             .map_err(|failure| error(path, "opening the registry", failure))
     }
 
@@ -77,8 +85,26 @@ impl SqliteStore {
     pub fn in_memory() -> Result<Self> {
         let path = Path::new(MEMORY);
         Database::in_memory(|conn| schema::prepare(conn, path))
-            .map(|database| Self { database })
+            .map(Self::of)
             .map_err(|failure| error(path, "opening the registry", failure))
+    }
+
+    /// Sets the stages of models that have no rules of their own.
+    #[must_use]
+    pub fn with_stages(mut self, stages: StageRules) -> Self {
+        self.settings.stages = Arc::new(stages);
+        self
+    }
+
+    /// Sets who knows the metrics that gates ask for.
+    #[must_use]
+    pub fn with_metrics(mut self, metrics: Arc<dyn RunMetrics>) -> Self {
+        self.settings.metrics = metrics;
+        self
+    }
+
+    fn of(database: Database<Layout>) -> Self {
+        Self { database, settings: Settings::default() }
     }
 
     fn write<T: Send + 'static>(
@@ -95,6 +121,16 @@ impl SqliteStore {
         work: impl FnMut(&Session<'_>) -> Result<T, Failure>,
     ) -> Result<T> {
         self.database.read(work).map_err(|failure| error(self.path(), doing, failure))
+    }
+
+    fn moved(&self, asked: &Transition, force: bool, stamp: &Stamp) -> Result<ModelVersion> {
+        with_metrics(self.settings.metrics.as_ref(), |known| {
+            let (asked, stamp, stages) =
+                (asked.clone(), stamp.clone(), self.settings.stages.clone());
+            self.write("moving a version", move |db| {
+                transitions::transition(db, &asked, force, &known, &stages, &stamp)
+            })
+        })
     }
 
     fn path(&self) -> &Path {
@@ -122,6 +158,7 @@ fn json(value: &impl serde::Serialize) -> Result<String, Failure> {
 
 impl RegistryStore for SqliteStore {
     fn create_model(&self, new: &NewModel, stamp: &Stamp) -> Result<RegisteredModel> {
+        policy::Policy::of(&new.tags, &self.settings.stages)?;
         let (new, stamp) = (new.clone(), stamp.clone());
         self.write("creating a model", move |db| {
             models::create(db, &new, &stamp)?;
@@ -173,13 +210,21 @@ impl RegistryStore for SqliteStore {
     ) -> Result<()> {
         let owner = tags::Owner::Model(name.clone());
         let (key, value, stamp) = (key.clone(), value.clone(), stamp.clone());
-        self.write("tagging a model", move |db| tags::set(db, &owner, &key, &value, &stamp))
+        let stages = self.settings.stages.clone();
+        self.write("tagging a model", move |db| {
+            transitions::check_change(db, owner.model(), &key, Some(&value), &stages)?;
+            tags::set(db, &owner, &key, &value, &stamp)
+        })
     }
 
     fn delete_model_tag(&self, name: &ModelName, key: &TagKey, stamp: &Stamp) -> Result<()> {
         let owner = tags::Owner::Model(name.clone());
         let (key, stamp) = (key.clone(), stamp.clone());
-        self.write("deleting a tag", move |db| tags::delete(db, &owner, &key, &stamp))
+        let stages = self.settings.stages.clone();
+        self.write("deleting a tag", move |db| {
+            transitions::check_change(db, owner.model(), &key, None, &stages)?;
+            tags::delete(db, &owner, &key, &stamp)
+        })
     }
 
     fn search_models(&self, query: &ModelQuery) -> Result<Page<RegisteredModel, String>> {
@@ -193,7 +238,13 @@ impl RegistryStore for SqliteStore {
     }
 
     fn get_version(&self, model: &ModelName, which: &VersionRef) -> Result<ModelVersion> {
-        self.read("reading a version", |db| load::version(db, model, which))
+        self.read("reading a version", |db| match which {
+            VersionRef::Stage(stage) => {
+                let stage = transitions::known(db, model, stage, &self.settings.stages)?;
+                load::version(db, model, &VersionRef::Stage(stage))
+            }
+            other => load::version(db, model, other),
+        })
     }
 
     fn describe_version(
@@ -251,12 +302,57 @@ impl RegistryStore for SqliteStore {
     }
 
     fn latest_versions(&self, model: &ModelName, stages: &[Stage]) -> Result<Vec<ModelVersion>> {
-        self.read("reading latest versions", |db| load::latest(db, model, stages))
+        self.read("reading latest versions", |db| {
+            load::must_exist(db, model)?;
+            let known = |stage| transitions::known(db, model, stage, &self.settings.stages);
+            let stages = stages.iter().map(known).collect::<Result<Vec<_>, _>>()?;
+            load::latest(db, model, &stages)
+        })
     }
 
     fn transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
-        let (asked, stamp) = (asked.clone(), stamp.clone());
-        self.write("moving a version", move |db| versions::transition(db, &asked, &stamp))
+        self.moved(asked, false, stamp)
+    }
+
+    fn force_transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
+        policy::check_force(stamp)?;
+        self.moved(asked, true, stamp)
+    }
+
+    fn check_transition(&self, candidate: &Candidate) -> Result<GateReport> {
+        with_metrics(self.settings.metrics.as_ref(), |known| {
+            self.read("checking a version", |db| {
+                transitions::check(db, candidate, &known, &self.settings.stages)
+            })
+        })
+    }
+
+    fn request_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request> {
+        let (candidate, stamp) = (candidate.clone(), stamp.clone());
+        let stages = self.settings.stages.clone();
+        self.write("requesting a transition", move |db| {
+            requests::create(db, &candidate, &stages, &stamp)
+        })
+    }
+
+    fn approve_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request> {
+        let (candidate, stamp) = (candidate.clone(), stamp.clone());
+        let stages = self.settings.stages.clone();
+        self.write("approving a transition", move |db| {
+            requests::approve(db, &candidate, &stages, &stamp)
+        })
+    }
+
+    fn reject_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request> {
+        let (candidate, stamp) = (candidate.clone(), stamp.clone());
+        let stages = self.settings.stages.clone();
+        self.write("rejecting a transition", move |db| {
+            requests::reject(db, &candidate, &stages, &stamp)
+        })
+    }
+
+    fn requests(&self, model: &ModelName) -> Result<Vec<Request>> {
+        self.read("reading requests", |db| requests::list(db, model))
     }
 
     fn set_alias(

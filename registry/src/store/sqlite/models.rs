@@ -2,7 +2,7 @@
 
 use rusqlite::named_params;
 
-use super::{Failure, Session, events, load, tags};
+use super::{Failure, Session, events, load, requests, tags};
 use crate::entity::{NewModel, Stamp};
 use crate::error::Error;
 use crate::event::Change;
@@ -57,6 +57,7 @@ pub(super) fn rename(
          WHERE workspace = 'default' AND name = ?1",
         (to.as_str(), stamp.at_ms),
     )?;
+    requests::rename(db, name, to)?;
     if name != to {
         events::record(db, name, None, &Change::RenamedTo { to: to.clone() }, stamp)?;
     }
@@ -98,5 +99,6 @@ pub(super) fn delete(db: &Session<'_>, name: &ModelName, stamp: &Stamp) -> Resul
     ] {
         db.execute(sql, [name.as_str()])?;
     }
+    requests::forget(db, name, None)?;
     events::record(db, name, None, &Change::ModelDeleted, stamp)
 }

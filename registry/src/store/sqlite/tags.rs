@@ -6,6 +6,7 @@ use super::{Failure, Session, events, load};
 use crate::entity::{Stamp, Tags};
 use crate::event::Change;
 use crate::id::{ModelName, TagKey, TagValue, VersionNumber};
+use crate::policy::{GATES_TAG, STAGES_TAG};
 use crate::uri::VersionRef;
 
 /// Whose tags they are.
@@ -16,7 +17,7 @@ pub(super) enum Owner {
 }
 
 impl Owner {
-    fn model(&self) -> &ModelName {
+    pub(super) fn model(&self) -> &ModelName {
         match self {
             Self::Model(name) | Self::Version(name, _) => name,
         }
@@ -100,6 +101,18 @@ impl Owner {
         }?;
         Ok(())
     }
+}
+
+/// Reads those tags of a model that say something about its stages and gates.
+pub(super) fn policy(db: &Session<'_>, model: &ModelName) -> Result<Tags, Failure> {
+    let mut select = db.prepare(
+        "SELECT key, coalesce(value, '') FROM registered_model_tags
+         WHERE workspace = 'default' AND key IN (?1, ?2) AND name = ?3",
+    )?;
+    let rows = select.query_map((STAGES_TAG, GATES_TAG, model.as_str()), |row| {
+        Ok((TagKey::stored(row.get(0)?), TagValue::stored(row.get(1)?)))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// Adds the first tags of what was just created, of which its own event tells.

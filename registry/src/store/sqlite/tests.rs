@@ -1,4 +1,5 @@
 use super::*;
+use crate::store::conformance;
 
 crate::conformance_tests!(|folder| SqliteStore::open(folder.join("registry.db")).unwrap());
 
@@ -44,10 +45,77 @@ fn events_cannot_be_changed_or_deleted() {
 }
 
 #[test]
+fn gates_look_at_metrics() {
+    let logged =
+        || SqliteStore::in_memory().unwrap().with_metrics(Arc::new(conformance::NamedRuns));
+    conformance::a_gate_looks_at_the_metrics_of_runs(&logged());
+    conformance::the_better_version_stays_whoever_comes_first(&logged());
+}
+
+#[test]
+fn stages_of_the_host_are_those_of_models_without_their_own() {
+    let stages = StageRules::parse(conformance::CONFIGURED).unwrap();
+    let store = SqliteStore::in_memory().unwrap().with_stages(stages);
+    conformance::configured_stages_give_way(&store);
+}
+
+#[test]
+fn an_approval_is_not_for_a_version_that_another_program_made_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("registry.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let model: ModelName = "churn".parse().unwrap();
+    let mut new = NewVersion::of(model.clone(), "/models/churn");
+    new.create_model_if_missing = true;
+    let version = store.create_version(&new, &Stamp::new("ada", 1)).unwrap().version;
+    let candidate = Candidate { model: model.clone(), version, stage: Stage::PRODUCTION };
+    store.request_transition(&candidate, &Stamp::new("ada", 2)).unwrap();
+    store.approve_transition(&candidate, &Stamp::new("bob", 3)).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other
+        .execute_batch(
+            "DELETE FROM model_versions;
+             INSERT INTO model_versions (name, version, creation_time, current_stage)
+             VALUES ('churn', 1, 9, 'None');",
+        )
+        .unwrap();
+
+    assert!(store.requests(&model).unwrap().is_empty());
+    let request = store.request_transition(&candidate, &Stamp::new("eve", 10)).unwrap();
+
+    assert_eq!(store.requests(&model).unwrap(), [request]);
+}
+
+#[test]
+fn rules_that_another_program_wrote_are_mended_before_a_move() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("registry.db");
+    let store = SqliteStore::open(&path).unwrap();
+    let model: ModelName = "churn".parse().unwrap();
+    let mut new = NewVersion::of(model.clone(), "/models/churn");
+    new.create_model_if_missing = true;
+    let version = store.create_version(&new, &Stamp::new("ada", 1)).unwrap().version;
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let sql = "INSERT INTO registered_model_tags (key, value, name)
+               VALUES ('mlctl.gates', 'Production', 'churn')";
+    other.execute(sql, []).unwrap();
+    let asked = Transition {
+        model: model.clone(),
+        version,
+        stage: Stage::PRODUCTION,
+        archive_existing_versions: true,
+    };
+
+    let refused = store.transition(&asked, &Stamp::new("ada", 2)).unwrap_err().to_string();
+
+    assert!(refused.starts_with("invalid gate `Production`: "), "{refused}");
+    store.delete_model_tag(&model, &"mlctl.gates".parse().unwrap(), &Stamp::new("ada", 3)).unwrap();
+    store.transition(&asked, &Stamp::new("ada", 4)).unwrap();
+}
+
+#[test]
 fn a_version_of_a_logged_model_keeps_where_its_files_lie() {
-    crate::store::conformance::a_location_of_another_component_is_kept(
-        &SqliteStore::in_memory().unwrap(),
-    );
+    conformance::a_location_of_another_component_is_kept(&SqliteStore::in_memory().unwrap());
 }
 
 #[test]

@@ -5,12 +5,12 @@
 
 use rusqlite::named_params;
 
-use super::{Failure, Session, aliases, events, load, models, tags};
+use super::{Failure, Session, aliases, events, load, models, requests, tags};
 use crate::entity::{ModelVersion, NewModel, NewVersion, Stamp, VersionStatus};
 use crate::error::Error;
 use crate::event::Change;
 use crate::id::{ModelName, Stage, VersionNumber};
-use crate::lifecycle::{self, Transition};
+use crate::lifecycle;
 use crate::store::Location;
 
 /// Creates the next version of a model, the model when asked, and their events.
@@ -71,47 +71,6 @@ fn insert(
     Ok(())
 }
 
-/// Moves a version to a stage, and who must make room, with an event for each.
-pub(super) fn transition(
-    db: &Session<'_>,
-    asked: &Transition,
-    stamp: &Stamp,
-) -> Result<ModelVersion, Failure> {
-    asked.check()?;
-    let from = load::version(db, &asked.model, &asked.version.into())?.current_stage;
-    let holders = holders(db, asked)?;
-    let mut update = db.prepare(
-        "UPDATE model_versions SET current_stage = :stage, last_updated_time = :at_ms
-         WHERE workspace = 'default' AND name = :name AND version = :version",
-    )?;
-    for step in asked.plan(from, &holders)? {
-        update.execute(named_params! {
-            ":name": asked.model.as_str(),
-            ":version": step.version.get(),
-            ":stage": step.to.as_str(),
-            ":at_ms": stamp.at_ms,
-        })?;
-        let version = Some(step.version);
-        events::record(db, &asked.model, version, &step.into(), stamp)?;
-    }
-    models::touch(db, &asked.model, stamp.at_ms)?;
-    load::version(db, &asked.model, &asked.version.into())
-}
-
-/// Finds who is in the stage, if that matters.
-fn holders(db: &Session<'_>, asked: &Transition) -> Result<Vec<VersionNumber>, Failure> {
-    if !asked.archive_existing_versions {
-        return Ok(Vec::new());
-    }
-    let mut select = db.prepare(
-        "SELECT version FROM model_versions
-         WHERE workspace = 'default' AND name = ?1 AND current_stage = ?2 ORDER BY version",
-    )?;
-    let asked = [asked.model.as_str(), asked.stage.as_str()];
-    let rows = select.query_map(asked, |row| load::number(row, 0))?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
-}
-
 /// Describes a version anew.
 pub(super) fn describe(
     db: &Session<'_>,
@@ -158,6 +117,7 @@ pub(super) fn delete(
             ":at_ms": stamp.at_ms,
         },
     )?;
+    requests::forget(db, model, Some(version))?;
     models::touch(db, model, stamp.at_ms)?;
     let change = Change::VersionDeleted { from: deleted.current_stage };
     events::record(db, model, Some(version), &change, stamp)

@@ -1,0 +1,70 @@
+//! `registry/requests`: who wants a version in a stage, and who agrees.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use mlctl_wire::rest::{Parameters, Payload};
+
+use super::actor::Actor;
+use super::{Answer, Service, candidate, model_name};
+use crate::approval::{Candidate, Request};
+use crate::entity::Stamp;
+use crate::error::Result;
+use crate::message::{OfCandidate, OfModel, RequestAnswer, RequestsAnswer};
+use crate::store::RegistryStore;
+
+pub(super) fn routes() -> Router<Service> {
+    Router::new()
+        .route("/registry/requests", get(list).post(create))
+        .route("/registry/requests/approve", post(approve))
+        .route("/registry/requests/reject", post(reject))
+}
+
+async fn list(
+    State(service): State<Service>,
+    Parameters(request): Parameters<OfModel>,
+) -> Answer<RequestsAnswer> {
+    let name = model_name(request.name, "name")?;
+    service
+        .call(move |service| Ok(RequestsAnswer { requests: service.store.requests(&name)? }))
+        .await
+}
+
+async fn create(
+    State(service): State<Service>,
+    actor: Actor,
+    Payload(request): Payload<OfCandidate>,
+) -> Answer<RequestAnswer> {
+    act(service, actor, request, |store, of, stamp| store.request_transition(of, stamp)).await
+}
+
+async fn approve(
+    State(service): State<Service>,
+    actor: Actor,
+    Payload(request): Payload<OfCandidate>,
+) -> Answer<RequestAnswer> {
+    act(service, actor, request, |store, of, stamp| store.approve_transition(of, stamp)).await
+}
+
+async fn reject(
+    State(service): State<Service>,
+    actor: Actor,
+    Payload(request): Payload<OfCandidate>,
+) -> Answer<RequestAnswer> {
+    act(service, actor, request, |store, of, stamp| store.reject_transition(of, stamp)).await
+}
+
+async fn act(
+    service: Service,
+    actor: Actor,
+    request: OfCandidate,
+    act: fn(&dyn RegistryStore, &Candidate, &Stamp) -> Result<Request>,
+) -> Answer<RequestAnswer> {
+    let candidate = candidate(request)?;
+    service
+        .call(move |service| {
+            let request = act(service.store.as_ref(), &candidate, &service.stamp(actor))?;
+            Ok(RequestAnswer { request: Some(request) })
+        })
+        .await
+}
