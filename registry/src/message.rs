@@ -210,19 +210,6 @@ messages! {
     RequestsAnswer {
         requests: Vec<Request>,
     }
-    SetGates {
-        name: Option<String>,
-        gates: Option<String>,
-    }
-    GatesAnswer {
-        name: Option<String>,
-        gates: Option<String>,
-        conditions: Vec<GateOfModel>,
-    }
-    GateOfModel {
-        stage: Option<String>,
-        condition: Option<String>,
-    }
 }
 
 /// The header that says who asks for a change, percent-encoded.

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use mlctl_registry::{
-    Alias, MemoryStore, ModelName, ModelQuery, NewModel, NewVersion, PageSize, RegistryStore,
-    SqliteStore, Stage, Stamp, TagKey, TagValue, Transition, VersionNumber, VersionQuery,
-    VersionRef,
+    Alias, Candidate, MemoryStore, ModelName, ModelQuery, NewModel, NewVersion, PageSize,
+    RegistryStore, SqliteStore, Stage, Stamp, TagKey, TagValue, Transition, VersionNumber,
+    VersionQuery, VersionRef,
 };
 use proptest::prelude::*;
 
@@ -22,6 +22,11 @@ enum Act {
     Tag(ModelName, Option<VersionNumber>, TagKey, Option<TagValue>),
     DeleteModel(ModelName),
     DeleteVersion(ModelName, VersionNumber),
+    Force(Transition, Option<&'static str>),
+    Check(Candidate),
+    Request(Candidate, &'static str),
+    Approve(Candidate, &'static str),
+    Reject(Candidate),
     SearchModels(&'static str, &'static str, u32),
     SearchVersions(&'static str, &'static str, u32),
 }
@@ -39,7 +44,8 @@ fn number() -> impl Strategy<Value = VersionNumber> {
 }
 
 fn stage() -> impl Strategy<Value = Stage> {
-    prop::sample::select(Stage::ALL.to_vec())
+    let names = vec!["None", "Staging", "Production", "Archived", "Shadow", "shadow"];
+    prop::sample::select(names).prop_map(|name| name.parse().unwrap())
 }
 
 fn which() -> impl Strategy<Value = VersionRef> {
@@ -52,12 +58,34 @@ fn which() -> impl Strategy<Value = VersionRef> {
 }
 
 fn key() -> impl Strategy<Value = TagKey> {
-    prop::sample::select(vec!["k", "a b", "mlflow.prompt.is_prompt"])
-        .prop_map(|key| key.parse().unwrap())
+    let keys = vec!["k", "k", "a b", "mlflow.prompt.is_prompt", "mlctl.stages", "mlctl.gates"];
+    prop::sample::select(keys).prop_map(|key| key.parse().unwrap())
 }
 
 fn tag_value() -> impl Strategy<Value = TagValue> {
     prop::sample::select(vec!["true", "false", "", "x%", "X"]).prop_map(|v| v.parse().unwrap())
+}
+
+/// Rules of stages and gates, some of which need one another.
+const RULES: [(&str, &str); 6] = [
+    ("mlctl.stages", "Shadow"),
+    ("mlctl.stages", "Staging -> Shadow -> Production; * -> (Rejected)"),
+    ("mlctl.stages", "Staging ->"),
+    ("mlctl.gates", "Shadow: tag k"),
+    ("mlctl.gates", "Production: approval; Staging: tag k = true"),
+    ("mlctl.gates", "Production: rmse lower by 1%"),
+];
+
+fn candidate() -> impl Strategy<Value = Candidate> {
+    (model(), number(), stage()).prop_map(|(model, version, stage)| Candidate {
+        model,
+        version,
+        stage,
+    })
+}
+
+fn who() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["ada", "bob"])
 }
 
 /// Filters that both kinds of search know.
@@ -100,6 +128,18 @@ fn act() -> impl Strategy<Value = Act> {
         4 => (model(), number(), stage(), any::<bool>()).prop_map(|(model, version, stage, archive)| {
             Act::Transition(Transition { model, version, stage, archive_existing_versions: archive })
         }),
+        3 => (model(), prop::sample::select(RULES.to_vec())).prop_map(|(model, (key, value))| {
+            Act::Tag(model, None, key.parse().unwrap(), Some(value.parse().unwrap()))
+        }),
+        1 => (candidate(), any::<bool>(), prop::option::of(Just("it must be"))).prop_map(
+            |(Candidate { model, version, stage }, archive_existing_versions, why)| {
+                Act::Force(Transition { model, version, stage, archive_existing_versions }, why)
+            }
+        ),
+        2 => candidate().prop_map(Act::Check),
+        3 => (candidate(), who()).prop_map(|(candidate, who)| Act::Request(candidate, who)),
+        3 => (candidate(), who()).prop_map(|(candidate, who)| Act::Approve(candidate, who)),
+        1 => candidate().prop_map(Act::Reject),
         2 => (model(), alias(), number()).prop_map(|(m, alias, number)| Act::SetAlias(m, alias, number)),
         1 => (model(), alias()).prop_map(|(model, alias)| Act::DeleteAlias(model, alias)),
         2 => (model(), which()).prop_map(|(model, which)| Act::Find(model, which)),
@@ -132,6 +172,20 @@ fn answer(store: &dyn RegistryStore, act: &Act, stamp: &Stamp) -> String {
             format!("{:?}", store.create_version(&new, stamp))
         }
         Act::Transition(asked) => format!("{:?}", store.transition(&asked, stamp)),
+        Act::Force(asked, why) => {
+            let stamp = Stamp { why: why.map(str::to_owned), ..stamp.clone() };
+            format!("{:?}", store.force_transition(&asked, &stamp))
+        }
+        Act::Check(candidate) => format!("{:?}", store.check_transition(&candidate)),
+        Act::Request(candidate, who) => {
+            let stamp = Stamp::new(who, stamp.at_ms);
+            format!("{:?}", store.request_transition(&candidate, &stamp))
+        }
+        Act::Approve(candidate, who) => {
+            let stamp = Stamp::new(who, stamp.at_ms);
+            format!("{:?}", store.approve_transition(&candidate, &stamp))
+        }
+        Act::Reject(candidate) => format!("{:?}", store.reject_transition(&candidate, stamp)),
         Act::SetAlias(model, alias, number) => {
             format!("{:?}", store.set_alias(&model, &alias, number, stamp))
         }
@@ -210,7 +264,8 @@ fn contents(store: &dyn RegistryStore) -> String {
     let per_model = models.iter().map(|model| {
         let versions = store.search_versions(&VersionQuery::of(&model.name)).unwrap();
         let events = store.events(&model.name, None, None, PageSize::MAX).unwrap();
-        format!("{model:?}\n{versions:?}\n{events:?}\n")
+        let requests = store.requests(&model.name).unwrap();
+        format!("{model:?}\n{versions:?}\n{events:?}\n{requests:?}\n")
     });
     per_model.collect()
 }

@@ -4,14 +4,37 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use mlctl_wire::rest::{Parameters, Payload};
+use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
 use super::{Answer, Service, candidate, model_name, refuse};
 use crate::error::Result;
-use crate::gate::{GateReport, Gates};
-use crate::id::ModelName;
-use crate::message::{GateOfModel, GatesAnswer, OfCandidate, OfModel, SetGates};
+use crate::gate::{Condition, GateReport, Gates};
+use crate::id::{ModelName, Stage};
+use crate::message::{OfCandidate, OfModel};
 use crate::store;
+
+/// Gates to be set, as [`Gates::parse`] reads them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SetGates {
+    name: Option<String>,
+    gates: Option<String>,
+}
+
+/// The gates of a model, as one text and one by one.
+#[derive(Debug, Serialize)]
+struct GatesAnswer {
+    name: ModelName,
+    gates: String,
+    conditions: Vec<ConditionOfStage>,
+}
+
+#[derive(Debug, Serialize)]
+struct ConditionOfStage {
+    stage: Stage,
+    condition: Condition,
+}
 
 pub(super) fn routes() -> Router<Service> {
     Router::new().route("/registry/check", get(check)).route("/registry/gates", get(read).post(set))
@@ -52,15 +75,12 @@ impl Service {
     fn gates(&self, name: &ModelName) -> Result<GatesAnswer> {
         let gates = store::gates(self.store.as_ref(), name)?;
         let conditions = gates.list.iter().flat_map(|gate| {
-            gate.conditions.iter().map(|condition| GateOfModel {
-                stage: Some(gate.stage.to_string()),
-                condition: Some(condition.to_string()),
+            gate.conditions.iter().map(|condition| ConditionOfStage {
+                stage: gate.stage.clone(),
+                condition: condition.clone(),
             })
         });
-        Ok(GatesAnswer {
-            name: Some(name.to_string()),
-            gates: Some(gates.to_string()),
-            conditions: conditions.collect(),
-        })
+        let conditions = conditions.collect();
+        Ok(GatesAnswer { name: name.clone(), gates: gates.to_string(), conditions })
     }
 }

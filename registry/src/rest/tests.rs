@@ -275,7 +275,7 @@ fn a_plain_client_is_told_what_is_not_met() {
     assert_eq!(status, StatusCode::OK);
     assert_eq!(forced["model_version"]["current_stage"], "Production");
     let (_, none) = api.post("/registry/gates", &json!({"name": "churn"}));
-    assert_eq!(none, json!({"name": "churn", "gates": ""}));
+    assert_eq!(none, json!({"name": "churn", "gates": "", "conditions": []}));
 }
 
 #[test]
