@@ -1,5 +1,5 @@
 //! The same random requests to this registry and to MLflow's own server: their answers agree.
-//! And the client of this crate on MLflow's server.
+//! And the client of this crate on MLflow's server, and MLflow's client on this registry.
 //!
 //! They run when `MLCTL_ORACLE_PYTHON` names a Python with MLflow 3.17.2, and say so when it
 //! does not. `REGISTRY_SEQUENCES` and `REGISTRY_SEED` make the first longer or other.
@@ -100,6 +100,20 @@ fn answers_agree_with_mlflows() {
     let failed = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told}{failed}");
     println!("{told}");
+}
+
+#[test]
+fn mlflows_client_meets_stages_and_gates() {
+    let Some(python) = oracle_python() else { return };
+    let (url, _runtime) = serve(SqliteStore::in_memory().unwrap());
+
+    let output = Command::new(&python)
+        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/differential/gates.py"))
+        .arg(&url)
+        .output()
+        .unwrap();
+
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
