@@ -5,7 +5,7 @@ mod server;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-pub(crate) use registry::{AliasCommand, LineageFormat, Reason, RegistryCommand};
+pub(crate) use registry::{AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand};
 pub(crate) use server::{Durability, FrameOptions, ServerArgs};
 use std::path::PathBuf;
 
@@ -28,8 +28,8 @@ pub(crate) struct Global {
     /// Where runs are: a folder, sqlite:///FILE, or the http(s):// address of a server
     #[arg(long, visible_alias = "tracking-uri", global = true, value_name = "URI")]
     pub(crate) store: Option<String>,
-    /// Where registered models are: sqlite:///FILE; by default the store's own file, or registry.db
-    /// in its folder
+    /// Where registered models are: sqlite:///FILE or the address of a server; by default the
+    /// store's own file or server, or registry.db in its folder
     #[arg(long, visible_alias = "registry-uri", global = true, value_name = "URI")]
     pub(crate) registry_store: Option<String>,
     /// Print JSON for scripts

@@ -45,10 +45,11 @@ pub(crate) struct Setting<T> {
 }
 
 /// All settings.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) store: Setting<String>,
     pub(crate) registry_store: Setting<Option<String>>,
+    pub(crate) registry_stages: Setting<Option<String>>,
     pub(crate) experiment_name: Setting<Option<String>>,
     pub(crate) experiment_id: Setting<Option<String>>,
     pub(crate) cache_dir: Setting<PathBuf>,
@@ -62,6 +63,7 @@ pub(crate) struct Config {
 struct File {
     store: Option<String>,
     registry_store: Option<String>,
+    registry_stages: Option<String>,
     experiment_name: Option<String>,
     cache_dir: Option<PathBuf>,
 }
@@ -94,6 +96,7 @@ impl Config {
         Ok(Self {
             store: setting(store),
             registry_store: optional(registry_store),
+            registry_stages: optional(from_file(file.registry_stages)),
             experiment_name: optional(experiment_name),
             experiment_id: optional(variable("MLFLOW_EXPERIMENT_ID")),
             cache_dir: setting(cache_dir),
@@ -144,7 +147,7 @@ fn find_file() -> Result<(PathBuf, File)> {
         let place = line.map_or(String::new(), |line| format!(":{line}"));
         Hinted::error(
             format!("{}{place}: {}", path.display(), error.message()),
-            "the settings are store, registry_store, experiment_name and cache_dir",
+            "the settings are store, registry_store, registry_stages, experiment_name and cache_dir",
         )
     })?;
     Ok((path, file))

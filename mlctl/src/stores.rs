@@ -5,14 +5,17 @@ use crate::failure::Hinted;
 use anyhow::{Context, Result};
 use mlctl_artifacts::{ArtifactStore, Locations};
 use mlctl_registry::client as registry;
-use mlctl_registry::{RegistryStore, SqliteStore};
-use mlctl_tracking::TrackingStore;
+use mlctl_registry::gate::RunMetrics;
+use mlctl_registry::{RegistryStore, SqliteStore, StageRules};
 use mlctl_tracking::client::{Credentials, HttpStore};
 use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::file::{self, FileStore, holds_anything};
 use mlctl_tracking::store::location::{location_path, path_uri};
 use mlctl_tracking::store::sqlite::{self, Durability};
+use mlctl_tracking::{RunId, TrackingStore};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -250,7 +253,8 @@ impl RegistryPlace {
         }
     }
 
-    fn open(self, config: &Config) -> Result<Arc<dyn RegistryStore>> {
+    /// Opens it; `metrics` knows the runs that its versions come from.
+    fn open(self, config: &Config, metrics: LoggedMetrics) -> Result<Arc<dyn RegistryStore>> {
         match self {
             Self::Server(url) => {
                 let credentials = match config.credentials.value.clone() {
@@ -263,26 +267,57 @@ impl RegistryPlace {
                 Ok(Arc::new(registry::HttpStore::new(&url, credentials)?))
             }
             Self::File(path) => {
+                let stages = config.registry_stages.value.as_deref().unwrap_or_default();
+                let stages = StageRules::parse(stages).with_context(|| {
+                    format!("registry_stages in {}", config.registry_stages.origin)
+                })?;
                 let store = SqliteStore::open(&path)
                     .with_context(|| format!("cannot open the registry `{}`", path.display()))?;
-                Ok(Arc::new(store))
+                Ok(Arc::new(store.with_stages(stages).with_metrics(Arc::new(metrics))))
             }
         }
     }
 }
 
+/// The metrics of runs, in a store that is opened when they are asked for.
+struct LoggedMetrics(Box<dyn Fn() -> Result<Arc<dyn TrackingStore>> + Send + Sync>);
+
+impl fmt::Debug for LoggedMetrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoggedMetrics").finish_non_exhaustive()
+    }
+}
+
+impl RunMetrics for LoggedMetrics {
+    fn metrics(&self, run_id: &str) -> mlctl_registry::Result<Option<BTreeMap<String, f64>>> {
+        let failed = |error: anyhow::Error| {
+            mlctl_registry::Error::backend("reading a run's metrics", format!("{error:#}"))
+        };
+        let Ok(id) = RunId::parse(run_id) else { return Ok(None) };
+        match (self.0)().map_err(failed)?.run(&id) {
+            Ok(run) => {
+                let metrics = run.data.metrics.into_iter();
+                Ok(Some(metrics.map(|one| (one.key.to_string(), one.value)).collect()))
+            }
+            Err(mlctl_tracking::Error::RunNotFound(_)) => Ok(None),
+            Err(error) => Err(failed(error.into())),
+        }
+    }
+}
+
 /// Opens the registry of a server: what `uri` names, else the settings, else what lies with
-/// `store`.
+/// `store`, which is open as `tracking`.
 pub(crate) fn registry_beside(
     config: &Config,
     uri: Option<&str>,
     store: &str,
+    tracking: Arc<dyn TrackingStore>,
 ) -> Result<Arc<dyn RegistryStore>> {
     let place = match uri.or(config.registry_store.value.as_deref()) {
         Some(uri) => RegistryPlace::parse(uri)?,
         None => RegistryPlace::beside(store)?,
     };
-    place.open(config)
+    place.open(config, LoggedMetrics(Box::new(move || Ok(tracking.clone()))))
 }
 
 /// Opens the registry of the settings.
@@ -301,7 +336,9 @@ pub(crate) fn registry(config: &Config, missing: Missing) -> Result<Arc<dyn Regi
             "`mlctl registry register` makes one; --registry-store names another",
         ));
     }
-    place.open(config)
+    let settings = config.clone();
+    let runs = move || Ok(tracking(&settings, Missing::Refuse)?.store);
+    place.open(config, LoggedMetrics(Box::new(runs)))
 }
 
 /// Tells whether the registry of the settings is on a server.

@@ -1,6 +1,6 @@
 //! `mlctl registry` on a folder, on a database and through a server.
 
-use crate::harness::{Place, text};
+use crate::harness::{Finished, Place, finish, text};
 use crate::http::Server;
 use serde_json::Value;
 use std::fs;
@@ -42,11 +42,23 @@ impl Desk {
         self.place.check_failure(&self.args(args), code, want);
     }
 
+    /// Runs a command as another user than the one who runs the others.
+    fn as_bob(&self, args: &[&str]) -> Finished {
+        let mut command = self.place.command(&self.args(args));
+        finish(command.env("MLFLOW_TRACKING_USERNAME", "bob"))
+    }
+
     /// Makes a run with a model, and returns its id.
     #[track_caller]
     fn model(&self) -> String {
+        self.model_with(0.7)
+    }
+
+    /// Makes a run with a model of this error, and returns its id.
+    #[track_caller]
+    fn model_with(&self, rmse: f64) -> String {
         let mlctl = env!("CARGO_BIN_EXE_mlctl");
-        let command = format!("{mlctl} log param alpha 0.5 && {mlctl} log metric rmse 0.7");
+        let command = format!("{mlctl} log param alpha 0.5 && {mlctl} log metric rmse {rmse}");
         self.place.project("train", &command);
         self.place.write("model/MLmodel", "flavors: {}\n");
         self.ok(&["run", "train", "--env-manager", "local"]);
@@ -103,7 +115,7 @@ fn versions_are_promoted_and_rolled_back() {
             &["registry", "rollback", "churn", "Archived"],
             1,
             "error: nothing serves from stage Archived, so there is nothing to roll back\n\
-             hint: roll back Staging or Production",
+             hint: stages that serve are Staging, Production",
         );
 
         let history = desk.ok(&["registry", "history", "churn"]);
@@ -243,6 +255,110 @@ fn what_is_not_there_is_answered_with_what_is() {
              hint: a version is a number, a stage such as Production, @ALIAS or latest",
         );
     }
+}
+
+#[test]
+fn gates_keep_worse_versions_out() {
+    for desk in Desk::all() {
+        for rmse in [0.7, 0.75, 0.5] {
+            let run = desk.model_with(rmse);
+            desk.ok(&["registry", "register", &format!("runs:/{run}/model"), "churn"]);
+        }
+        desk.ok(&["registry", "gates", "churn", "Production: rmse <= 0.72; rmse lower by 1%"]);
+        assert_eq!(
+            desk.ok(&["registry", "gates", "churn"]),
+            "Production: rmse <= 0.72; rmse lower by 1%\n"
+        );
+        desk.ok(&["registry", "transition", "churn", "1", "Production"]);
+
+        let worse = desk.place.run(&desk.args(&["registry", "check", "churn", "2", "Production"]));
+        assert_eq!(worse.code, Some(1), "{worse:?}");
+        let want = "version 2 of churn may not enter Production\nNOT MET";
+        assert!(worse.stdout.starts_with(want), "{worse:?}");
+        let refused = ["registry", "transition", "churn", "2", "Production"];
+        let refused = desk.place.run(&desk.args(&refused));
+        assert_eq!(refused.code, Some(1));
+        for number in ["0.75", "0.72", "0.7"] {
+            assert!(refused.stderr.contains(number), "{number}: {refused:?}");
+        }
+        let better = desk.json(&["registry", "check", "churn", "3", "Production"]);
+        assert_eq!((&better["passed"], &better["holder"]), (&true.into(), &"1".into()));
+        desk.ok(&["registry", "transition", "churn", "3", "Production"]);
+
+        let forced = ["registry", "transition", "churn", "2", "Production", "--force"];
+        assert_eq!(desk.place.run(&desk.args(&forced)).code, Some(2));
+        desk.ok(&[&forced[..], &["--why", "the auditor asked"]].concat());
+        let history = desk.ok(&["registry", "history", "churn", "--version", "2"]);
+        assert!(history.contains("gate of Production forced"), "{history}");
+        assert!(history.contains("the auditor asked"), "{history}");
+        let bad = desk.place.run(&desk.args(&["registry", "gates", "churn", "Production: rmse <"]));
+        assert_eq!(bad.code, Some(1), "{bad:?}");
+    }
+}
+
+#[test]
+fn what_one_requests_another_approves() {
+    for desk in Desk::all() {
+        desk.churn(1);
+        desk.ok(&["registry", "gates", "churn", "Production: approval"]);
+        let promotion = ["churn", "1", "Production"];
+        let with = |command: &'static str| [&["registry", command], &promotion[..]].concat();
+        assert_eq!(desk.place.run(&desk.args(&with("transition"))).code, Some(1));
+        let none = desk.place.run(&desk.args(&with("approve")));
+        assert_eq!(none.code, Some(1), "{none:?}");
+        desk.ok(&[&with("request")[..], &["--why", "ready"]].concat());
+        let own = desk.place.run(&desk.args(&with("approve")));
+        assert_eq!(own.code, Some(1), "{own:?}");
+        assert!(own.stderr.contains("ann"), "{own:?}");
+
+        let approved = desk.as_bob(&with("approve"));
+        assert_eq!(approved.code, Some(0), "{approved:?}");
+        let requests = desk.ok(&["registry", "requests", "churn"]);
+        assert!(requests.contains("ready") && requests.contains("bob"), "{requests}");
+        desk.ok(&with("transition"));
+        assert_eq!(desk.ok(&["registry", "requests", "churn"]), "no requests\n");
+        let history = desk.ok(&["registry", "history", "churn"]);
+        assert!(history.contains("Production approved, which ann requested"), "{history}");
+
+        desk.ok(&["registry", "request", "churn", "1", "Staging"]);
+        let rejected = desk.as_bob(&["registry", "reject", "churn", "1", "Staging"]);
+        assert_eq!(rejected.code, Some(0), "{rejected:?}");
+    }
+}
+
+#[test]
+fn a_model_may_have_stages_of_its_own() {
+    for desk in Desk::all() {
+        desk.churn(1);
+        desk.ok(&["registry", "stages", "churn", "Staging -> Shadow -> Production"]);
+        let skipped = ["registry", "transition", "churn", "1", "Production"];
+        let skipped = desk.place.run(&desk.args(&skipped));
+        assert_eq!(skipped.code, Some(1));
+        assert!(skipped.stderr.contains("Staging"), "{skipped:?}");
+        for stage in ["Staging", "shadow", "Production"] {
+            desk.ok(&["registry", "transition", "churn", "1", stage]);
+        }
+        assert_eq!(desk.stages(), ["1 Production"]);
+        let unknown = ["registry", "transition", "churn", "1", "Shadwo"];
+        let unknown = desk.place.run(&desk.args(&unknown));
+        assert_eq!(unknown.code, Some(1));
+        assert!(unknown.stderr.contains("Shadow"), "{unknown:?}");
+    }
+}
+
+#[test]
+fn the_settings_may_name_stages_for_all_models() {
+    let place = Place::new();
+    let desk = Desk { place, store: "./mlruns".to_owned(), _server: None };
+    desk.churn(1);
+    desk.place.write("mlctl.toml", "registry_stages = \"Staging -> Canary\"\n");
+    desk.ok(&["registry", "transition", "churn", "1", "Staging"]);
+    desk.ok(&["registry", "transition", "churn", "1", "Canary"]);
+    assert_eq!(desk.stages(), ["1 Canary"]);
+    desk.place.write("mlctl.toml", "registry_stages = \"-> ->\"\n");
+    let bad = desk.place.run(&desk.args(&["registry", "list"]));
+    assert_eq!(bad.code, Some(1));
+    assert!(bad.stderr.contains("registry_stages in"), "{bad:?}");
 }
 
 #[test]

@@ -280,3 +280,39 @@ fn what_mlflows_server_left_beside_a_folder_is_served() {
     let listed = place.json(&["artifacts", "list", &id]);
     assert_eq!(listed[0]["path"], "a.txt");
 }
+
+#[test]
+fn where_model_versions_come_from_can_be_narrowed() {
+    let place = Place::new();
+    let variable = "MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX";
+    let mut command = place.command(&["server", "--port", "0"]);
+    let server = Server::launch(&place, command.env(variable, "^s3://models/"));
+    let api = |path: &str| format!("/api/2.0/mlflow/{path}");
+    server.post_json(&api("registered-models/create"), &json!({ "name": "churn" }));
+    let create = |source: &str| {
+        server.post(&api("model-versions/create"), &json!({ "name": "churn", "source": source }))
+    };
+    assert_eq!(create("s3://models/churn").0, 200);
+    let (status, answer) = create("s3://elsewhere/churn");
+    assert_eq!(status, 400, "{answer}");
+    assert!(answer.contains("INVALID_PARAMETER_VALUE"), "{answer}");
+
+    let mut command = place.command(&["server", "--port", "0"]);
+    let finished = crate::harness::finish(command.env(variable, "("));
+    assert_eq!(finished.code, Some(2));
+    let want = format!("error: {variable} is no regular expression: ");
+    assert!(finished.stderr.starts_with(&want), "{finished:?}");
+}
+
+#[test]
+fn a_relative_artifact_root_is_below_where_the_server_was_started() {
+    let place = Place::new();
+    let flags = ["--backend-store-uri", "sqlite:///m.db", "--default-artifact-root", "./files"];
+    let server = start(&place, &flags);
+    let api = |path: &str| format!("/api/2.0/mlflow/{path}");
+    let made = server.post_json(&api("experiments/create"), &json!({ "name": "a" }));
+    let id = made["experiment_id"].as_str().unwrap().to_owned();
+    let found = server.get_json(&api(&format!("experiments/get?experiment_id={id}")));
+    let want = format!("{}/{id}", place.text("files"));
+    assert_eq!(found["experiment"]["artifact_location"], want.as_str());
+}

@@ -35,14 +35,29 @@ fn seed(server: &Server) -> Seeded {
         log(&api, &run);
         let location = text(&info["artifact_uri"]);
         let below = location.strip_prefix("mlflow-artifacts:/").unwrap();
-        let url =
-            format!("{}/api/2.0/mlflow-artifacts/artifacts/{below}/notes/readme.txt", server.url);
-        assert_eq!(answer(http().put(url).body("the soil was dry\n")).0, 200);
+        let proxy = format!("{}/api/2.0/mlflow-artifacts/artifacts/{below}", server.url);
+        let put = |path: &str, content: &'static str| {
+            let sent = http().put(format!("{proxy}/{path}")).body(content);
+            assert_eq!(answer(sent).0, 200, "{path}");
+        };
+        put("notes/readme.txt", "the soil was dry\n");
+        put("model/MLmodel", "flavors: {}\n");
+        register(&api, &run, &location);
         let end = json!({ "run_id": run, "status": "FINISHED", "end_time": START + 60_000 });
         api("runs/update", end);
         run
     });
     Seeded { experiment, run: std::mem::take(&mut runs[1]) }
+}
+
+/// Registers the model of a run.
+fn register(api: &impl Fn(&str, Value) -> Value, run: &str, location: &str) {
+    let name = format!("model of {run}");
+    api("registered-models/create", json!({ "name": name, "description": "the yield" }));
+    let source = format!("{location}/model");
+    api("model-versions/create", json!({ "name": name, "source": source, "run_id": run }));
+    let champion = json!({ "name": name, "alias": "champion", "version": "1" });
+    api("registered-models/alias", champion);
 }
 
 fn log(api: &impl Fn(&str, Value) -> Value, run: &str) {
@@ -90,7 +105,17 @@ fn walk(browser: &mut Browser, server: &Server, seeded: &Seeded) {
     let readme = ["readme.txt", "the soil was dry"];
     browser.open(&format!("{run}/artifacts/notes/readme.txt"), &readme);
 
-    for asked in ["/graphql", "/get-artifact", "metrics/get-history-bulk-interval"] {
+    browser.open(&format!("{}/#/models", server.url), &["model of", "champion"]);
+    let model = format!("{}/#/models/model of {}", server.url, seeded.run).replace(' ', "%20");
+    browser.open(&model, &["the yield", "champion"]);
+    browser.open(&format!("{model}/versions/1"), &["Version 1", "wheat", "champion"]);
+
+    for asked in [
+        "/model-versions/get-artifact",
+        "/graphql",
+        "/get-artifact",
+        "metrics/get-history-bulk-interval",
+    ] {
         assert!(browser.requested(asked), "no page asked for {asked}");
     }
     let elsewhere = browser.requested_elsewhere(&server.url);

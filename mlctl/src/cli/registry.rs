@@ -67,11 +67,65 @@ pub(crate) enum RegistryCommand {
         name: String,
         /// The version: a number, a stage, @ALIAS or latest
         version: String,
-        /// None, Staging, Production or Archived
+        /// None, Staging, Production, Archived, or a stage of the model's own
         stage: String,
         /// Archive the versions that are in this stage now
         #[arg(long)]
         archive_existing_versions: bool,
+        /// Move it whatever gates and rules say; the history keeps that, so it needs --why
+        #[arg(long, requires = "why")]
+        force: bool,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Tell whether a version may enter a stage: exits with 0 if so, with 1 if not
+    Check {
+        #[command(flatten)]
+        candidate: Candidate,
+    },
+    /// Show what a version must meet to enter a stage, or say it: mlctl registry gates churn
+    /// "Production: rmse <= 0.8; rmse lower by 1%; tag reviewed; approval"
+    Gates {
+        /// The registered model
+        name: String,
+        /// The gates, which replace those that there are; an empty text takes them away
+        gates: Option<String>,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Show which stages a model has and where a version may go, or say it: mlctl registry stages
+    /// churn "Staging -> Shadow -> Production"
+    Stages {
+        /// The registered model
+        name: String,
+        /// The rules, which replace those that there are; an empty text takes them away
+        rules: Option<String>,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Request that a version enters a stage
+    Request {
+        #[command(flatten)]
+        candidate: Candidate,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// List the requests that are not done with
+    Requests {
+        /// The registered model
+        name: String,
+    },
+    /// Approve what somebody else requested
+    Approve {
+        #[command(flatten)]
+        candidate: Candidate,
+        #[command(flatten)]
+        reason: Reason,
+    },
+    /// Reject a request, or withdraw one's own
+    Reject {
+        #[command(flatten)]
+        candidate: Candidate,
         #[command(flatten)]
         reason: Reason,
     },
@@ -79,7 +133,7 @@ pub(crate) enum RegistryCommand {
     Rollback {
         /// The registered model
         name: String,
-        /// Staging or Production
+        /// Staging, Production, or a stage of the model's own
         stage: String,
         #[command(flatten)]
         reason: Reason,
@@ -199,6 +253,17 @@ pub(crate) enum AliasCommand {
         #[command(flatten)]
         reason: Reason,
     },
+}
+
+/// A version, and the stage that it is to enter.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Candidate {
+    /// The registered model
+    pub(crate) name: String,
+    /// The version: a number, a stage, @ALIAS or latest
+    pub(crate) version: String,
+    /// The stage
+    pub(crate) stage: String,
 }
 
 /// Why something is changed.

@@ -22,6 +22,7 @@ pub(crate) fn show(context: &Context) -> Outcome {
         row("registry_store", &config.registry_store, |value| {
             Some(value.clone().unwrap_or_else(|| "registry.db in the store's folder".to_owned()))
         }),
+        row("registry_stages", &config.registry_stages, Clone::clone),
         row("experiment_name", &config.experiment_name, Clone::clone),
         row("experiment_id", &config.experiment_id, Clone::clone),
         row("cache_dir", &config.cache_dir, |path| Some(path.display().to_string())),

@@ -1,6 +1,7 @@
 //! `mlctl registry`.
 
 mod change;
+mod gates;
 mod import;
 mod lineage;
 mod show;
@@ -16,6 +17,7 @@ use mlctl_registry::{
     RegistryStore, Stage, Stamp, VersionNumber, VersionRef,
 };
 use mlctl_tracking::fluent::now;
+use mlctl_wire::ErrorCode;
 use std::process::ExitCode;
 
 pub(crate) fn dispatch(context: &Context, command: RegistryCommand) -> Outcome {
@@ -35,7 +37,16 @@ pub(crate) fn dispatch(context: &Context, command: RegistryCommand) -> Outcome {
     }
     let store = stores::registry(&context.config, missing)?;
     let desk = Desk { context, store: store.as_ref() };
+    if let C::Check { candidate } = command {
+        return desk.check(&candidate).map_err(|error| desk.with_near_name(error));
+    }
     let done = match command {
+        C::Gates { name, gates, reason } => desk.gates(&name, gates.as_deref(), reason),
+        C::Stages { name, rules, reason } => desk.stages(&name, rules.as_deref(), reason),
+        C::Request { candidate, reason } => desk.request(&candidate, reason),
+        C::Requests { name } => desk.requests(&name),
+        C::Approve { candidate, reason } => desk.approve(&candidate, reason),
+        C::Reject { candidate, reason } => desk.reject(&candidate, reason),
         C::List { order_by } => desk.list(String::new(), order_by),
         C::Search { filter, order_by } => desk.list(filter, order_by),
         C::Show { name, at: None } => desk.show(&name),
@@ -66,7 +77,14 @@ impl Desk<'_> {
 
     /// Reads which version is meant, and finds it.
     fn version(&self, name: &str, version: &str) -> Result<ModelVersion> {
-        Ok(self.store.get_version(&ModelName::parse(name)?, &which(version)?)?)
+        let (name, which) = (ModelName::parse(name)?, which(version)?);
+        let is_stage = matches!(which, VersionRef::Stage(_));
+        let found = self.store.get_version(&name, &which);
+        found.map_err(|error| match error.code() {
+            // The model has no stage of that name.
+            ErrorCode::InvalidParameterValue if is_stage => no_version(version),
+            _ => error.into(),
+        })
     }
 
     /// Lists all models that a filter lets through.
@@ -135,10 +153,12 @@ fn which(text: &str) -> Result<VersionRef> {
     if text.starts_with(|first: char| first.is_ascii_digit()) {
         return Ok(VersionRef::Number(VersionNumber::parse(text)?));
     }
-    Stage::parse(text).map(VersionRef::Stage).map_err(|_| {
-        Hinted::error(
-            format!("`{text}` is no version"),
-            "a version is a number, a stage such as Production, @ALIAS or latest",
-        )
-    })
+    Stage::parse(text).map(VersionRef::Stage).map_err(|_| no_version(text))
+}
+
+fn no_version(text: &str) -> anyhow::Error {
+    Hinted::error(
+        format!("`{text}` is no version"),
+        "a version is a number, a stage such as Production, @ALIAS or latest",
+    )
 }

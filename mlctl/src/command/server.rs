@@ -10,12 +10,14 @@ use crate::stores::{self, Choices, Missing};
 use anyhow::Result;
 use mlctl_filter::Pattern;
 use mlctl_registry::source::SourceRules;
+use mlctl_tracking::TrackingStore;
 use mlctl_tracking::store::location::absolute_location;
 use mlctl_tracking::store::sqlite;
 use mlctl_ui::mlflow::Build;
 use serde_json::json;
 use std::net::IpAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     refuse(args)?;
@@ -36,7 +38,7 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
         no_artifacts: args.no_serve_artifacts,
         artifacts_only: args.artifacts_only,
         counts: args.expose_prometheus.is_some(),
-        registry: Some(registry(context, args, uri)?),
+        registry: Some(registry(context, args, uri, tracking.store.clone())?),
         pages: build,
     };
     let app = server::tracking_app(&tracking, options);
@@ -60,9 +62,14 @@ fn artifact_root(args: &ServerArgs, uri: &str) -> Option<String> {
 }
 
 /// Opens the registry that is served beside the runs. Without one the runs are served still.
-fn registry(context: &Context, args: &ServerArgs, store: &str) -> Result<Registry> {
+fn registry(
+    context: &Context,
+    args: &ServerArgs,
+    store: &str,
+    tracking: Arc<dyn TrackingStore>,
+) -> Result<Registry> {
     let uri = args.registry_store_uri.as_deref();
-    let opened = stores::registry_beside(&context.config, uri, store);
+    let opened = stores::registry_beside(&context.config, uri, store, tracking);
     let opened = opened.map_err(|error| format!("{error:#}"));
     if let Err(why) = &opened {
         tracing::warn!("there will be no registered models: {why}");

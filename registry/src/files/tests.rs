@@ -67,7 +67,7 @@ fn a_model_of_files_becomes_one_of_a_store() {
 fn a_file_that_cannot_be_read_is_named() {
     let folder = folder();
     let file = folder.path().join("my model/version-3/meta.yaml");
-    for (text, why) in [("version: x", "version"), ("version: 3\ncurrent_stage: Odd", "stage")] {
+    for (text, why) in [("version: x", "version"), ("version: 3\ncurrent_stage: 1odd", "stage")] {
         fs::write(&file, text).unwrap();
         let error = read(folder.path()).unwrap_err();
         let cause = std::error::Error::source(&error).unwrap().to_string();

@@ -7,9 +7,10 @@ use crate::failure::Hinted;
 use crate::resolve;
 use crate::stores::{self, Missing};
 use anyhow::Result;
+use mlctl_registry::policy::STAGES_TAG;
 use mlctl_registry::{
-    Alias, ModelName, ModelUri, ModelVersion, NewModel, NewVersion, Stage, TagKey, TagValue, Tags,
-    Transition, VersionNumber, lifecycle, past,
+    Alias, ModelName, ModelUri, ModelVersion, NewModel, NewVersion, Stage, StageRules, TagKey,
+    TagValue, Tags, Transition, VersionNumber, past,
 };
 
 /// Registers the next version of a model.
@@ -67,10 +68,11 @@ impl Desk<'_> {
                 let made = self.store.create_model(&new, &self.stamp(reason))?;
                 self.context.output.show(&made, |made| format!("created {}\n", made.name))
             }
-            C::Transition { name, version, stage, archive_existing_versions, reason } => {
+            C::Transition { name, version, stage, archive_existing_versions, force, reason } => {
+                let ModelVersion { name: model, version, .. } = self.version(&name, &version)?;
                 let stage = Stage::parse(&stage)?;
-                let version = self.version(&name, &version)?;
-                self.transition(version, stage, archive_existing_versions, reason)
+                let asked = Transition { model, version, stage, archive_existing_versions };
+                self.transition(&asked, force, reason)
             }
             C::Rollback { name, stage, reason } => self.rollback(&name, &stage, reason),
             C::Alias(command) => self.alias(command),
@@ -98,29 +100,30 @@ impl Desk<'_> {
         self.context.output.say(text)
     }
 
-    fn transition(
-        &self,
-        version: ModelVersion,
-        stage: Stage,
-        archive_existing_versions: bool,
-        reason: Reason,
-    ) -> Result<()> {
-        let (model, version) = (version.name, version.version);
-        let asked = Transition { model, version, stage, archive_existing_versions };
-        let moved = self.store.transition(&asked, &self.stamp(reason))?;
+    fn transition(&self, asked: &Transition, force: bool, reason: Reason) -> Result<()> {
+        let stamp = self.stamp(reason);
+        let moved = match force {
+            true => self.store.force_transition(asked, &stamp)?,
+            false => self.store.transition(asked, &stamp)?,
+        };
         show_version(self.context, &moved, "moved")
     }
 
     /// Gives a stage back to the version that had it before.
     fn rollback(&self, name: &str, stage: &str, reason: Reason) -> Result<()> {
         let (name, stage) = (ModelName::parse(name)?, Stage::parse(stage)?);
-        if !lifecycle::is_active(&stage) {
+        let known = self.store.get_model(&name)?;
+        let tag = known.tags.get(&TagKey::parse(STAGES_TAG)?).map(ToString::to_string);
+        let rules = tag.or_else(|| self.context.config.registry_stages.value.clone());
+        let rules = StageRules::parse(&rules.unwrap_or_default())?;
+        let stage = rules.find(stage.as_str())?;
+        if !rules.serves(&stage) {
+            let serving: Vec<String> = rules.serving().iter().map(ToString::to_string).collect();
             return Err(Hinted::error(
                 format!("nothing serves from stage {stage}, so there is nothing to roll back"),
-                "roll back Staging or Production",
+                format!("stages that serve are {}", serving.join(", ")),
             ));
         }
-        self.store.get_model(&name)?;
         let events = self.events(&name, None)?;
         let stage_of = |version: VersionNumber| {
             self.store.get_version(&name, &version.into()).ok().map(|known| known.current_stage)
@@ -133,9 +136,11 @@ impl Desk<'_> {
                 format!("see what happened with `mlctl registry history {name}`"),
             ));
         };
-        let version = self.store.get_version(&name, &before.into())?;
         let why = reason.why.unwrap_or_else(|| "rollback".to_owned());
-        self.transition(version, stage, true, Reason { why: Some(why) })
+        let back =
+            Transition { model: name, version: before, stage, archive_existing_versions: true };
+        // It has been there before: what it met then it need not meet again.
+        self.transition(&back, true, Reason { why: Some(why) })
     }
 
     fn alias(&self, command: AliasCommand) -> Result<()> {

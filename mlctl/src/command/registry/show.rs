@@ -229,6 +229,15 @@ pub(super) fn told(change: &Change) -> String {
             format!("@{alias} went to version {by}")
         }
         Change::AliasDeleted { alias, .. } => format!("alias @{alias} deleted"),
+        Change::TransitionRequested { to } => format!("{to} requested"),
+        Change::TransitionApproved { to, requested_by } => {
+            format!("{to} approved, which {requested_by} requested")
+        }
+        Change::TransitionRejected { to, requested_by } => {
+            format!("{to} rejected, which {requested_by} requested")
+        }
+        Change::GatePassed { to, met } => format!("gate of {to} passed: {}", met.join("; ")),
+        Change::GateForced { to, failed } => format!("gate of {to} forced: {}", failed.join("; ")),
         other => other.kind().replace('_', " "),
     }
 }
