@@ -15,6 +15,7 @@ use crate::entity::{NewModel, NewVersion, Stamp, Tags};
 use crate::error::{Error, Result};
 use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 use crate::lifecycle::Transition;
+use crate::stages::StageRules;
 use crate::store::RegistryStore;
 
 const META: &str = "meta.yaml";
@@ -210,7 +211,7 @@ fn read_version(folder: &Path) -> Result<(VersionNumber, Option<FileVersion>)> {
     if stage == DELETED {
         return Ok((number, None));
     }
-    let stage = Stage::parse(stage).map_err(|error| in_file(&file, error))?;
+    let stage = StageRules::default().find(stage).map_err(|error| in_file(&file, error))?;
     Ok((number, Some(FileVersion { stage, tags: tags(folder)?, meta })))
 }
 

@@ -119,7 +119,13 @@ const ORDERS: [&str; 5] =
     ["", "name DESC", "creation_timestamp", "last_updated_timestamp DESC", "name ASC"];
 
 fn act() -> impl Strategy<Value = Act> {
-    let source = prop::sample::select(vec!["/models/1", "", "models:/churn/1", "models:/churn@x"]);
+    let source = prop::sample::select(vec![
+        "/models/1",
+        "",
+        "models:/churn/1",
+        "models:/churn@x",
+        "models:/churn/SHADOW",
+    ]);
     prop_oneof![
         1 => model().prop_map(Act::CreateModel),
         4 => (model(), source, any::<bool>()).prop_map(|(model, source, create)| {

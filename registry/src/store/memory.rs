@@ -119,12 +119,13 @@ impl State {
         Ok(())
     }
 
-    fn locate(&self, new: &NewVersion) -> Result<String> {
+    fn locate(&self, new: &NewVersion, configured: &StageRules) -> Result<String> {
         match Location::of(new)? {
             Location::Known(location) => Ok(location),
             Location::Of(uri) => {
                 let model = self.model(&uri.model)?;
-                Ok(model.find(&uri.model, &uri.version)?.download_uri().to_owned())
+                let original = model.find_known(&uri.model, &uri.version, configured)?;
+                Ok(original.download_uri().to_owned())
             }
         }
     }
@@ -302,7 +303,7 @@ impl RegistryStore for MemoryStore {
 
     fn create_version(&self, new: &NewVersion, stamp: &Stamp) -> Result<ModelVersion> {
         let mut state = self.state();
-        let location = state.locate(new)?;
+        let location = state.locate(new, &self.settings.stages)?;
         if new.create_model_if_missing && !state.models.contains_key(&new.model) {
             state.create_model(&NewModel::named(new.model.clone()), stamp)?;
         }
@@ -318,14 +319,7 @@ impl RegistryStore for MemoryStore {
 
     fn get_version(&self, model: &ModelName, which: &VersionRef) -> Result<ModelVersion> {
         let state = self.state();
-        let found = state.model(model)?;
-        match which {
-            VersionRef::Stage(stage) => {
-                let stage = found.known_stage(stage, &self.settings.stages)?;
-                found.find(model, &VersionRef::Stage(stage))
-            }
-            other => found.find(model, other),
-        }
+        state.model(model)?.find_known(model, which, &self.settings.stages)
     }
 
     fn describe_version(

@@ -233,17 +233,13 @@ impl RegistryStore for SqliteStore {
     }
 
     fn create_version(&self, new: &NewVersion, stamp: &Stamp) -> Result<ModelVersion> {
-        let (new, stamp) = (new.clone(), stamp.clone());
-        self.write("creating a version", move |db| versions::create(db, &new, &stamp))
+        let (new, stamp, stages) = (new.clone(), stamp.clone(), self.settings.stages.clone());
+        self.write("creating a version", move |db| versions::create(db, &new, &stages, &stamp))
     }
 
     fn get_version(&self, model: &ModelName, which: &VersionRef) -> Result<ModelVersion> {
-        self.read("reading a version", |db| match which {
-            VersionRef::Stage(stage) => {
-                let stage = transitions::known(db, model, stage, &self.settings.stages)?;
-                load::version(db, model, &VersionRef::Stage(stage))
-            }
-            other => load::version(db, model, other),
+        self.read("reading a version", |db| {
+            transitions::version(db, model, which, &self.settings.stages)
         })
     }
 

@@ -87,6 +87,10 @@ pub fn stages_of_its_own_serve(store: &dyn RegistryStore) {
 
     assert_eq!(stages(store), "Rejected Archived Shadow");
     assert_eq!(resolve(store, &uri).unwrap().version, number(3));
+    let mut copy = NewVersion::of(ModelName::parse("copy").unwrap(), "models:/churn/shadow");
+    copy.create_model_if_missing = true;
+    let copy = store.create_version(&copy, &stamp(12)).unwrap();
+    assert_eq!(copy.download_uri(), "/models/churn/3");
     let latest = store.latest_versions(&churn(), &[stage("SHADOW"), stage("Rejected")]).unwrap();
     assert_eq!(latest.iter().map(|version| version.version.get()).collect::<Vec<_>>(), [1, 3]);
     let cleared = store.transition(&to(2, stage("Rejected"), true), &stamp(12)).unwrap_err();

@@ -6,10 +6,11 @@ use crate::entity::{ModelVersion, Stamp};
 use crate::error::Result;
 use crate::event::Change;
 use crate::gate::{Attempt, Case, GateReport, Measured};
-use crate::id::{Stage, VersionNumber};
+use crate::id::{ModelName, Stage, VersionNumber};
 use crate::lifecycle::Transition;
 use crate::policy::Policy;
 use crate::stages::StageRules;
+use crate::uri::VersionRef;
 
 impl Model {
     /// Returns the newest version in a stage, but for one.
@@ -28,6 +29,22 @@ impl Model {
             return Ok(stage.clone());
         }
         Policy::of(&self.tags, configured)?.stages.find(stage.as_str())
+    }
+
+    /// Finds a version, in a stage of the model's own too.
+    pub(super) fn find_known(
+        &self,
+        name: &ModelName,
+        which: &VersionRef,
+        configured: &StageRules,
+    ) -> Result<ModelVersion> {
+        match which {
+            VersionRef::Stage(stage) => {
+                let stage = self.known_stage(stage, configured)?;
+                self.find(name, &VersionRef::Stage(stage))
+            }
+            other => self.find(name, other),
+        }
     }
 
     fn report(

@@ -10,6 +10,7 @@ use crate::id::{ModelName, Stage, TagKey, TagValue, VersionNumber};
 use crate::lifecycle::Transition;
 use crate::policy::{self, Policy};
 use crate::stages::StageRules;
+use crate::uri::VersionRef;
 
 /// Reads the rules that a model's transitions go by; one that is not there has the common ones.
 pub(super) fn policy(
@@ -33,6 +34,22 @@ pub(super) fn check_change(
     }
     load::must_exist(db, model)?;
     Ok(policy::check_change(&tags::policy(db, model)?, key, to, configured)?)
+}
+
+/// Reads the version that `which` says, in a stage of the model's own too.
+pub(super) fn version(
+    db: &Session<'_>,
+    model: &ModelName,
+    which: &VersionRef,
+    configured: &StageRules,
+) -> Result<ModelVersion, Failure> {
+    match which {
+        VersionRef::Stage(stage) => {
+            let stage = known(db, model, stage, configured)?;
+            load::version(db, model, &VersionRef::Stage(stage))
+        }
+        other => load::version(db, model, other),
+    }
 }
 
 /// Finds a stage to read from; one that a version is in is known.

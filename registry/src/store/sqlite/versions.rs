@@ -5,23 +5,28 @@
 
 use rusqlite::named_params;
 
-use super::{Failure, Session, aliases, events, load, models, requests, tags};
+use super::{Failure, Session, aliases, events, load, models, requests, tags, transitions};
 use crate::entity::{ModelVersion, NewModel, NewVersion, Stamp, VersionStatus};
 use crate::error::Error;
 use crate::event::Change;
 use crate::id::{ModelName, Stage, VersionNumber};
 use crate::lifecycle;
+use crate::stages::StageRules;
 use crate::store::Location;
 
 /// Creates the next version of a model, the model when asked, and their events.
 pub(super) fn create(
     db: &Session<'_>,
     new: &NewVersion,
+    configured: &StageRules,
     stamp: &Stamp,
 ) -> Result<ModelVersion, Failure> {
     let location = match Location::of(new)? {
         Location::Known(location) => location,
-        Location::Of(uri) => load::version(db, &uri.model, &uri.version)?.download_uri().to_owned(),
+        Location::Of(uri) => {
+            let original = transitions::version(db, &uri.model, &uri.version, configured)?;
+            original.download_uri().to_owned()
+        }
     };
     if !load::exists(db, &new.model)? {
         if !new.create_model_if_missing {
