@@ -93,6 +93,21 @@ pub enum Error {
     /// The source of a version is not where versions may come from.
     #[error("{0}")]
     Source(SourceRefusal),
+    /// No webhook has this id.
+    #[cfg(feature = "webhooks")]
+    #[error("webhook `{0}` does not exist")]
+    WebhookNotFound(crate::webhook::WebhookId),
+    /// A webhook may not be as it is asked for; the text says why.
+    #[cfg(feature = "webhooks")]
+    #[error("{0}")]
+    WebhookRefused(String),
+    /// The database is too old to have tables for webhooks.
+    #[cfg(feature = "webhooks")]
+    #[error("`{path}` has no tables for webhooks; run `mlctl db upgrade {path}` first")]
+    WebhooksAbsent {
+        /// The database file.
+        path: PathBuf,
+    },
     /// The server says no.
     #[error("{message}")]
     Remote {
@@ -140,6 +155,12 @@ impl Error {
             | Self::Search(_)
             | Self::PageToken
             | Self::Source(_) => ErrorCode::InvalidParameterValue,
+            #[cfg(feature = "webhooks")]
+            Self::WebhookRefused(_) => ErrorCode::InvalidParameterValue,
+            #[cfg(feature = "webhooks")]
+            Self::WebhookNotFound(_) => ErrorCode::ResourceDoesNotExist,
+            #[cfg(feature = "webhooks")]
+            Self::WebhooksAbsent { .. } => ErrorCode::NotImplemented,
             Self::Remote { code, .. } => *code,
             // MLflow's word for a wrong state would make its clients try again for minutes.
             Self::GateClosed(_) => ErrorCode::PermissionDenied,

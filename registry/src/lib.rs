@@ -2,7 +2,8 @@
 //!
 //! A [`RegistryStore`] keeps them: `SqliteStore` in MLflow's own tables, `HttpStore` on a server,
 //! [`MemoryStore`] for tests and as the easiest one to read. The rules are pure functions in
-//! [`lifecycle`], [`stages`], [`gate`], [`search`] and [`source`]. `rest` serves a store as MLflow's server does.
+//! [`lifecycle`], [`stages`], [`gate`], [`search`] and [`source`]. `rest` serves a store as
+//! MLflow's server does, and `webhook` tells others of its changes.
 //! Nothing here loads a model or knows what a run is.
 //!
 //! ```
@@ -53,6 +54,8 @@ pub mod source;
 pub mod stages;
 pub mod store;
 mod uri;
+#[cfg(feature = "webhooks")]
+pub mod webhook;
 
 pub use approval::{Candidate, Request, RequestRefusal};
 #[cfg(feature = "client")]

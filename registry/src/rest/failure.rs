@@ -50,6 +50,13 @@ fn message(error: &Error) -> String {
                 serving.join(", ")
             )
         }
+        #[cfg(feature = "webhooks")]
+        Error::WebhookNotFound(id) => format!("Webhook with ID {id} not found."),
+        #[cfg(feature = "webhooks")]
+        Error::WebhooksAbsent { .. } => {
+            "the database has no tables for webhooks; its owner can run `mlctl db upgrade FILE`"
+                .to_owned()
+        }
         // The path of the file is no business of clients.
         Error::Busy { .. } => "the registry is busy; try again".to_owned(),
         other => other.to_string(),

@@ -21,6 +21,9 @@ use crate::stages::StageRules;
 use crate::store::{Location, RegistryStore, Settings, created};
 use crate::uri::VersionRef;
 
+#[cfg(feature = "webhooks")]
+mod webhooks;
+
 /// Keeps a registry in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
@@ -57,6 +60,8 @@ impl MemoryStore {
 struct State {
     models: BTreeMap<ModelName, Model>,
     events: Vec<Event>,
+    #[cfg(feature = "webhooks")]
+    hooks: webhooks::Hooks,
 }
 
 #[derive(Debug)]
@@ -89,6 +94,8 @@ impl State {
         change: Change,
         stamp: &Stamp,
     ) {
+        #[cfg(feature = "webhooks")]
+        self.tell_of(model, version, &change, stamp);
         self.events.push(Event {
             id: self.events.len() as EventId + 1,
             at_ms: stamp.at_ms,
@@ -509,6 +516,9 @@ mod tests {
     use crate::store::conformance;
 
     crate::conformance_tests!(MemoryStore::new());
+
+    #[cfg(feature = "webhooks")]
+    crate::webhook::suite::webhook_tests!(MemoryStore::new());
 
     #[test]
     fn gates_look_at_metrics() {

@@ -29,12 +29,16 @@ mod events;
 mod functions;
 mod load;
 mod models;
+#[cfg(feature = "webhooks")]
+mod outbox;
 mod requests;
 mod schema;
 mod search;
 mod tags;
 mod transitions;
 mod versions;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 
 /// A connection inside a transaction.
 type Session<'c> = mlctl_sqlite::Session<'c, Layout>;

@@ -8,7 +8,7 @@ use crate::event::{Event, EventId};
 use crate::history::{self, Segment};
 use crate::id::{ModelName, VersionNumber};
 
-/// Adds an event.
+/// Adds an event, and queues what webhooks are told of it.
 pub(super) fn record(
     db: &Session<'_>,
     model: &ModelName,
@@ -29,6 +29,8 @@ pub(super) fn record(
             ":change": json(change)?,
         },
     )?;
+    #[cfg(feature = "webhooks")]
+    super::outbox::queue(db, model, version, change, stamp)?;
     Ok(())
 }
 

@@ -40,11 +40,34 @@ const MLFLOW_COLUMNS: [(&str, &[&str]); 5] = [
 
 const MLFLOW_TABLES: &str = include_str!("schema/mlflow.sql");
 
+/// MLflow's tables of webhooks, which it has since 3.3; without them the rest works.
+const WEBHOOK_COLUMNS: [(&str, &[&str]); 2] = [
+    (
+        "webhooks",
+        &[
+            "webhook_id",
+            "name",
+            "description",
+            "url",
+            "status",
+            "secret",
+            "creation_timestamp",
+            "last_updated_timestamp",
+            "deleted_timestamp",
+        ],
+    ),
+    ("webhook_events", &["webhook_id", "entity", "action"]),
+];
+const MLFLOW_WEBHOOK_TABLES: &str = include_str!("schema/mlflow_webhooks.sql");
+/// Where MLflow notes the age of a file; a file of ours has none, or MLflow's tables of webhooks.
+const MLFLOW_AGE_TABLE: &str = "alembic_version";
+
 /// Our own schema files; the first is number 1.
-const OWN_FILES: [&str; 3] = [
+const OWN_FILES: [&str; 4] = [
     include_str!("schema/0001_events.sql"),
     include_str!("schema/0002_renames.sql"),
     include_str!("schema/0003_requests.sql"),
+    include_str!("schema/0004_webhooks.sql"),
 ];
 const NEWEST: u32 = OWN_FILES.len() as u32;
 
@@ -53,6 +76,16 @@ const NEWEST: u32 = OWN_FILES.len() as u32;
 pub(super) struct Layout {
     /// Whether rows belong to workspaces, as they do in MLflow 3.17 and not in 2.22.
     has_workspaces: bool,
+    /// Whether there are tables for webhooks.
+    has_webhooks: bool,
+}
+
+#[cfg(feature = "webhooks")]
+impl Layout {
+    /// Tells whether there are tables for webhooks.
+    pub(super) fn has_webhooks(self) -> bool {
+        self.has_webhooks
+    }
 }
 
 impl mlctl_sqlite::Layout for Layout {
@@ -76,21 +109,55 @@ fn unusable(path: &Path, problem: String) -> Failure {
 
 /// Makes the tables that are missing and says what form MLflow's have.
 pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<Layout, Failure> {
-    if let (Some(layout), true) = (mlflow_layout(conn, path)?, own_number(conn, path)? == NEWEST) {
+    if let (Some(layout), true) = (mlflow_layout(conn, path)?, own_number(conn, path)? == NEWEST)
+        && (layout.has_webhooks || is_mlflows(conn)?)
+    {
         return Ok(layout);
     }
     // Another process may have been faster: ask again once nobody else can write.
     let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let layout = match mlflow_layout(&tx, path)? {
+    let mut layout = match mlflow_layout(&tx, path)? {
         Some(layout) => layout,
         None => {
             tx.execute_batch(MLFLOW_TABLES)?;
-            Layout { has_workspaces: true }
+            Layout { has_workspaces: true, has_webhooks: has_webhooks(&tx, true)? }
         }
     };
+    if !layout.has_webhooks && !is_mlflows(&tx)? && lacks_webhooks(&tx)? {
+        tx.execute_batch(MLFLOW_WEBHOOK_TABLES)?;
+        layout.has_webhooks = true;
+    }
     apply_own_files(&tx, path)?;
     tx.commit()?;
     Ok(layout)
+}
+
+/// Tells whether MLflow made the file, so that only its owner may migrate it.
+fn is_mlflows(conn: &Connection) -> Result<bool, Failure> {
+    Ok(!columns(conn, MLFLOW_AGE_TABLE)?.is_empty())
+}
+
+/// Tells whether a file has MLflow's tables of webhooks, in the form of its other tables.
+fn has_webhooks(conn: &Connection, has_workspaces: bool) -> Result<bool, Failure> {
+    for (table, needed) in WEBHOOK_COLUMNS {
+        let found = columns(conn, table)?;
+        let has = |column: &str| found.iter().any(|found| found == column);
+        let fits = table != "webhooks" || has("workspace") == has_workspaces;
+        if !fits || !needed.iter().all(|column| has(column)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Tells whether a file has none of MLflow's tables of webhooks.
+fn lacks_webhooks(conn: &Connection) -> Result<bool, Failure> {
+    for (table, _) in WEBHOOK_COLUMNS {
+        if !columns(conn, table)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn apply_own_files(tx: &Transaction<'_>, path: &Path) -> Result<(), Failure> {
@@ -135,8 +202,10 @@ fn mlflow_layout(conn: &Connection, path: &Path) -> Result<Option<Layout>, Failu
         missing.extend(needed.iter().filter(lacks).map(|column| format!("{table}.{column}")));
     }
     match missing.len() {
-        0 if workspaces == 0 => Ok(Some(Layout { has_workspaces: false })),
-        0 if workspaces == MLFLOW_COLUMNS.len() => Ok(Some(Layout { has_workspaces: true })),
+        0 if workspaces == 0 || workspaces == MLFLOW_COLUMNS.len() => {
+            let has_workspaces = workspaces > 0;
+            Ok(Some(Layout { has_workspaces, has_webhooks: has_webhooks(conn, has_workspaces)? }))
+        }
         0 => Err(unusable(path, "only some of them have a column `workspace`".to_owned())),
         _ if MLFLOW_COLUMNS.iter().all(|(table, _)| missing.iter().any(|m| m == table)) => Ok(None),
         _ => {
@@ -190,6 +259,21 @@ mod tests {
     fn the_file_says_whether_it_has_workspaces() {
         assert!(prepared(&mut database(MLFLOW_3)).unwrap().has_workspaces);
         assert!(!prepared(&mut database(MLFLOW_2)).unwrap().has_workspaces);
+    }
+
+    #[test]
+    fn a_file_of_mlflows_without_webhooks_is_left_so() {
+        let mut old = database(MLFLOW_2);
+        assert!(!prepared(&mut old).unwrap().has_webhooks);
+        assert!(!prepared(&mut old).unwrap().has_webhooks);
+        assert!(columns(&old, "webhooks").unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_file_of_ours_gets_webhooks() {
+        let mut ours = database(MLFLOW_TABLES);
+        assert!(prepared(&mut ours).unwrap().has_webhooks);
+        assert_eq!(columns(&ours, "webhook_events").unwrap(), ["webhook_id", "entity", "action"]);
     }
 
     #[test]

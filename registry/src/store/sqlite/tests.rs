@@ -7,13 +7,16 @@ mod in_memory {
     use super::*;
 
     crate::conformance_tests!(SqliteStore::in_memory().unwrap());
+
+    #[cfg(feature = "webhooks")]
+    crate::webhook::suite::webhook_tests!(SqliteStore::in_memory().unwrap());
 }
 
 mod beside_mlflow_2 {
     use super::*;
 
     /// An `mlflow.db` of MLflow 2.22.5, emptied.
-    fn old_tables(path: &Path) -> SqliteStore {
+    pub(super) fn old_tables(path: &Path) -> SqliteStore {
         let conn = rusqlite::Connection::open(path).unwrap();
         conn.execute_batch(include_str!("../../../tests/fixtures/mlflow-2.22.5.sql")).unwrap();
         conn.execute_batch(
@@ -127,4 +130,30 @@ fn a_file_that_is_no_database_is_named() {
     let refused = SqliteStore::open(&path).unwrap_err().to_string();
 
     assert!(refused.starts_with("opening the registry in `"), "{refused}");
+}
+
+/// The tables of webhooks between MLflow 3.3, which has no workspaces yet, and 3.17.
+#[cfg(feature = "webhooks")]
+#[test]
+fn webhooks_work_in_a_file_without_workspaces() {
+    use crate::webhook::suite;
+
+    let cases: [fn(&dyn suite::Both); 6] = [
+        suite::a_created_webhook_reads_back,
+        suite::webhooks_page_newest_first,
+        suite::a_deleted_webhook_is_gone_with_its_messages,
+        suite::what_mlflow_cannot_read_is_not_listed_for_it,
+        suite::a_change_is_queued_for_who_listens,
+        suite::a_prompt_is_no_model,
+    ];
+    let webhooks = include_str!("schema/mlflow_webhooks.sql")
+        .replace("workspace VARCHAR(63) DEFAULT 'default' NOT NULL,", "")
+        .replace("CREATE INDEX idx_webhooks_workspace ON webhooks (workspace);", "");
+    for case in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mlflow.db");
+        beside_mlflow_2::old_tables(&path);
+        rusqlite::Connection::open(&path).unwrap().execute_batch(&webhooks).unwrap();
+        case(&SqliteStore::open(&path).unwrap());
+    }
 }

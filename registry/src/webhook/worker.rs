@@ -1,0 +1,187 @@
+//! The thread that empties the queue.
+//!
+//! It looks at the queue from time to time, for other processes fill it too. What it has taken
+//! when it ends is due again a while later, so nothing is lost and a message may come twice.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Duration, timeout};
+
+use super::delivery::{Claim, Delivery, Outcome};
+use super::entity::WebhookId;
+use super::retry::millis;
+use super::sender::Sender;
+use super::store::WebhookStore;
+use crate::error::{Error, Result};
+
+/// What is added to a request's time before somebody else may think that its sender died.
+const CLAIM_MARGIN: Duration = Duration::from_secs(10);
+/// How often old failures are forgotten.
+const PRUNE_PAUSE: Duration = Duration::from_secs(600);
+
+/// Delivers what a store has queued for its webhooks, until it is dropped.
+#[derive(Debug)]
+pub struct DeliveryWorker {
+    signals: mpsc::UnboundedSender<Signal>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+enum Signal {
+    /// Look at the queue now.
+    Look,
+    /// A webhook has no message of its own under way any longer.
+    Done(WebhookId),
+    Stop,
+}
+
+impl DeliveryWorker {
+    /// Starts delivering on a thread of its own.
+    ///
+    /// # Errors
+    /// [`Error::Backend`] when there is no thread for it.
+    pub fn start(store: Arc<dyn WebhookStore>, sender: Arc<Sender>) -> Result<Self> {
+        let failed = |error| Error::backend("cannot start delivering to webhooks", error);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("webhooks")
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let (signals, inbox) = mpsc::unbounded_channel();
+        let queue = Queue {
+            store,
+            sender,
+            signals: signals.clone(),
+            busy: Vec::new(),
+            running: JoinSet::new(),
+            pruned: None,
+        };
+        let thread = thread::Builder::new()
+            .name("webhook queue".to_owned())
+            .spawn(move || run(runtime, queue, inbox))
+            .map_err(failed)?;
+        Ok(Self { signals, thread: Some(thread) })
+    }
+
+    /// Makes it look at the queue now, instead of a moment later.
+    pub fn wake(&self) {
+        let _ = self.signals.send(Signal::Look);
+    }
+}
+
+impl Drop for DeliveryWorker {
+    fn drop(&mut self) {
+        let _ = self.signals.send(Signal::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(runtime: Runtime, queue: Queue, inbox: mpsc::UnboundedReceiver<Signal>) {
+    runtime.block_on(queue.serve(inbox));
+    // A name that is being looked up would be waited for.
+    runtime.shutdown_background();
+}
+
+struct Queue {
+    store: Arc<dyn WebhookStore>,
+    sender: Arc<Sender>,
+    signals: mpsc::UnboundedSender<Signal>,
+    busy: Vec<WebhookId>,
+    running: JoinSet<()>,
+    pruned: Option<Instant>,
+}
+
+impl Queue {
+    async fn serve(mut self, mut inbox: mpsc::UnboundedReceiver<Signal>) {
+        loop {
+            self.prune();
+            self.take();
+            // Those that have ended leave their place.
+            while self.running.try_join_next().is_some() {}
+            match timeout(self.sender.settings().poll, inbox.recv()).await {
+                Ok(Some(Signal::Stop) | None) => return,
+                Ok(Some(Signal::Done(webhook))) => self.busy.retain(|busy| *busy != webhook),
+                Ok(Some(Signal::Look)) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Starts as many deliveries as may run at once. This thread has nothing else to do, so the
+    /// store may block it.
+    fn take(&mut self) {
+        let settings = self.sender.settings();
+        let count = settings.webhooks_at_once.max(1).saturating_sub(self.busy.len());
+        if count == 0 {
+            return;
+        }
+        let now_ms = self.sender.now_ms();
+        let claim = Claim {
+            now_ms,
+            until_ms: now_ms.saturating_add(millis(settings.request_timeout + CLAIM_MARGIN)),
+            count,
+            busy: self.busy.clone(),
+        };
+        match self.store.claim_deliveries(&claim) {
+            Ok(taken) => taken.into_iter().for_each(|delivery| self.deliver(delivery)),
+            Err(error) => log(&error, "the queue of webhooks cannot be read"),
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        self.busy.push(delivery.webhook.id.clone());
+        let (store, sender, signals) =
+            (Arc::clone(&self.store), Arc::clone(&self.sender), self.signals.clone());
+        self.running.spawn(async move {
+            let outcome = sender.attempt(&delivery).await;
+            tell(&delivery, &outcome);
+            let webhook = delivery.webhook.id;
+            let settled = tokio::task::spawn_blocking(move || {
+                if let Err(error) = store.settle_delivery(delivery.id, &outcome) {
+                    log(&error, "the queue of webhooks cannot be written");
+                }
+            });
+            let _ = settled.await;
+            let _ = signals.send(Signal::Done(webhook));
+        });
+    }
+
+    fn prune(&mut self) {
+        if self.pruned.is_some_and(|last| last.elapsed() < PRUNE_PAUSE) {
+            return;
+        }
+        self.pruned = Some(Instant::now());
+        let settings = self.sender.settings();
+        let before_ms = self.sender.now_ms().saturating_sub(millis(settings.failed_kept));
+        if let Err(error) = self.store.prune_deliveries(before_ms, settings.failed_max) {
+            log(&error, "old failures of webhooks cannot be forgotten");
+        }
+    }
+}
+
+/// Logs what became of an attempt; the URL stays out, for it may hold a token.
+fn tell(delivery: &Delivery, outcome: &Outcome) {
+    let (webhook, name) = (delivery.webhook.id.as_str(), delivery.webhook.name.as_str());
+    let (id, attempts) = (delivery.delivery_id.as_str(), delivery.attempts);
+    match outcome {
+        Outcome::Delivered => tracing::debug!(webhook, name, id, attempts, "told a webhook"),
+        Outcome::Retry { reason, .. } => {
+            tracing::debug!(webhook, name, id, attempts, reason, "a webhook is tried again");
+        }
+        Outcome::Failed { reason, .. } => {
+            tracing::warn!(webhook, name, id, attempts, reason, "a webhook could not be told");
+        }
+    }
+}
+
+fn log(error: &Error, what: &str) {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    tracing::error!(%error, cause, "{what}");
+}

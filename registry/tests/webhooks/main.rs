@@ -1,0 +1,81 @@
+//! Webhooks from a change to a receiver, over real connections.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod delivery;
+mod receiver;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mlctl_registry::webhook::{
+    DeliveryRecord, DeliverySettings, DeliveryState, DeliveryWorker, EventKind, NewWebhook,
+    SecretKey, Sender, Webhook, WebhookName, WebhookStatus, WebhookStore,
+};
+use mlctl_registry::{NewVersion, PageSize, RegistryStore, Stamp};
+
+/// Lets receivers on this host be called, and does not wait long.
+fn settings() -> DeliverySettings {
+    DeliverySettings {
+        allowed_schemes: vec!["http".to_owned(), "https".to_owned()],
+        allow_private_ips: true,
+        backoff: Duration::from_millis(5),
+        poll: Duration::from_millis(10),
+        ..DeliverySettings::default()
+    }
+}
+
+fn sender(settings: DeliverySettings) -> Arc<Sender> {
+    Arc::new(Sender::new(settings).unwrap())
+}
+
+/// Starts to deliver what `store` has queued.
+fn work<S: WebhookStore>(store: &Arc<S>, settings: DeliverySettings) -> DeliveryWorker {
+    let store: Arc<dyn WebhookStore> = store.clone();
+    DeliveryWorker::start(store, sender(settings)).unwrap()
+}
+
+/// Makes a webhook that listens to new versions.
+fn webhook(store: &dyn WebhookStore, url: &str, secret: Option<(&SecretKey, &str)>) -> Webhook {
+    let new = NewWebhook {
+        name: WebhookName::parse("hook").unwrap(),
+        description: None,
+        url: url.to_owned(),
+        events: EventKind::ModelVersionCreated.into(),
+        status: WebhookStatus::Active,
+        secret: secret.map(|(key, secret)| key.seal(secret, 1)),
+    };
+    store.create_webhook(&new, 1).unwrap()
+}
+
+/// Makes a change that such a webhook is told of.
+fn change(store: &dyn RegistryStore) {
+    let new = NewVersion {
+        create_model_if_missing: true,
+        ..NewVersion::of("churn".parse().unwrap(), "s3://bucket/model")
+    };
+    store.create_version(&new, &Stamp::new("ada", 1_500)).unwrap();
+}
+
+fn records(store: &dyn WebhookStore) -> Vec<DeliveryRecord> {
+    store.list_deliveries(None, PageSize::MAX).unwrap()
+}
+
+/// Waits until every message was given up, and returns why.
+fn given_up(store: &dyn WebhookStore, count: usize) -> Vec<DeliveryRecord> {
+    loop {
+        let failed = |record: &DeliveryRecord| matches!(record.state, DeliveryState::Failed(_));
+        let found: Vec<_> = records(store).into_iter().filter(failed).collect();
+        if found.len() == count {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Waits until nothing is queued or kept.
+fn settled(store: &dyn WebhookStore) {
+    while !records(store).is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
