@@ -12,8 +12,14 @@ mod gates;
 mod models;
 mod requests;
 mod versions;
+#[cfg(feature = "webhooks")]
+mod webhook_message;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 
 pub use actor::Caller;
+#[cfg(feature = "webhooks")]
+pub use webhooks::{WebhookService, own_webhook_router, webhook_router};
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,9 +1,15 @@
-//! Webhooks from a change to a receiver, over real connections.
+//! Webhooks from a change to a receiver, over real connections; and MLflow's own programs on the
+//! same API and the same file.
+//!
+//! The tests of `oracle` run when `MLCTL_ORACLE_PYTHON` names a Python with MLflow 3.17.2, and say
+//! so when it does not.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod delivery;
+mod oracle;
 mod receiver;
+mod rest;
 
 use std::sync::Arc;
 use std::time::Duration;
