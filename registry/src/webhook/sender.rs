@@ -60,6 +60,7 @@ impl Sender {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let resolver = CheckedResolver { allow_private_ips: settings.allow_private_ips };
         let http = Client::builder()
+            .user_agent(concat!("mlctl/", env!("CARGO_PKG_VERSION")))
             .no_proxy()
             .redirect(redirect::Policy::none())
             .retry(reqwest::retry::never())

@@ -117,10 +117,15 @@ impl Queue {
     /// Starts as many deliveries as may run at once. This thread has nothing else to do, so the
     /// store may block it.
     fn take(&mut self) {
+        // A webhook with a long queue may hide the others until it is busy.
+        while self.take_some() {}
+    }
+
+    fn take_some(&mut self) -> bool {
         let settings = self.sender.settings();
         let count = settings.webhooks_at_once.max(1).saturating_sub(self.busy.len());
         if count == 0 {
-            return;
+            return false;
         }
         let now_ms = self.sender.now_ms();
         let claim = Claim {
@@ -130,8 +135,15 @@ impl Queue {
             busy: self.busy.clone(),
         };
         match self.store.claim_deliveries(&claim) {
-            Ok(taken) => taken.into_iter().for_each(|delivery| self.deliver(delivery)),
-            Err(error) => log(&error, "the queue of webhooks cannot be read"),
+            Ok(taken) => {
+                let is_some = !taken.is_empty();
+                taken.into_iter().for_each(|delivery| self.deliver(delivery));
+                is_some
+            }
+            Err(error) => {
+                log(&error, "the queue of webhooks cannot be read");
+                false
+            }
         }
     }
 

@@ -212,6 +212,24 @@ fn a_slow_receiver_holds_up_nobody() {
 }
 
 #[test]
+fn a_long_queue_hides_nobody() {
+    let (busy, quick) = (Receiver::start(), Receiver::start());
+    let store = Arc::new(SqliteStore::in_memory().unwrap());
+    webhook(store.as_ref(), &busy.url, None);
+    for _ in 0..1_200 {
+        change(store.as_ref());
+    }
+    webhook(store.as_ref(), &quick.url, None);
+    change(store.as_ref());
+    let _worker = work(&store, settings());
+
+    assert_eq!(quick.next().json()["data"]["version"], "1201");
+
+    let waiting = records(store.as_ref()).len();
+    assert!(waiting > 1_000, "{waiting} of the long queue are left");
+}
+
+#[test]
 fn an_answer_that_does_not_come_is_an_attempt() {
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());

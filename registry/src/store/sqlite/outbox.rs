@@ -94,12 +94,19 @@ fn is_tagged_prompt(db: &Session<'_>, model: &ModelName) -> Result<bool, Failure
 }
 
 /// Tells whether anything is due, without writing.
-pub(super) fn is_due(db: &Session<'_>, now_ms: i64) -> Result<bool, Failure> {
+pub(super) fn is_due(db: &Session<'_>, claim: &Claim) -> Result<bool, Failure> {
     if !db.layout().has_webhooks() {
         return Ok(false);
     }
-    let sql = "SELECT 1 FROM mlctl_webhook_outbox WHERE failed_ms IS NULL AND due_ms <= ?1 LIMIT 1";
-    Ok(db.prepare(sql)?.query_row([now_ms], |_| Ok(())).optional()?.is_some())
+    let sql = "SELECT 1 FROM mlctl_webhook_outbox WHERE failed_ms IS NULL AND due_ms <= ?1
+               AND webhook_id NOT IN (SELECT value FROM json_each(?2)) LIMIT 1";
+    let busy = busy(claim)?;
+    Ok(db.prepare(sql)?.query_row((claim.now_ms, busy), |_| Ok(())).optional()?.is_some())
+}
+
+/// Spells the webhooks that get nothing now, for `json_each`.
+fn busy(claim: &Claim) -> Result<String, Failure> {
+    json(&claim.busy.iter().map(WebhookId::as_str).collect::<Vec<_>>())
 }
 
 /// Takes what is due, and drops what nobody is to be told any longer.
@@ -136,10 +143,9 @@ fn oldest_due(db: &Session<'_>, claim: &Claim) -> Result<Vec<(i64, String)>, Fai
                ORDER BY due_ms, id LIMIT 1000)
          GROUP BY webhook_id ORDER BY 1 LIMIT :count",
     )?;
-    let busy: Vec<_> = claim.busy.iter().map(WebhookId::as_str).collect();
     let count = i64::try_from(claim.count).unwrap_or(i64::MAX);
     let rows = select.query_map(
-        named_params! { ":now": claim.now_ms, ":busy": json(&busy)?, ":count": count },
+        named_params! { ":now": claim.now_ms, ":busy": busy(claim)?, ":count": count },
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

@@ -58,7 +58,7 @@ impl WebhookStore for SqliteStore {
     fn claim_deliveries(&self, claim: &Claim) -> Result<Vec<Delivery>> {
         let doing = "taking messages";
         // Looking costs a reader nothing; writing costs the disk.
-        if !self.read(doing, |db| outbox::is_due(db, claim.now_ms))? {
+        if !self.read(doing, |db| outbox::is_due(db, claim))? {
             return Ok(Vec::new());
         }
         let claim = claim.clone();
