@@ -5,7 +5,9 @@ mod server;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-pub(crate) use registry::{AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand};
+pub(crate) use registry::{
+    AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand, WebhooksCommand,
+};
 pub(crate) use server::{Durability, FrameOptions, ServerArgs};
 use std::path::PathBuf;
 

@@ -10,6 +10,7 @@ mod output;
 mod resolve;
 mod server;
 mod stores;
+mod webhooks;
 
 use clap::Parser;
 use cli::{Cli, Command};

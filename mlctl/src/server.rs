@@ -51,7 +51,8 @@ pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
     let api = Router::new()
         .nest("/2.0/mlflow-artifacts", artifacts.clone())
         .route("/3.0/mlflow/server-info", get(async move || info.clone()));
-    let registered = options.registry.as_ref().and_then(|registry| registry.store.clone().ok());
+    let registered = options.registry.as_ref().and_then(|registry| registry.store.as_ref().ok());
+    let registered = registered.map(|registry| registry.store.clone());
     let (api, pages, root) = match options.artifacts_only {
         true => {
             let api = api.route("/2.0/mlflow/{*path}", any(artifacts_only));

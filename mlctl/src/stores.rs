@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use mlctl_artifacts::{ArtifactStore, Locations};
 use mlctl_registry::client as registry;
 use mlctl_registry::gate::RunMetrics;
+use mlctl_registry::webhook::WebhookStore;
 use mlctl_registry::{RegistryStore, SqliteStore, StageRules};
 use mlctl_tracking::client::{Credentials, HttpStore};
 use mlctl_tracking::fluent::now;
@@ -221,6 +222,14 @@ pub(crate) fn locations() -> Locations {
     LOCATIONS.get_or_init(options).clone()
 }
 
+/// A registry, and who is told of its changes.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenRegistry {
+    pub(crate) store: Arc<dyn RegistryStore>,
+    /// None when it is on a server, whose business they are.
+    pub(crate) webhooks: Option<Arc<dyn WebhookStore>>,
+}
+
 /// Where a registry is.
 #[derive(Debug, PartialEq, Eq)]
 enum RegistryPlace {
@@ -254,7 +263,7 @@ impl RegistryPlace {
     }
 
     /// Opens it; `metrics` knows the runs that its versions come from.
-    fn open(self, config: &Config, metrics: LoggedMetrics) -> Result<Arc<dyn RegistryStore>> {
+    fn open(self, config: &Config, metrics: LoggedMetrics) -> Result<OpenRegistry> {
         match self {
             Self::Server(url) => {
                 let credentials = match config.credentials.value.clone() {
@@ -264,7 +273,8 @@ impl RegistryPlace {
                         registry::Credentials::Basic { username, password }
                     }
                 };
-                Ok(Arc::new(registry::HttpStore::new(&url, credentials)?))
+                let store = Arc::new(registry::HttpStore::new(&url, credentials)?);
+                Ok(OpenRegistry { store, webhooks: None })
             }
             Self::File(path) => {
                 let stages = config.registry_stages.value.as_deref().unwrap_or_default();
@@ -273,7 +283,8 @@ impl RegistryPlace {
                 })?;
                 let store = SqliteStore::open(&path)
                     .with_context(|| format!("cannot open the registry `{}`", path.display()))?;
-                Ok(Arc::new(store.with_stages(stages).with_metrics(Arc::new(metrics))))
+                let store = Arc::new(store.with_stages(stages).with_metrics(Arc::new(metrics)));
+                Ok(OpenRegistry { store: store.clone(), webhooks: Some(store) })
             }
         }
     }
@@ -312,7 +323,7 @@ pub(crate) fn registry_beside(
     uri: Option<&str>,
     store: &str,
     tracking: Arc<dyn TrackingStore>,
-) -> Result<Arc<dyn RegistryStore>> {
+) -> Result<OpenRegistry> {
     let place = match uri.or(config.registry_store.value.as_deref()) {
         Some(uri) => RegistryPlace::parse(uri)?,
         None => RegistryPlace::beside(store)?,
@@ -322,6 +333,20 @@ pub(crate) fn registry_beside(
 
 /// Opens the registry of the settings.
 pub(crate) fn registry(config: &Config, missing: Missing) -> Result<Arc<dyn RegistryStore>> {
+    Ok(open_registry(config, missing)?.store)
+}
+
+/// Opens the webhooks of the settings' registry.
+pub(crate) fn webhooks(config: &Config) -> Result<Arc<dyn WebhookStore>> {
+    open_registry(config, Missing::Make)?.webhooks.ok_or_else(|| {
+        Hinted::error(
+            "the webhooks of a server are its own business",
+            "use MlflowClient().create_webhook(…), or this command beside the server's database",
+        )
+    })
+}
+
+fn open_registry(config: &Config, missing: Missing) -> Result<OpenRegistry> {
     if missing == Missing::Make && config.registry_store.value.is_none() && !exists(config) {
         // The registry lies in the store.
         tracking(config, Missing::Make)?;

@@ -35,3 +35,4 @@ mod signals;
 mod source;
 mod store;
 mod ui;
+mod webhooks;

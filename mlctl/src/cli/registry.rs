@@ -221,6 +221,9 @@ pub(crate) enum RegistryCommand {
         #[arg(long, value_enum, default_value_t)]
         format: LineageFormat,
     },
+    /// Say who is told of changes by HTTP
+    #[command(subcommand)]
+    Webhooks(WebhooksCommand),
     /// Take over the models of MLflow's registry of files
     Import {
         /// The folder: `models` in a folder of runs, or that folder itself
@@ -252,6 +255,60 @@ pub(crate) enum AliasCommand {
         alias: String,
         #[command(flatten)]
         reason: Reason,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhooksCommand {
+    /// List webhooks
+    List,
+    /// Have a URL told: mlctl registry webhooks create ci https://ci.example.com/hook --event
+    /// model_version.stage_transitioned
+    Create {
+        /// The name
+        name: String,
+        /// Where requests go
+        url: String,
+        /// What it is told of, such as model_version.created; may be given several times
+        #[arg(long = "event", value_name = "EVENT", required = true)]
+        events: Vec<String>,
+        /// What people should know about it
+        #[arg(long)]
+        description: Option<String>,
+        /// A file with the secret that requests are signed with; - reads standard input
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
+    },
+    /// Tell a webhook again
+    Enable {
+        /// Its name or id
+        name: String,
+    },
+    /// Stop telling a webhook
+    Disable {
+        /// Its name or id
+        name: String,
+    },
+    /// Delete a webhook, with what it was still to be told
+    Delete {
+        /// Its name or id
+        name: String,
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Send a made-up event now
+    Test {
+        /// Its name or id
+        name: String,
+        /// Which event; by default the first that it listens to
+        #[arg(long)]
+        event: Option<String>,
+    },
+    /// List what waits to be sent, and what could not be
+    Deliveries {
+        /// Only of this webhook: its name or id
+        name: Option<String>,
     },
 }
 

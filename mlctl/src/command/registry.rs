@@ -5,6 +5,7 @@ mod gates;
 mod import;
 mod lineage;
 mod show;
+mod webhooks;
 
 use super::Context;
 use crate::Outcome;
@@ -33,6 +34,10 @@ pub(crate) fn dispatch(context: &Context, command: RegistryCommand) -> Outcome {
     }
     if let C::Import { folder, dry_run } = command {
         import::import(context, &folder, dry_run)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let C::Webhooks(command) = command {
+        webhooks::dispatch(context, command)?;
         return Ok(ExitCode::SUCCESS);
     }
     let store = stores::registry(&context.config, missing)?;

@@ -7,9 +7,11 @@ use crate::config::{self, Origin};
 use crate::failure::Hinted;
 use crate::server::{self, Access, Options, Patterns, Registry};
 use crate::stores::{self, Choices, Missing};
+use crate::webhooks;
 use anyhow::Result;
 use mlctl_filter::Pattern;
 use mlctl_registry::source::SourceRules;
+use mlctl_registry::webhook::{DeliveryWorker, Sender};
 use mlctl_tracking::TrackingStore;
 use mlctl_tracking::store::location::absolute_location;
 use mlctl_tracking::store::sqlite;
@@ -33,12 +35,15 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
         },
     };
     let tracking = stores::open_tracking(&context.config, uri, Missing::Make, &choices)?;
+    let registry = registry(context, args, uri, tracking.store.clone())?;
+    // It delivers what was queued for as long as the server runs.
+    let _deliveries = deliver(args, &registry)?;
     let options = Options {
         access: access(args)?,
         no_artifacts: args.no_serve_artifacts,
         artifacts_only: args.artifacts_only,
         counts: args.expose_prometheus.is_some(),
-        registry: Some(registry(context, args, uri, tracking.store.clone())?),
+        registry: Some(registry),
         pages: build,
     };
     let app = server::tracking_app(&tracking, options);
@@ -74,7 +79,16 @@ fn registry(
     if let Err(why) = &opened {
         tracing::warn!("there will be no registered models: {why}");
     }
-    Ok(Registry { store: opened, rules: source_rules(args)? })
+    let sender = Arc::new(Sender::new(webhooks::settings()?)?);
+    Ok(Registry { store: opened, rules: source_rules(args)?, sender })
+}
+
+/// Starts telling webhooks of what happens, unless only artifacts are served.
+fn deliver(args: &ServerArgs, registry: &Registry) -> Result<Option<DeliveryWorker>> {
+    let open = registry.store.as_ref().ok().filter(|_| !args.artifacts_only);
+    let webhooks = open.and_then(|open| open.webhooks.clone());
+    let start = |webhooks| DeliveryWorker::start(webhooks, registry.sender.clone());
+    Ok(webhooks.map(start).transpose()?)
 }
 
 /// Reads where model versions may come from; the variables are MLflow's.

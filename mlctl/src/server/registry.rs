@@ -1,10 +1,14 @@
 //! The registry of a server, which asks the server's tracking store where versions come from.
 
+use crate::stores::OpenRegistry;
 use axum::Router;
 use axum::routing::any;
-use mlctl_registry::rest::{Service, history_router, router};
+use mlctl_registry::rest::{
+    Service, WebhookService, history_router, own_webhook_router, router, webhook_router,
+};
 use mlctl_registry::source::{ArtifactPlace, SourceRules, Sources};
-use mlctl_registry::{Error, ModelName, RegistryStore, Result, VersionNumber};
+use mlctl_registry::webhook::Sender;
+use mlctl_registry::{Error, ModelName, Result, VersionNumber};
 use mlctl_tracking::entity::Tag;
 use mlctl_tracking::rest::{ServedArtifacts, VersionPlaces};
 use mlctl_tracking::{Error as TrackingError, Key, ModelId, RunId, TrackingStore};
@@ -17,8 +21,10 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Registry {
     /// The store, or why there is none.
-    pub(crate) store: std::result::Result<Arc<dyn RegistryStore>, String>,
+    pub(crate) store: std::result::Result<OpenRegistry, String>,
     pub(crate) rules: SourceRules,
+    /// Calls webhooks.
+    pub(crate) sender: Arc<Sender>,
 }
 
 /// The routes of a registry.
@@ -39,12 +45,18 @@ pub(super) fn routes(
     served: ServedArtifacts,
 ) -> Routes {
     match registry.store {
-        Ok(store) => {
+        Ok(OpenRegistry { store, webhooks }) => {
             let sources = Arc::new(Logged { tracking, served });
             let service = Service::new(store, sources).with_rules(registry.rules);
+            let (mut mlflow, mut own) = (router(service.clone()), history_router(service.clone()));
+            if let Some(webhooks) = webhooks {
+                let service = WebhookService::new(webhooks, registry.sender);
+                mlflow = mlflow.merge(webhook_router(service.clone()));
+                own = own.merge(own_webhook_router(service));
+            }
             Routes {
-                mlflow: router(service.clone()),
-                own: history_router(service.clone()),
+                mlflow,
+                own,
                 places: VersionPlaces::new(move |model, version| {
                     let model = ModelName::parse(model)?;
                     Ok(service.location(&model, VersionNumber::parse(version)?)?)
@@ -58,6 +70,8 @@ pub(super) fn routes(
             Routes {
                 mlflow: Router::new()
                     .route("/registered-models/{*path}", refuse.clone())
+                    .route("/webhooks", refuse.clone())
+                    .route("/webhooks/{*path}", refuse.clone())
                     .route("/model-versions/{*path}", refuse.clone()),
                 own: Router::new().route("/registry/{*path}", refuse),
                 places: VersionPlaces::new(move |_, _| Err(failure.clone())),

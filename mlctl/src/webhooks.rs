@@ -1,0 +1,53 @@
+//! How webhooks may be called, as MLflow's variables say.
+
+use crate::config::{Origin, variable};
+use crate::failure::Hinted;
+use anyhow::Result;
+use mlctl_registry::webhook::{DeliverySettings, SecretKey};
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// Reads the settings from the environment.
+pub(crate) fn settings() -> Result<DeliverySettings> {
+    let mut settings = DeliverySettings::default();
+    if let Some((list, _)) = variable("MLFLOW_WEBHOOK_ALLOWED_SCHEMES") {
+        let schemes = list.split(',').map(|scheme| scheme.trim().to_ascii_lowercase());
+        settings.allowed_schemes = schemes.filter(|scheme| !scheme.is_empty()).collect();
+    }
+    if let Some((text, origin)) = variable("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS") {
+        settings.allow_private_ips = match text.to_ascii_lowercase().as_str() {
+            "true" | "1" => true,
+            "false" | "0" => false,
+            _ => return Err(wrong(&origin, &text, "true or false")),
+        };
+    }
+    if let Some(seconds) = number::<u64>("MLFLOW_WEBHOOK_REQUEST_TIMEOUT")? {
+        settings.request_timeout = Duration::from_secs(seconds.max(1));
+    }
+    if let Some(retries) = number("MLFLOW_WEBHOOK_REQUEST_MAX_RETRIES")? {
+        settings.retries_max = retries;
+    }
+    if let Some(workers) = number::<usize>("MLFLOW_WEBHOOK_DELIVERY_MAX_WORKERS")? {
+        settings.webhooks_at_once = workers.max(1);
+    }
+    if let Some((text, origin)) = variable("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY") {
+        let key = SecretKey::parse(&text).map_err(|_| {
+            Hinted::usage(
+                format!("{origin} is no key"),
+                "a key is 32 bytes in URL-safe base64, as Python's Fernet.generate_key() makes it",
+            )
+        })?;
+        settings.secret_key = Some(key);
+    }
+    Ok(settings)
+}
+
+fn number<T: FromStr>(name: &'static str) -> Result<Option<T>> {
+    let Some((text, origin)) = variable(name) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| wrong(&origin, &text, "a whole number"))
+}
+
+fn wrong(origin: &Origin, text: &str, right: impl Display) -> anyhow::Error {
+    Hinted::usage(format!("{origin} is `{text}`"), format!("it must be {right}"))
+}
