@@ -81,12 +81,6 @@ impl From<StageMove> for Change {
     }
 }
 
-/// Tells whether models are served from one of MLflow's stages; of a model's own stages its
-/// [`StageRules`] say so.
-pub fn is_active(stage: &Stage) -> bool {
-    *stage == Stage::STAGING || *stage == Stage::PRODUCTION
-}
-
 /// Numbers a new version, given the highest number ever given, deleted versions included.
 pub fn next_version(model: &ModelName, highest: Option<VersionNumber>) -> Result<VersionNumber> {
     let next = highest.map_or(1, |highest| highest.get() + 1);
@@ -178,8 +172,6 @@ mod tests {
         let of = |name| Stage::parse(name).unwrap();
         check(of("Rejected"), true, Err(&refused.replace("stage Archived", "stage Rejected")));
         check(of("rejected"), false, Ok("3:None>Rejected"));
-        let serving = StageRules::default().serving();
-        assert!(Stage::ALL.iter().all(|stage| serving.contains(stage) == is_active(stage)));
         let unknown = "invalid stage `Prod`: stages are None, Staging, Shadow, Rejected, \
                        Production and Archived";
         check(of("Prod"), true, Err(unknown));
