@@ -86,6 +86,47 @@ fn a_change_is_told_by_the_server_whoever_made_it() {
 }
 
 #[test]
+fn what_a_gate_says_is_told() {
+    let place = Place::new();
+    let server = Server::launch(&place, open(&mut place.command(&["server", "--port", "0"])));
+    let (url, received) = receive(4);
+    let flags = ["registry", "webhooks", "create", "gates", &url];
+    let events = ["transition_requested", "transition_approved", "gate_refused", "gate_passed"];
+    let events = events.map(|event| format!("model_version.{event}"));
+    let events: Vec<&str> = events.iter().flat_map(|event| ["--event", event.as_str()]).collect();
+    let run = |args: &[&str], user: &str| {
+        let mut command = place.command(args);
+        crate::harness::finish(open(&mut command).env("MLFLOW_TRACKING_USERNAME", user)).code
+    };
+    assert_eq!(run(&[&flags[..], &events].concat(), "ann"), Some(0));
+    place.write("model/MLmodel", "flavors: {}\n");
+    assert_eq!(run(&["registry", "register", "./model", "churn"], "ann"), Some(0));
+    let gates = ["registry", "gates", "churn", "Production: approval"];
+    assert_eq!(run(&gates, "ann"), Some(0));
+    let with = |command| ["registry", command, "churn", "1", "Production"];
+    assert_eq!(run(&with("transition"), "ann"), Some(1));
+    assert_eq!(run(&with("request"), "ann"), Some(0));
+    assert_eq!(run(&with("approve"), "bob"), Some(0));
+    assert_eq!(run(&with("transition"), "ann"), Some(0));
+
+    let received = received.join().unwrap();
+    let told: Vec<String> = received
+        .iter()
+        .map(|(_, body)| format!("{} by {}", text(&body["action"]), text(&body["data"]["who"])))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "gate_refused by ann",
+            "transition_requested by ann",
+            "transition_approved by bob",
+            "gate_passed by ann"
+        ]
+    );
+    drop(server);
+}
+
+#[test]
 fn a_webhook_on_this_machine_is_refused_unless_it_may_be() {
     let place = Place::new();
     place.ok(&["registry", "create", "churn"]);

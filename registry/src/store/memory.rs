@@ -20,6 +20,8 @@ use crate::search::{self, ModelQuery, VersionQuery};
 use crate::stages::StageRules;
 use crate::store::{Location, RegistryStore, Settings, created};
 use crate::uri::VersionRef;
+#[cfg(feature = "webhooks")]
+use crate::webhook::{Notice, WebhookStore};
 
 #[cfg(feature = "webhooks")]
 mod webhooks;
@@ -418,9 +420,18 @@ impl RegistryStore for MemoryStore {
     }
 
     fn transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
-        with_metrics(self.settings.metrics.as_ref(), |known| {
+        let moved = with_metrics(self.settings.metrics.as_ref(), |known| {
             self.state().transition(asked, false, &known, &self.settings.stages, stamp)
-        })
+        });
+        #[cfg(feature = "webhooks")]
+        if let Err(Error::GateClosed(report)) = &moved {
+            let notice = Notice::of_refusal(report, stamp);
+            // The refusal is the answer, whether or not somebody can be told of it.
+            if let Err(error) = self.queue_notice(&notice, stamp.at_ms) {
+                tracing::warn!(%error, "webhooks are not told of a refused transition");
+            }
+        }
+        moved
     }
 
     fn force_transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {

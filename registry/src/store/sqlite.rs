@@ -20,6 +20,8 @@ use crate::search::{ModelQuery, VersionQuery};
 use crate::stages::StageRules;
 use crate::store::{RegistryStore, Settings};
 use crate::uri::VersionRef;
+#[cfg(feature = "webhooks")]
+use crate::webhook::{Notice, WebhookStore};
 pub use mlctl_sqlite::Durability;
 use schema::Layout;
 
@@ -311,7 +313,16 @@ impl RegistryStore for SqliteStore {
     }
 
     fn transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
-        self.moved(asked, false, stamp)
+        let moved = self.moved(asked, false, stamp);
+        #[cfg(feature = "webhooks")]
+        if let Err(Error::GateClosed(report)) = &moved {
+            let notice = Notice::of_refusal(report, stamp);
+            // The refusal is the answer, whether or not somebody can be told of it.
+            if let Err(error) = self.queue_notice(&notice, stamp.at_ms) {
+                tracing::warn!(%error, "webhooks are not told of a refused transition");
+            }
+        }
+        moved
     }
 
     fn force_transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {

@@ -42,13 +42,25 @@ pub enum EventKind {
     /// A budget of MLflow's gateway is used up: nothing here ever says so, but webhooks of MLflow
     /// listen to it.
     BudgetPolicyExceeded,
-    /// A model version went to another stage; MLflow has no such event.
+    /// A model version went to another stage. MLflow has neither this event nor those below.
     StageTransitioned,
+    /// Somebody wants a model version to enter a stage.
+    TransitionRequested,
+    /// Somebody else agreed.
+    TransitionApproved,
+    /// Somebody did not agree, or withdrew the request.
+    TransitionRejected,
+    /// A model version met the conditions of a stage, which it enters.
+    GatePassed,
+    /// A model version did not meet the conditions of a stage, which it enters all the same.
+    GateForced,
+    /// A model version did not meet the conditions of a stage, and did not enter it.
+    GateRefused,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::RegisteredModelCreated,
         Self::ModelVersionCreated,
         Self::ModelVersionTagSet,
@@ -65,6 +77,12 @@ impl EventKind {
         Self::PromptAliasDeleted,
         Self::BudgetPolicyExceeded,
         Self::StageTransitioned,
+        Self::TransitionRequested,
+        Self::TransitionApproved,
+        Self::TransitionRejected,
+        Self::GatePassed,
+        Self::GateForced,
+        Self::GateRefused,
     ];
 
     fn words(self) -> (&'static str, &'static str) {
@@ -85,6 +103,12 @@ impl EventKind {
             Self::PromptAliasDeleted => ("prompt_alias", "deleted"),
             Self::BudgetPolicyExceeded => ("budget_policy", "exceeded"),
             Self::StageTransitioned => ("model_version", "stage_transitioned"),
+            Self::TransitionRequested => ("model_version", "transition_requested"),
+            Self::TransitionApproved => ("model_version", "transition_approved"),
+            Self::TransitionRejected => ("model_version", "transition_rejected"),
+            Self::GatePassed => ("model_version", "gate_passed"),
+            Self::GateForced => ("model_version", "gate_forced"),
+            Self::GateRefused => ("model_version", "gate_refused"),
         }
     }
 
@@ -101,7 +125,16 @@ impl EventKind {
     /// Tells whether MLflow knows it. What it does not know it cannot even read, so that its
     /// tables and answers hold none of the others.
     pub fn is_mlflows(self) -> bool {
-        !matches!(self, Self::StageTransitioned)
+        !matches!(
+            self,
+            Self::StageTransitioned
+                | Self::TransitionRequested
+                | Self::TransitionApproved
+                | Self::TransitionRejected
+                | Self::GatePassed
+                | Self::GateForced
+                | Self::GateRefused
+        )
     }
 
     /// Finds the kind of two words, if there is one.

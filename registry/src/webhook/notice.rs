@@ -8,7 +8,8 @@ use super::kind::EventKind;
 use super::payload::Payload;
 use crate::entity::{Stamp, Tags};
 use crate::event::Change;
-use crate::id::{ModelName, VersionNumber};
+use crate::gate::GateReport;
+use crate::id::{ModelName, Stage, VersionNumber};
 use crate::search::PROMPT_TAG;
 
 const PROMPT_TYPE_TAG: &str = "_mlflow_prompt_type";
@@ -48,11 +49,11 @@ impl Kinds {
 impl Subject<'_> {
     /// Says which kinds of event this may be.
     ///
-    /// What becomes of approvals, gates or any further change is one more line here, one in
-    /// [`Self::payload`] and one in [`EventKind`].
+    /// A further change is one more line here, one in [`Self::payload`] and one in [`EventKind`].
     pub(crate) fn kinds(&self) -> Kinds {
         use EventKind as K;
         let of_version = self.version.is_some();
+        let both = |kind| (Some(kind), Some(kind));
         let (of_model, of_prompt) = match self.change {
             Change::ModelCreated { .. } => {
                 (Some(K::RegisteredModelCreated), Some(K::PromptCreated))
@@ -75,9 +76,12 @@ impl Subject<'_> {
             Change::AliasDeleted { displaced_by: None, .. } => {
                 (Some(K::ModelVersionAliasDeleted), Some(K::PromptAliasDeleted))
             }
-            Change::StageChanged { from, to, .. } if from != to => {
-                (Some(K::StageTransitioned), Some(K::StageTransitioned))
-            }
+            Change::StageChanged { from, to, .. } if from != to => both(K::StageTransitioned),
+            Change::TransitionRequested { .. } => both(K::TransitionRequested),
+            Change::TransitionApproved { .. } => both(K::TransitionApproved),
+            Change::TransitionRejected { .. } => both(K::TransitionRejected),
+            Change::GatePassed { .. } => both(K::GatePassed),
+            Change::GateForced { .. } => both(K::GateForced),
             _ => (None, None),
         };
         Kinds::new(of_model, of_prompt)
@@ -147,12 +151,55 @@ impl Subject<'_> {
                 who: self.stamp.who.clone(),
                 why: self.stamp.why.clone(),
             },
+            Change::TransitionRequested { to } => self.decision(to, None, Vec::new())?,
+            Change::TransitionApproved { to, requested_by }
+            | Change::TransitionRejected { to, requested_by } => {
+                self.decision(to, Some(requested_by.clone()), Vec::new())?
+            }
+            Change::GatePassed { to, met: conditions }
+            | Change::GateForced { to, failed: conditions } => {
+                self.decision(to, None, conditions.clone())?
+            }
             _ => return None,
         })
     }
 }
 
+impl Subject<'_> {
+    fn decision(
+        &self,
+        to: &Stage,
+        requested_by: Option<String>,
+        conditions: Vec<String>,
+    ) -> Option<Payload> {
+        Some(Payload::Decision {
+            name: self.model.to_string(),
+            version: self.version?.to_string(),
+            to_stage: to.to_string(),
+            requested_by,
+            conditions,
+            who: self.stamp.who.clone(),
+            why: self.stamp.why.clone(),
+        })
+    }
+}
+
 impl Notice {
+    /// Says what webhooks are told of a version that a gate kept out, which changes nothing.
+    pub fn of_refusal(report: &GateReport, stamp: &Stamp) -> Self {
+        let failed = report.findings.iter().filter(|finding| !finding.passed);
+        let payload = Payload::Decision {
+            name: report.model.to_string(),
+            version: report.version.to_string(),
+            to_stage: report.stage.to_string(),
+            requested_by: None,
+            conditions: failed.map(|finding| finding.says.clone()).collect(),
+            who: stamp.who.clone(),
+            why: stamp.why.clone(),
+        };
+        Self::new(EventKind::GateRefused, &payload, stamp.at_ms)
+    }
+
     /// Says what webhooks are told of a change: nothing, when none can listen to it.
     pub fn of(
         model: &ModelName,

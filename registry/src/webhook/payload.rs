@@ -58,6 +58,19 @@ pub(super) enum Payload {
         who: String,
         why: Option<String>,
     },
+    /// What was said about a version that is to enter a stage.
+    Decision {
+        name: String,
+        version: String,
+        to_stage: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        requested_by: Option<String>,
+        /// What was met, or what was not.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        conditions: Vec<String>,
+        who: String,
+        why: Option<String>,
+    },
     /// What only an example needs.
     Other(Value),
 }
@@ -74,6 +87,15 @@ impl Payload {
             version,
             key: of("key"),
             value,
+        };
+        let decision = |requested_by: Option<String>, condition: Option<&str>| Self::Decision {
+            name: of("model"),
+            version: "1".to_owned(),
+            to_stage: "Production".to_owned(),
+            requested_by,
+            conditions: condition.map(str::to_owned).into_iter().collect(),
+            who: of("user"),
+            why: Some("An example reason".to_owned()),
         };
         let alias = |name: String, version: Option<String>| Self::Alias {
             name,
@@ -127,6 +149,14 @@ impl Payload {
                 who: of("user"),
                 why: Some("An example reason".to_owned()),
             },
+            EventKind::TransitionRequested => decision(None, None),
+            EventKind::TransitionApproved | EventKind::TransitionRejected => {
+                decision(Some(of("other_user")), None)
+            }
+            EventKind::GatePassed => decision(None, Some("rmse 0.7 is <= 0.8")),
+            EventKind::GateForced | EventKind::GateRefused => {
+                decision(None, Some("rmse 0.9 is not <= 0.8"))
+            }
         }
     }
 }
