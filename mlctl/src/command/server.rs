@@ -79,7 +79,7 @@ fn registry(
     if let Err(why) = &opened {
         tracing::warn!("there will be no registered models: {why}");
     }
-    let sender = Arc::new(Sender::new(webhooks::settings()?)?);
+    let sender = Arc::new(Sender::new(webhooks::settings()?));
     Ok(Registry { store: opened, rules: source_rules(args)?, sender })
 }
 

@@ -1,6 +1,7 @@
 //! Requests to webhooks: signed, bounded, and only to where they may go.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -19,7 +20,8 @@ use crate::error::{Error, Result};
 
 /// Calls webhooks.
 pub struct Sender {
-    http: Client,
+    /// Made when it is first needed: reading all trusted certificates takes time and memory.
+    http: OnceLock<Client>,
     settings: DeliverySettings,
     clock: Box<dyn Fn() -> i64 + Send + Sync>,
 }
@@ -50,26 +52,9 @@ struct Envelope<'a> {
 }
 
 impl Sender {
-    /// Prepares the HTTP client. No proxy of the environment is used, no redirect followed, and
-    /// no connection kept: every request checks the address that it goes to.
-    ///
-    /// # Errors
-    /// [`Error::Backend`] when there is no TLS.
-    pub fn new(settings: DeliverySettings) -> Result<Self> {
-        // A second installation in one process is refused, and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let resolver = CheckedResolver { allow_private_ips: settings.allow_private_ips };
-        let http = Client::builder()
-            .user_agent(concat!("mlctl/", env!("CARGO_PKG_VERSION")))
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .dns_resolver(resolver)
-            .pool_max_idle_per_host(0)
-            .timeout(settings.request_timeout)
-            .build()
-            .map_err(|error| Error::backend("cannot prepare an HTTP client", error))?;
-        Ok(Self { http, settings, clock: Box::new(system_clock) })
+    /// Prepares to call webhooks. Nothing is sent, and trusted certificates are not read yet.
+    pub fn new(settings: DeliverySettings) -> Self {
+        Self { http: OnceLock::new(), settings, clock: Box::new(system_clock) }
     }
 
     /// Sets what tells the time, in milliseconds since 1970-01-01 UTC.
@@ -154,7 +139,7 @@ impl Sender {
     async fn send(&self, webhook: &Webhook, envelope: &Envelope<'_>) -> Result<Response, Attempt> {
         let url = check_url(&webhook.url, &self.settings)
             .map_err(|error| Attempt::Forbidden(error.to_string()))?;
-        let request = self.sign(self.http.post(url), webhook, envelope)?;
+        let request = self.sign(self.http()?.post(url), webhook, envelope)?;
         request.body(envelope.body.to_owned()).send().await.map_err(|error| failure(&error))
     }
 
@@ -183,6 +168,16 @@ impl Sender {
         Ok(request.header(SIGNATURE_HEADER, signature))
     }
 
+    fn http(&self) -> Result<&Client, Attempt> {
+        if let Some(made) = self.http.get() {
+            return Ok(made);
+        }
+        let unreachable =
+            |error| Attempt::Unreachable(format!("cannot prepare an HTTP client: {error}"));
+        let made = client(&self.settings).map_err(unreachable)?;
+        Ok(self.http.get_or_init(|| made))
+    }
+
     /// Reads an answer, up to what one may be.
     async fn read(&self, mut response: Response) -> String {
         let max = self.settings.answer_bytes_max;
@@ -195,6 +190,22 @@ impl Sender {
         }
         String::from_utf8_lossy(&bytes).into_owned()
     }
+}
+
+/// Makes the HTTP client. No proxy of the environment is used, no redirect followed, and no
+/// connection kept: every request checks the address that it goes to.
+fn client(settings: &DeliverySettings) -> reqwest::Result<Client> {
+    // A second installation in one process is refused, and changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .user_agent(concat!("mlctl/", env!("CARGO_PKG_VERSION")))
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .dns_resolver(CheckedResolver { allow_private_ips: settings.allow_private_ips })
+        .pool_max_idle_per_host(0)
+        .timeout(settings.request_timeout)
+        .build()
 }
 
 /// Says why a request came to nothing. The URL stays out: it may hold a token.

@@ -47,8 +47,7 @@ impl DeliveryWorker {
     /// [`Error::Backend`] when there is no thread for it.
     pub fn start(store: Arc<dyn WebhookStore>, sender: Arc<Sender>) -> Result<Self> {
         let failed = |error| Error::backend("cannot start delivering to webhooks", error);
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
+        let runtime = Builder::new_current_thread()
             .thread_name("webhooks")
             .enable_all()
             .build()

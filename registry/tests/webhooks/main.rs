@@ -32,7 +32,7 @@ fn settings() -> DeliverySettings {
 }
 
 fn sender(settings: DeliverySettings) -> Arc<Sender> {
-    Arc::new(Sender::new(settings).unwrap())
+    Arc::new(Sender::new(settings))
 }
 
 /// Starts to deliver what `store` has queued.

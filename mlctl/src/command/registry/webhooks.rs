@@ -101,7 +101,7 @@ impl Desk<'_> {
         description: Option<String>,
         secret_file: Option<&Path>,
     ) -> Result<()> {
-        let sender = Sender::new(webhooks::settings()?)?;
+        let sender = Sender::new(webhooks::settings()?);
         let events: EventKinds =
             events.iter().map(|text| EventKind::parse(text)).collect::<Result<_, _>>()?;
         runtime()?.block_on(sender.check(&url))?;
@@ -127,7 +127,7 @@ impl Desk<'_> {
     fn test(&self, name: &str, event: Option<&str>) -> Result<()> {
         let webhook = self.find(name)?;
         let event = event.map(EventKind::parse).transpose()?;
-        let sender = Sender::new(webhooks::settings()?)?;
+        let sender = Sender::new(webhooks::settings()?);
         let result = runtime()?.block_on(sender.test(&webhook, event));
         let told = json!({
             "success": result.success,
