@@ -13,6 +13,8 @@ const PROXY: &str = "/api/2.0/mlflow-artifacts";
 
 /// What a large transfer may add to the server's memory.
 const GROWTH_KB_MAX: u64 = 20 * 1024;
+/// The same with a bucket: parts under way are held whole, more of them when the bucket is slow.
+const GROWTH_KB_MAX_BUCKET: u64 = 2 * GROWTH_KB_MAX;
 
 fn start(place: &Place, args: &[&str]) -> Server {
     Server::launch(place, &mut place.command(&[&["server", "--port", "0"], args].concat()))
@@ -335,7 +337,7 @@ impl Read for Zeros {
     }
 }
 
-fn check_memory(server: &Server, bytes: usize) {
+fn check_memory(server: &Server, bytes: usize, growth_kb_max: u64) {
     let path = format!("{PROXY}/artifacts/large.bin");
     // What the first request of its kind needs is not what the size adds.
     server.put(&format!("{PROXY}/artifacts/small.bin"), "x");
@@ -351,8 +353,8 @@ fn check_memory(server: &Server, bytes: usize) {
     let downloaded = server.peak_kb();
 
     assert_eq!(copied, bytes as u64);
-    assert!(uploaded - before < GROWTH_KB_MAX, "from {before} to {uploaded} KiB by an upload");
-    assert!(downloaded - before < GROWTH_KB_MAX, "from {before} to {downloaded} KiB");
+    assert!(uploaded - before < growth_kb_max, "from {before} to {uploaded} KiB by an upload");
+    assert!(downloaded - before < growth_kb_max, "from {before} to {downloaded} KiB");
 }
 
 #[test]
@@ -361,7 +363,8 @@ fn large_files_pass_through_little_memory_to_a_folder() {
         return skip("memory is read from /proc");
     }
     let place = Place::new();
-    check_memory(&start(&place, &["--artifacts-destination", "./kept"]), 1 << 30);
+    let server = start(&place, &["--artifacts-destination", "./kept"]);
+    check_memory(&server, 1 << 30, GROWTH_KB_MAX);
 }
 
 #[test]
@@ -371,7 +374,7 @@ fn large_files_pass_through_little_memory_to_a_bucket() {
     }
     let (place, s3) = (Place::new(), S3::start());
     // Less, because the bucket is as slow as a test is.
-    check_memory(&start_on_s3(&place, &s3), 256 << 20);
+    check_memory(&start_on_s3(&place, &s3), 256 << 20, GROWTH_KB_MAX_BUCKET);
 }
 
 #[test]
