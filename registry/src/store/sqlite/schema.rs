@@ -63,11 +63,12 @@ const MLFLOW_WEBHOOK_TABLES: &str = include_str!("schema/mlflow_webhooks.sql");
 const MLFLOW_AGE_TABLE: &str = "alembic_version";
 
 /// Our own schema files; the first is number 1.
-const OWN_FILES: [&str; 4] = [
+const OWN_FILES: [&str; 5] = [
     include_str!("schema/0001_events.sql"),
     include_str!("schema/0002_renames.sql"),
     include_str!("schema/0003_requests.sql"),
     include_str!("schema/0004_webhooks.sql"),
+    include_str!("schema/0005_version_searches.sql"),
 ];
 const NEWEST: u32 = OWN_FILES.len() as u32;
 
@@ -240,8 +241,8 @@ mod tests {
 
     /// Tells what MLflow's tables are, with spelling that does not matter evened out.
     fn described(conn: &Connection) -> Vec<String> {
-        let sql = "SELECT sql FROM sqlite_master WHERE sql NOT NULL AND (tbl_name LIKE 'registered_model%'
-                   OR tbl_name LIKE 'model_version%') ORDER BY name";
+        let sql = "SELECT sql FROM sqlite_master WHERE sql NOT NULL AND name NOT LIKE 'mlctl%'
+                   AND (tbl_name LIKE 'registered_model%' OR tbl_name LIKE 'model_version%') ORDER BY name";
         let mut statement = conn.prepare(sql).unwrap();
         let texts = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
         texts.map(|text| text.unwrap().replace('"', "")).collect()
