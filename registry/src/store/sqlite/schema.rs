@@ -63,13 +63,14 @@ const MLFLOW_WEBHOOK_TABLES: &str = include_str!("schema/mlflow_webhooks.sql");
 const MLFLOW_AGE_TABLE: &str = "alembic_version";
 
 /// Our own schema files; the first is number 1.
-const OWN_FILES: [&str; 5] = [
+const OWN_FILES: [&str; 4] = [
     include_str!("schema/0001_events.sql"),
     include_str!("schema/0002_renames.sql"),
     include_str!("schema/0003_requests.sql"),
     include_str!("schema/0004_webhooks.sql"),
-    include_str!("schema/0005_version_searches.sql"),
 ];
+/// Indexes of ours on MLflow's tables.
+const INDEXES: &str = include_str!("schema/indexes.sql");
 const NEWEST: u32 = OWN_FILES.len() as u32;
 
 /// The form of MLflow's tables in one file.
@@ -112,6 +113,7 @@ fn unusable(path: &Path, problem: String) -> Failure {
 pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<Layout, Failure> {
     if let (Some(layout), true) = (mlflow_layout(conn, path)?, own_number(conn, path)? == NEWEST)
         && (layout.has_webhooks || is_mlflows(conn)?)
+        && has_indexes(conn)?
     {
         return Ok(layout);
     }
@@ -129,8 +131,15 @@ pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<Layout, Fail
         layout.has_webhooks = true;
     }
     apply_own_files(&tx, path)?;
+    tx.execute_batch(INDEXES)?;
     tx.commit()?;
     Ok(layout)
+}
+
+fn has_indexes(conn: &Connection) -> Result<bool, Failure> {
+    let sql = "SELECT count(*) FROM pragma_index_list('model_versions') WHERE name GLOB 'mlctl_*'";
+    let found: u32 = conn.query_row(sql, [], |row| row.get(0))?;
+    Ok(found as usize == INDEXES.matches("CREATE INDEX").count())
 }
 
 /// Tells whether MLflow made the file, so that only its owner may migrate it.
@@ -275,6 +284,17 @@ mod tests {
         let mut ours = database(MLFLOW_TABLES);
         assert!(prepared(&mut ours).unwrap().has_webhooks);
         assert_eq!(columns(&ours, "webhook_events").unwrap(), ["webhook_id", "entity", "action"]);
+    }
+
+    #[test]
+    fn indexes_that_an_upgrade_took_away_come_back() {
+        let mut conn = database(MLFLOW_3);
+        prepared(&mut conn).unwrap();
+        conn.execute_batch("DROP INDEX mlctl_model_versions_newest").unwrap();
+
+        prepared(&mut conn).unwrap();
+
+        assert!(has_indexes(&conn).unwrap());
     }
 
     #[test]
