@@ -76,6 +76,10 @@ impl Error {
         Self::BadRequest(format!("Invalid input. {}", problem.into()))
     }
 
+    pub(crate) fn io(doing: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io { doing: doing.into(), source: source.into() }
+    }
+
     pub(crate) fn mismatch(problem: impl Into<String>) -> Self {
         Self::SchemaMismatch(problem.into())
     }

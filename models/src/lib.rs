@@ -24,6 +24,7 @@ mod data;
 #[cfg(feature = "onnx")]
 mod engine;
 mod error;
+pub mod files;
 mod flavor;
 pub mod mlmodel;
 mod model;

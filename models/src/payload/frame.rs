@@ -1,7 +1,7 @@
 //! Data frames in JSON: `dataframe_split` and `dataframe_records`.
 
 use super::cell::Cell;
-use super::{declared, first_type, gather};
+use super::gather;
 use crate::signature::{DataType, Schema};
 use crate::{Error, Result, Table, Tensor, Values};
 use std::collections::HashMap;
@@ -143,13 +143,10 @@ enum Declared {
 }
 
 fn column_type(schema: Option<&Schema>, name: &str, at: usize) -> Declared {
-    let data_type = match schema {
-        None => return Declared::Free,
-        Some(named) if named.is_named() => declared(schema, name),
-        Some(Schema::Columns(columns)) => columns.get(at).and_then(|column| column.data_type()),
-        Some(Schema::Tensors(_)) => first_type(schema),
-    };
-    data_type.map_or(Declared::Unknown, Declared::As)
+    match schema {
+        None => Declared::Free,
+        Some(schema) => schema.type_of(name, at).map_or(Declared::Unknown, Declared::As),
+    }
 }
 
 fn column_names(names: Cell) -> Result<Vec<String>> {

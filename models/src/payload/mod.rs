@@ -13,7 +13,7 @@ mod gather;
 pub use answer::to_json;
 pub use csv::from_csv;
 
-use crate::signature::{DataType, Schema};
+use crate::signature::Schema;
 use crate::{Error, Input, Result};
 use cell::Cell;
 
@@ -96,7 +96,8 @@ fn instances(value: Cell, schema: Option<&Schema>) -> Result<Input> {
         ));
     }
     let columns = columns.into_iter().map(|(name, cells)| {
-        let tensor = gather::tensor(Cell::List(cells), declared(schema, &name));
+        let tensor =
+            gather::tensor(Cell::List(cells), schema.and_then(|schema| schema.type_named(&name)));
         tensor.map(|tensor| (name, tensor)).map_err(Error::bad_request)
     });
     columns.collect::<Result<_>>().map(Input::Named)
@@ -113,7 +114,8 @@ fn inputs(value: Cell, schema: Option<&Schema>) -> Result<Input> {
         )),
         Cell::Object(fields) => {
             let columns = fields.into_iter().map(|(name, value)| {
-                let tensor = gather::tensor(value, declared(schema, &name));
+                let tensor =
+                    gather::tensor(value, schema.and_then(|schema| schema.type_named(&name)));
                 tensor.map(|tensor| (name, tensor)).map_err(Error::bad_request)
             });
             columns.collect::<Result<_>>().map(Input::Named)
@@ -123,31 +125,12 @@ fn inputs(value: Cell, schema: Option<&Schema>) -> Result<Input> {
         }
         other => {
             let name = schema.map(Schema::names).unwrap_or_default();
-            let tensor = gather::tensor(other, first_type(schema)).map_err(Error::bad_request)?;
+            let tensor = gather::tensor(other, schema.and_then(Schema::first_type))
+                .map_err(Error::bad_request)?;
             match name.as_slice() {
                 [only] => Ok(Input::Named(vec![((*only).to_owned(), tensor)])),
                 _ => Ok(Input::Tensor(tensor)),
             }
         }
-    }
-}
-
-/// Returns the type that a schema declares for a name.
-fn declared(schema: Option<&Schema>, name: &str) -> Option<DataType> {
-    match schema? {
-        Schema::Columns(columns) => {
-            columns.iter().find(|column| column.name.as_deref() == Some(name))?.data_type()
-        }
-        Schema::Tensors(tensors) => {
-            tensors.iter().find(|tensor| tensor.name.as_deref() == Some(name))?.data_type()
-        }
-    }
-}
-
-/// Returns the type that a schema declares for its first input.
-fn first_type(schema: Option<&Schema>) -> Option<DataType> {
-    match schema? {
-        Schema::Columns(columns) => columns.first()?.data_type(),
-        Schema::Tensors(tensors) => tensors.first()?.data_type(),
     }
 }

@@ -123,6 +123,35 @@ impl Schema {
         }
     }
 
+    /// Returns the type that is declared for a column of a table, which stands at a position.
+    pub(crate) fn type_of(&self, name: &str, at: usize) -> Option<DataType> {
+        match self {
+            _ if self.is_named() => self.type_named(name),
+            Self::Columns(columns) => columns.get(at)?.data_type(),
+            Self::Tensors(_) => self.first_type(),
+        }
+    }
+
+    /// Returns the type that is declared for a name.
+    pub(crate) fn type_named(&self, name: &str) -> Option<DataType> {
+        match self {
+            Self::Columns(columns) => {
+                columns.iter().find(|column| column.name.as_deref() == Some(name))?.data_type()
+            }
+            Self::Tensors(tensors) => {
+                tensors.iter().find(|tensor| tensor.name.as_deref() == Some(name))?.data_type()
+            }
+        }
+    }
+
+    /// Returns the type that is declared for the first input.
+    pub(crate) fn first_type(&self) -> Option<DataType> {
+        match self {
+            Self::Columns(columns) => columns.first()?.data_type(),
+            Self::Tensors(tensors) => tensors.first()?.data_type(),
+        }
+    }
+
     /// Returns the names in order; a schema that goes by position has none.
     pub fn names(&self) -> Vec<&str> {
         match self {

@@ -1,0 +1,187 @@
+//! One column of text fields on its way to typed values.
+
+use crate::Values;
+use crate::signature::DataType;
+
+/// What pandas takes for a missing value in CSV.
+const MISSING: [&str; 19] = [
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+];
+
+/// Tells whether a field stands for no value.
+fn is_missing(field: &str) -> bool {
+    // Most fields are numbers: they begin with none of these letters.
+    match field.as_bytes().first() {
+        None => true,
+        Some(b'#' | b'-' | b'1' | b'<' | b'N' | b'n') => MISSING.contains(&field),
+        Some(_) => false,
+    }
+}
+
+/// Values of one column, as many as there are rows so far.
+#[derive(Debug)]
+pub(super) enum Column {
+    Typed(Values),
+    /// Fields that nobody asks for, counted.
+    Skipped(usize),
+}
+
+impl Column {
+    /// Makes an empty column; `None` when fields cannot be turned into such values.
+    pub(super) fn of(data_type: DataType) -> Option<Self> {
+        Some(Self::Typed(match data_type {
+            DataType::Boolean => Values::Boolean(Vec::new()),
+            DataType::Integer => Values::Integer(Vec::new()),
+            DataType::Long => Values::Long(Vec::new()),
+            DataType::Float => Values::Float(Vec::new()),
+            DataType::Double => Values::Double(Vec::new()),
+            DataType::String => Values::String(Vec::new()),
+            DataType::Binary | DataType::Datetime => return None,
+        }))
+    }
+
+    /// Adds a field. The reason of a failure is text for whoever wrote the file.
+    pub(super) fn push(&mut self, field: &str) -> Result<(), String> {
+        let Self::Typed(values) = self else {
+            if let Self::Skipped(count) = self {
+                *count += 1;
+            }
+            return Ok(());
+        };
+        let refuse = |wanted: &str| format!("could not convert string to {wanted}: '{field}'");
+        match values {
+            Values::Double(list) => list.push(double(field).ok_or_else(|| refuse("float"))?),
+            Values::Float(list) => {
+                let wide = double(field).ok_or_else(|| refuse("float"))?;
+                let narrow = wide as f32;
+                if narrow.is_infinite() && wide.is_finite() {
+                    return Err(refuse("a 32-bit float"));
+                }
+                list.push(narrow);
+            }
+            Values::Long(list) => {
+                list.push(integer(field).ok_or_else(|| refuse("a 64-bit integer"))?);
+            }
+            Values::Integer(list) => {
+                let value = integer(field).and_then(|value| i32::try_from(value).ok());
+                list.push(value.ok_or_else(|| refuse("a 32-bit integer"))?);
+            }
+            Values::Boolean(list) => list.push(boolean(field).ok_or_else(|| refuse("a boolean"))?),
+            Values::String(list) => list.push((!is_missing(field)).then(|| field.to_owned())),
+        }
+        Ok(())
+    }
+
+    /// Takes the values out and begins anew, with room for as many.
+    pub(super) fn take(&mut self) -> Values {
+        match self {
+            Self::Skipped(count) => Values::String(vec![None; std::mem::take(count)]),
+            Self::Typed(values) => {
+                let next = match values {
+                    Values::Boolean(list) => Values::Boolean(Vec::with_capacity(list.len())),
+                    Values::Integer(list) => Values::Integer(Vec::with_capacity(list.len())),
+                    Values::Long(list) => Values::Long(Vec::with_capacity(list.len())),
+                    Values::Float(list) => Values::Float(Vec::with_capacity(list.len())),
+                    Values::Double(list) => Values::Double(Vec::with_capacity(list.len())),
+                    Values::String(list) => Values::String(Vec::with_capacity(list.len())),
+                };
+                std::mem::replace(values, next)
+            }
+        }
+    }
+}
+
+/// Guesses the type of a column as pandas does: booleans, integers, floats when there is one or a
+/// missing value among numbers, else text.
+pub(super) fn infer<'a>(fields: impl Iterator<Item = &'a str> + Clone) -> DataType {
+    let mut present = fields.clone().filter(|field| !is_missing(field)).peekable();
+    let is_whole = || fields.clone().all(|field| !is_missing(field));
+    if present.peek().is_none() {
+        return DataType::Double;
+    }
+    if present.clone().all(|field| boolean(field).is_some()) && is_whole() {
+        return DataType::Boolean;
+    }
+    if present.clone().all(|field| integer(field).is_some()) && is_whole() {
+        return DataType::Long;
+    }
+    match present.all(|field| double(field).is_some()) {
+        true => DataType::Double,
+        false => DataType::String,
+    }
+}
+
+fn double(field: &str) -> Option<f64> {
+    match field.parse() {
+        Ok(value) => Some(value),
+        Err(_) if is_missing(field) => Some(f64::NAN),
+        Err(_) => field.trim().parse().ok(),
+    }
+}
+
+fn integer(field: &str) -> Option<i64> {
+    field.trim().parse().ok()
+}
+
+fn boolean(field: &str) -> Option<bool> {
+    match field {
+        "True" | "TRUE" | "true" => Some(true),
+        "False" | "FALSE" | "false" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(fields: &[&str], want: DataType) {
+        assert_eq!(infer(fields.iter().copied()), want, "for {fields:?}");
+    }
+
+    #[test]
+    fn types_are_guessed_as_pandas_guesses_them() {
+        check(&["1", "-2"], DataType::Long);
+        check(&["1", ""], DataType::Double);
+        check(&["1", "2.5", "nan"], DataType::Double);
+        check(&["", "NA"], DataType::Double);
+        check(&["True", "false"], DataType::Boolean);
+        check(&["True", ""], DataType::String);
+        check(&["True", "1"], DataType::String);
+        check(&["1", "x"], DataType::String);
+        check(&["inf", "-inf"], DataType::Double);
+        check(&["99999999999999999999"], DataType::Double);
+    }
+
+    #[track_caller]
+    fn refused(data_type: DataType, field: &str, want: &str) {
+        assert_eq!(Column::of(data_type).unwrap().push(field), Err(want.to_owned()));
+    }
+
+    #[test]
+    fn a_value_that_would_change_is_refused() {
+        use DataType::{Boolean, Double, Float, Integer, Long};
+        refused(Double, "x", "could not convert string to float: 'x'");
+        refused(Float, "1e300", "could not convert string to a 32-bit float: '1e300'");
+        refused(Long, "1.5", "could not convert string to a 64-bit integer: '1.5'");
+        refused(Long, "", "could not convert string to a 64-bit integer: ''");
+        refused(
+            Integer,
+            "2147483648",
+            "could not convert string to a 32-bit integer: '2147483648'",
+        );
+        refused(Boolean, "2", "could not convert string to a boolean: '2'");
+    }
+
+    #[test]
+    fn what_pandas_takes_for_missing_is_missing() {
+        for field in MISSING {
+            let mut text = Column::of(DataType::String).unwrap();
+            text.push(field).unwrap();
+            assert_eq!(text.take(), Values::String(vec![None]), "{field:?}");
+            assert!(double(field).unwrap().is_nan(), "{field:?}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! CSV as RFC 4180 has it, typed while it is read.
+
+use super::column::{Column, infer};
+use crate::signature::Schema;
+use crate::{Error, Result, Table, Tensor};
+use csv::{Position, Reader, ReaderBuilder, StringRecord};
+use std::io::Read;
+
+/// Read from the file at once.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Tables of at most so many rows, until the file ends or a row is broken.
+pub(crate) struct CsvBatches<R> {
+    reader: Reader<Quotes<R>>,
+    names: Vec<String>,
+    columns: Option<Vec<Column>>,
+    rows: usize,
+    /// The row that was read last.
+    record: StringRecord,
+    has_begun: bool,
+    has_ended: bool,
+}
+
+impl<R: Read> CsvBatches<R> {
+    /// Reads the header.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] when there is none.
+    pub(crate) fn new(source: R, schema: Option<&Schema>, rows: usize) -> Result<Self> {
+        let source = Quotes { source, count: 0, last: b'\n' };
+        let mut reader =
+            ReaderBuilder::new().flexible(true).buffer_capacity(BUFFER_BYTES).from_reader(source);
+        let header = reader.headers().map_err(broken)?;
+        if header.is_empty() {
+            return Err(Error::bad_request("No columns to parse from file"));
+        }
+        let mut names: Vec<String> = header.iter().map(str::to_owned).collect();
+        if let Some(first) = names.first_mut()
+            && let Some(rest) = first.strip_prefix('\u{feff}')
+        {
+            *first = rest.to_owned();
+        }
+        let columns = schema.map(|schema| declared(schema, &names));
+        Ok(Self {
+            reader,
+            names,
+            columns,
+            rows: rows.max(1),
+            record: StringRecord::new(),
+            has_begun: false,
+            has_ended: false,
+        })
+    }
+
+    fn batch(&mut self) -> Result<Table> {
+        let mut first = match self.columns.take() {
+            Some(columns) => return self.typed_batch(columns),
+            None => Vec::new(),
+        };
+        // Nobody says the types: the first batch does, for all.
+        while first.len() < self.rows && self.next_row()? {
+            first.push((line(&self.record), self.record.clone()));
+        }
+        let column = |at: usize| infer(first.iter().map(move |(_, row)| &row[at]));
+        let mut columns: Vec<Column> =
+            (0..self.names.len()).filter_map(|at| Column::of(column(at))).collect();
+        for (line, row) in &first {
+            self.push(&mut columns, row, *line)?;
+        }
+        self.table(columns)
+    }
+
+    fn typed_batch(&mut self, mut columns: Vec<Column>) -> Result<Table> {
+        let mut count = 0;
+        while count < self.rows && self.next_row()? {
+            self.push(&mut columns, &self.record, line(&self.record))?;
+            count += 1;
+        }
+        self.table(columns)
+    }
+
+    fn push(&self, columns: &mut [Column], row: &StringRecord, line: u64) -> Result<()> {
+        for ((column, field), name) in columns.iter_mut().zip(row).zip(&self.names) {
+            column.push(field).map_err(|problem| {
+                Error::bad_request(format!(
+                    "Data is not compatible with the type of its column. Failed to convert column \
+                     {name} in line {line}. Error: '{problem}'"
+                ))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, mut columns: Vec<Column>) -> Result<Table> {
+        let values = columns.iter_mut().map(|column| Tensor::vector(column.take()));
+        let table = Table::new(self.names.iter().cloned().zip(values).collect());
+        self.columns = Some(columns);
+        table
+    }
+
+    /// Reads a row; false at the end of the file.
+    fn next_row(&mut self) -> Result<bool> {
+        if self.has_ended {
+            return Ok(false);
+        }
+        // At the end there is no record any more, and this one was the last.
+        let (last_line, was_open) = (line(&self.record), seems_open(&self.record));
+        if !self.reader.read_record(&mut self.record).map_err(broken)? {
+            self.has_ended = true;
+            self.refuse_open_quotes(last_line, was_open)?;
+            return Ok(false);
+        }
+        if self.record.len() == self.names.len() {
+            return Ok(true);
+        }
+        let line = line(&self.record);
+        self.refuse_open_quotes(line, seems_open(&self.record))?;
+        Err(Error::bad_request(format!(
+            "Expected {} fields in line {line}, saw {}",
+            self.names.len(),
+            self.record.len()
+        )))
+    }
+
+    /// Refuses a file that was cut inside of quotes, which reads as one long field at its end.
+    fn refuse_open_quotes(&self, line: u64, seems_open: bool) -> Result<()> {
+        let quotes = self.reader.get_ref();
+        let is_odd = quotes.count % 2 == 1;
+        if self.reader.is_done() && is_odd && (seems_open || quotes.last != b'\n') {
+            return Err(Error::bad_request(format!("EOF inside string starting at line {line}")));
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Iterator for CsvBatches<R> {
+    type Item = Result<Table>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.has_ended {
+            return None;
+        }
+        let is_first = !std::mem::replace(&mut self.has_begun, true);
+        match self.batch() {
+            Err(error) => {
+                self.has_ended = true;
+                Some(Err(error))
+            }
+            // A file of nothing but a header is one table without rows.
+            Ok(table) if table.rows() == 0 && !is_first => None,
+            Ok(table) => Some(Ok(table)),
+        }
+    }
+}
+
+/// Makes the columns that a schema asks for, by name or by position.
+fn declared(schema: &Schema, names: &[String]) -> Vec<Column> {
+    let column = |(at, name): (usize, &String)| {
+        let data_type = schema.type_of(name, at).and_then(Column::of);
+        data_type.unwrap_or(Column::Skipped(0))
+    };
+    names.iter().enumerate().map(column).collect()
+}
+
+/// Tells whether the last field took the end of its line along, as one does whose quotes are open.
+fn seems_open(record: &StringRecord) -> bool {
+    record.iter().next_back().is_some_and(|last| last.ends_with('\n'))
+}
+
+fn line(record: &StringRecord) -> u64 {
+    record.position().map_or(0, Position::line)
+}
+
+fn broken(error: csv::Error) -> Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => Error::io("reading the input", error),
+        csv::ErrorKind::Utf8 { err, pos } => {
+            let line = pos.as_ref().map_or(0, Position::line);
+            Error::bad_request(format!(
+                "Ensure that input is a valid UTF-8 encoded string. Error: '{err}' in line {line}"
+            ))
+        }
+        other => Error::bad_request(format!("{other:?}")),
+    }
+}
+
+/// Counts quotes on the way, and knows the last byte.
+struct Quotes<R> {
+    source: R,
+    count: usize,
+    last: u8,
+}
+
+impl<R: Read> Read for Quotes<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let size = self.source.read(buffer)?;
+        self.count += buffer[..size].iter().filter(|byte| **byte == b'"').count();
+        self.last = buffer[..size].last().copied().unwrap_or(self.last);
+        Ok(size)
+    }
+}

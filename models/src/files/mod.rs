@@ -1,0 +1,104 @@
+//! Tables in files, larger than memory: read in batches of rows, and predictions written as they
+//! come.
+
+mod column;
+mod csv;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod writer;
+
+pub(crate) use csv::CsvBatches;
+pub use writer::Writer;
+
+use crate::signature::Schema;
+use crate::{Error, Input, Result, payload};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// What a file of rows is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values with a header.
+    Csv,
+    /// A JSON body as `/invocations` takes and answers it.
+    Json,
+    /// Apache Parquet.
+    Parquet,
+}
+
+impl Format {
+    /// Tells the format by a file's extension; `None` for one that is not known.
+    pub fn of(path: &Path) -> Option<Self> {
+        let extension = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
+        match extension.as_str() {
+            "csv" => Some(Self::Csv),
+            "json" => Some(Self::Json),
+            "parquet" | "pq" => Some(Self::Parquet),
+            _ => None,
+        }
+    }
+}
+
+/// Batches of rows, or the one input that a JSON body is.
+pub type Batches = Box<dyn Iterator<Item = Result<Input>> + Send>;
+
+/// Reads `source` in batches of at most `rows` rows; values take the types that `schema` declares.
+///
+/// Without a schema a column's type is that of its values in the first batch. A JSON body is read
+/// whole.
+///
+/// # Errors
+/// [`Error::BadRequest`] when the file is not of its format, at once or where it breaks; a Parquet
+/// file needs the feature `parquet` and a source that is a regular file.
+pub fn read(
+    format: Format,
+    source: Source,
+    schema: Option<&Schema>,
+    rows: usize,
+) -> Result<Batches> {
+    match (format, source) {
+        (Format::Csv, source) => {
+            let batches = CsvBatches::new(source.into_read(), schema, rows)?;
+            Ok(Box::new(batches.map(|table| table.map(Input::Table))))
+        }
+        (Format::Json, source) => {
+            let mut body = Vec::new();
+            let read = source.into_read().read_to_end(&mut body);
+            read.map_err(|error| Error::io("reading the input", error))?;
+            Ok(Box::new(std::iter::once(payload::from_json(&body, schema))))
+        }
+        #[cfg(feature = "parquet")]
+        (Format::Parquet, Source::File(file)) => parquet::read(file, schema, rows),
+        #[cfg(feature = "parquet")]
+        (Format::Parquet, Source::Stream(_)) => {
+            Err(Error::bad_request("Parquet is read from a file, not from a stream"))
+        }
+        #[cfg(not(feature = "parquet"))]
+        (Format::Parquet, _) => Err(Error::bad_request("Parquet is not compiled in")),
+    }
+}
+
+/// Where rows come from.
+pub enum Source {
+    /// A regular file.
+    File(File),
+    /// Anything else that can be read once, such as standard input.
+    Stream(Box<dyn Read + Send>),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if matches!(self, Self::File(_)) { "File" } else { "Stream" })
+    }
+}
+
+impl Source {
+    fn into_read(self) -> Box<dyn Read + Send> {
+        match self {
+            Self::File(file) => Box::new(file),
+            Self::Stream(stream) => stream,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Apache Parquet, through Arrow's record batches.
+
+use super::Batches;
+use super::writer::{columns, failed};
+use crate::signature::Schema;
+use crate::{Error, Input, Predictions, Result, Table, Tensor, Values};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    UInt8Type, UInt16Type, UInt32Type,
+};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    StringArray,
+};
+use arrow_schema::DataType as Arrow;
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::fs::File;
+use std::io::Write;
+use std::sync::Arc;
+
+/// Reads a file in batches.
+pub(super) fn read(file: File, schema: Option<&Schema>, rows: usize) -> Result<Batches> {
+    let broken = |error: parquet::errors::ParquetError| {
+        Error::bad_request(format!("the input is not a readable Parquet file: {error}"))
+    };
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
+    let reader = builder.with_batch_size(rows).build().map_err(broken)?;
+    let schema = schema.cloned();
+    Ok(Box::new(reader.map(move |batch| {
+        let batch = batch.map_err(|error| {
+            Error::bad_request(format!("the input is not a readable Parquet file: {error}"))
+        })?;
+        table(&batch, schema.as_ref()).map(Input::Table)
+    })))
+}
+
+/// Makes a table of a record batch.
+///
+/// # Errors
+/// [`Error::BadRequest`] names a column whose type does not run here, or that lacks values where
+/// its type has no word for a missing one.
+pub(crate) fn table(batch: &RecordBatch, schema: Option<&Schema>) -> Result<Table> {
+    let fields = batch.schema();
+    let mut table = Vec::with_capacity(batch.num_columns());
+    for (at, (field, column)) in fields.fields().iter().zip(batch.columns()).enumerate() {
+        let name = field.name();
+        // pandas keeps its index as a column; and what the schema does not know is dropped.
+        let is_wanted = schema.is_none_or(|schema| schema.type_of(name, at).is_some());
+        if is_wanted && !name.starts_with("__index_level_") {
+            table.push((name.clone(), Tensor::vector(values(name, column)?)));
+        }
+    }
+    Table::new(table)
+}
+
+fn values(name: &str, column: &ArrayRef) -> Result<Values> {
+    let refuse = |problem: String| Err(Error::bad_request(format!("column {name}: {problem}")));
+    let has_nulls = column.null_count() > 0;
+    Ok(match column.data_type() {
+        Arrow::Boolean if !has_nulls => {
+            Values::Boolean(column.as_boolean().values().iter().collect())
+        }
+        Arrow::Float64 => Values::Double(floats::<Float64Type>(column, f64::NAN)),
+        Arrow::Float32 => Values::Float(floats::<Float32Type>(column, f32::NAN)),
+        Arrow::Int64 if has_nulls => Values::Double(widened::<Int64Type>(column, |v| v as f64)),
+        Arrow::Int64 => Values::Long(column.as_primitive::<Int64Type>().values().to_vec()),
+        Arrow::Int32 if has_nulls => Values::Double(widened::<Int32Type>(column, f64::from)),
+        Arrow::Int32 => Values::Integer(column.as_primitive::<Int32Type>().values().to_vec()),
+        Arrow::Int16 if !has_nulls => Values::Integer(small::<Int16Type>(column)),
+        Arrow::Int8 if !has_nulls => Values::Integer(small::<Int8Type>(column)),
+        Arrow::UInt8 if !has_nulls => Values::Integer(small::<UInt8Type>(column)),
+        Arrow::UInt16 if !has_nulls => Values::Integer(small::<UInt16Type>(column)),
+        Arrow::UInt32 if !has_nulls => {
+            let list = column.as_primitive::<UInt32Type>().values().iter();
+            Values::Long(list.map(|value| i64::from(*value)).collect())
+        }
+        Arrow::Utf8 => Values::String(texts(column.as_string::<i32>().iter())),
+        Arrow::LargeUtf8 => Values::String(texts(column.as_string::<i64>().iter())),
+        Arrow::Utf8View => Values::String(texts(column.as_string_view().iter())),
+        other if has_nulls => return refuse(format!("values of type {other} are missing")),
+        other => return refuse(format!("values of type {other} do not run here")),
+    })
+}
+
+fn floats<T: ArrowPrimitiveType>(column: &ArrayRef, missing: T::Native) -> Vec<T::Native> {
+    let column = column.as_primitive::<T>();
+    match column.null_count() {
+        0 => column.values().to_vec(),
+        _ => column.iter().map(|value| value.unwrap_or(missing)).collect(),
+    }
+}
+
+fn widened<T: ArrowPrimitiveType>(column: &ArrayRef, wide: impl Fn(T::Native) -> f64) -> Vec<f64> {
+    column.as_primitive::<T>().iter().map(|value| value.map_or(f64::NAN, &wide)).collect()
+}
+
+fn small<T: ArrowPrimitiveType>(column: &ArrayRef) -> Vec<i32>
+where
+    i32: From<T::Native>,
+{
+    column.as_primitive::<T>().values().iter().map(|value| i32::from(*value)).collect()
+}
+
+fn texts<'a>(list: impl Iterator<Item = Option<&'a str>>) -> Vec<Option<String>> {
+    list.map(|text| text.map(str::to_owned)).collect()
+}
+
+/// Writes predictions; the first batch says the columns.
+pub(super) struct Sink<W: Write + Send> {
+    target: Option<W>,
+    writer: Option<ArrowWriter<W>>,
+}
+
+impl<W: Write + Send> Sink<W> {
+    pub(super) fn new(target: W) -> Self {
+        Self { target: Some(target), writer: None }
+    }
+
+    pub(super) fn write(&mut self, batch: &Predictions) -> Result<()> {
+        let columns = columns(batch)?;
+        let arrays = columns.iter().map(|column| {
+            let rows = || (0..column.rows).map(|row| column.index(row));
+            let array: ArrayRef = match column.values {
+                Values::Boolean(list) => {
+                    Arc::new(rows().map(|at| Some(list[at])).collect::<BooleanArray>())
+                }
+                Values::Integer(list) => {
+                    Arc::new(Int32Array::from_iter_values(rows().map(|at| list[at])))
+                }
+                Values::Long(list) => {
+                    Arc::new(Int64Array::from_iter_values(rows().map(|at| list[at])))
+                }
+                Values::Float(list) => {
+                    Arc::new(Float32Array::from_iter_values(rows().map(|at| list[at])))
+                }
+                Values::Double(list) => {
+                    Arc::new(Float64Array::from_iter_values(rows().map(|at| list[at])))
+                }
+                Values::String(list) => {
+                    Arc::new(rows().map(|at| list[at].as_deref()).collect::<StringArray>())
+                }
+            };
+            (column.name.as_str(), array, true)
+        });
+        let batch = RecordBatch::try_from_iter_with_nullable(arrays).map_err(broken)?;
+        if let Some(target) = self.target.take() {
+            let writer = ArrowWriter::try_new(target, batch.schema(), None).map_err(broken)?;
+            self.writer = Some(writer);
+        }
+        match &mut self.writer {
+            Some(writer) => writer.write(&batch).map_err(broken),
+            None => Err(Error::bad_request("the file could not be begun")),
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<()> {
+        match self.writer {
+            Some(writer) => writer.close().map(drop).map_err(broken),
+            None => Err(Error::bad_request("there are no rows, so no columns for a Parquet file")),
+        }
+    }
+}
+
+fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    failed(std::io::Error::other(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Form;
+
+    fn file(outputs: Vec<(String, Tensor)>) -> File {
+        let file = tempfile::tempfile().unwrap();
+        let mut sink = Sink::new(file.try_clone().unwrap());
+        for _ in 0..2 {
+            let batch = Predictions { outputs: outputs.clone(), form: Form::Records };
+            sink.write(&batch).unwrap();
+        }
+        sink.finish().unwrap();
+        file
+    }
+
+    #[test]
+    fn what_is_written_reads_back_in_batches() {
+        let text = vec![Some("a".to_owned()), None];
+        let columns = vec![
+            ("d".to_owned(), Tensor::vector(Values::Double(vec![0.5, f64::INFINITY]))),
+            ("l".to_owned(), Tensor::vector(Values::Long(vec![1, i64::MIN]))),
+            ("s".to_owned(), Tensor::vector(Values::String(text))),
+            ("b".to_owned(), Tensor::vector(Values::Boolean(vec![true, false]))),
+        ];
+
+        let batches: Vec<Input> =
+            read(file(columns.clone()), None, 2).unwrap().collect::<Result<_>>().unwrap();
+
+        let want = Input::Table(Table::new(columns).unwrap());
+        assert_eq!(batches, [want.clone(), want]);
+    }
+
+    #[test]
+    fn what_the_schema_does_not_know_is_not_read() {
+        let columns = vec![
+            ("x".to_owned(), Tensor::vector(Values::Double(vec![0.5]))),
+            ("y".to_owned(), Tensor::vector(Values::Double(vec![1.5]))),
+        ];
+        let schema: Schema = serde_json::from_str(r#"[{"type": "double", "name": "y"}]"#).unwrap();
+
+        let first = read(file(columns.clone()), Some(&schema), 1).unwrap().next().unwrap().unwrap();
+
+        assert_eq!(first, Input::Table(Table::new(columns[1..].to_vec()).unwrap()));
+    }
+
+    #[test]
+    fn a_column_that_cannot_be_held_is_named() {
+        let days = arrow_array::Date32Array::from(vec![1]);
+        let holes = BooleanArray::from(vec![Some(true), None]);
+        for (column, want) in [
+            (Arc::new(days) as ArrayRef, "column x: values of type Date32 do not run here"),
+            (Arc::new(holes) as ArrayRef, "column x: values of type Boolean are missing"),
+        ] {
+            let error = values("x", &column).unwrap_err().to_string();
+            assert!(error.contains(want), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_refused() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"a,b\n1,2\n").unwrap();
+
+        let refused = read(file, None, 1).map(drop).unwrap_err().to_string();
+
+        assert!(refused.contains("not a readable Parquet file"), "{refused}");
+    }
+}
