@@ -8,6 +8,7 @@
 //! What a change means to a webhook is said in one place, [`Notice::of`].
 
 mod address;
+pub(crate) mod bound;
 mod delivery;
 mod entity;
 mod kind;
