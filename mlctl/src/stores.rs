@@ -226,8 +226,16 @@ pub(crate) fn locations() -> Locations {
 #[derive(Clone, Debug)]
 pub(crate) struct OpenRegistry {
     pub(crate) store: Arc<dyn RegistryStore>,
-    /// None when it is on a server, whose business they are.
-    pub(crate) webhooks: Option<Arc<dyn WebhookStore>>,
+    pub(crate) webhooks: Webhooks,
+}
+
+/// Where the webhooks of a registry are.
+#[derive(Clone, Debug)]
+pub(crate) enum Webhooks {
+    /// In the file that is open.
+    File(Arc<dyn WebhookStore>),
+    /// On a server, which calls them.
+    Server(registry::HttpWebhooks),
 }
 
 /// Where a registry is.
@@ -273,8 +281,9 @@ impl RegistryPlace {
                         registry::Credentials::Basic { username, password }
                     }
                 };
-                let store = Arc::new(registry::HttpStore::new(&url, credentials)?);
-                Ok(OpenRegistry { store, webhooks: None })
+                let store = registry::HttpStore::new(&url, credentials)?;
+                let webhooks = Webhooks::Server(store.webhooks());
+                Ok(OpenRegistry { store: Arc::new(store), webhooks })
             }
             Self::File(path) => {
                 let stages = config.registry_stages.value.as_deref().unwrap_or_default();
@@ -284,7 +293,7 @@ impl RegistryPlace {
                 let store = SqliteStore::open(&path)
                     .with_context(|| format!("cannot open the registry `{}`", path.display()))?;
                 let store = Arc::new(store.with_stages(stages).with_metrics(Arc::new(metrics)));
-                Ok(OpenRegistry { store: store.clone(), webhooks: Some(store) })
+                Ok(OpenRegistry { store: store.clone(), webhooks: Webhooks::File(store) })
             }
         }
     }
@@ -337,13 +346,8 @@ pub(crate) fn registry(config: &Config, missing: Missing) -> Result<Arc<dyn Regi
 }
 
 /// Opens the webhooks of the settings' registry.
-pub(crate) fn webhooks(config: &Config) -> Result<Arc<dyn WebhookStore>> {
-    open_registry(config, Missing::Make)?.webhooks.ok_or_else(|| {
-        Hinted::error(
-            "the webhooks of a server are its own business",
-            "use MlflowClient().create_webhook(…), or this command beside the server's database",
-        )
-    })
+pub(crate) fn webhooks(config: &Config) -> Result<Webhooks> {
+    Ok(open_registry(config, Missing::Make)?.webhooks)
 }
 
 fn open_registry(config: &Config, missing: Missing) -> Result<OpenRegistry> {

@@ -6,6 +6,8 @@
 mod decode;
 mod failure;
 mod transport;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ use decode::present;
 use failure::About;
 pub use transport::Credentials;
 use transport::Transport;
+#[cfg(feature = "webhooks")]
+pub use webhooks::{HttpWebhooks, PlainWebhook};
 
 /// A registry behind a URL.
 #[derive(Clone, Debug)]
@@ -50,6 +54,12 @@ impl HttpStore {
     /// [`Error::Invalid`] when `url` is no HTTP URL.
     pub fn new(url: &str, credentials: Credentials) -> Result<Self> {
         Ok(Self { transport: Arc::new(Transport::new(url, credentials)?) })
+    }
+
+    /// Returns the webhooks of the same server.
+    #[cfg(feature = "webhooks")]
+    pub fn webhooks(&self) -> HttpWebhooks {
+        HttpWebhooks::new(Arc::clone(&self.transport))
     }
 
     /// Returns where the files of a version lie, as the server has checked it.

@@ -18,14 +18,17 @@ macro_rules! messages {
             #[derive(Clone, Debug, Default, Serialize, Deserialize)]
             #[serde(default)]
             pub(crate) struct $name {
-                $($(#[$attr])* #[serde(skip_serializing_if = "is_absent")] pub(crate) $field: $type,)*
+                $($(#[$attr])* #[serde(skip_serializing_if = "crate::message::is_absent")] pub(crate) $field: $type,)*
             }
         )*
     };
 }
 
+#[cfg(feature = "webhooks")]
+pub(crate) use messages;
+
 /// Tells whether a field is left out.
-trait Absence {
+pub(crate) trait Absence {
     fn is_absent(&self) -> bool;
 }
 
@@ -41,7 +44,7 @@ impl<T> Absence for Vec<T> {
     }
 }
 
-fn is_absent(value: &impl Absence) -> bool {
+pub(crate) fn is_absent(value: &impl Absence) -> bool {
     value.is_absent()
 }
 

@@ -13,7 +13,7 @@ mod models;
 mod requests;
 mod versions;
 #[cfg(feature = "webhooks")]
-mod webhook_message;
+mod webhook_events;
 #[cfg(feature = "webhooks")]
 mod webhooks;
 

@@ -8,9 +8,12 @@
 //! What a change means to a webhook is said in one place, [`Notice::of`].
 
 mod address;
+pub(crate) mod bound;
 mod delivery;
 mod entity;
 mod kind;
+#[cfg(any(feature = "rest", feature = "client"))]
+pub(crate) mod message;
 mod notice;
 mod payload;
 mod retry;
@@ -27,7 +30,7 @@ mod worker;
 pub use delivery::{Claim, Delivery, DeliveryRecord, DeliveryState, Outcome};
 pub use entity::{
     NewWebhook, Webhook, WebhookId, WebhookName, WebhookPosition, WebhookQuery, WebhookStatus,
-    WebhookUpdate,
+    WebhookSummary, WebhookUpdate,
 };
 pub use kind::{EventKind, EventKinds};
 pub use notice::Notice;

@@ -1,7 +1,9 @@
 //! Webhooks: `mlctl registry webhooks`, and the server that delivers.
 
-use crate::harness::{Place, text};
+use crate::harness::{Finished, Place, finish, text, until};
 use crate::http::Server;
+use crate::python::Python;
+use crate::running::Running;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -83,6 +85,110 @@ fn a_change_is_told_by_the_server_whoever_made_it() {
         assert!(headers.contains("x-mlflow-signature: v1,"), "{headers}");
         assert_eq!(body["data"]["name"], "churn");
     }
+}
+
+/// Runs `mlctl registry webhooks …` on a server, without the key that only the server needs.
+fn on(url: &str, place: &Place, args: &[&str]) -> Finished {
+    let args = [&["--store", url, "registry", "webhooks"], args].concat();
+    finish(&mut place.command(&args))
+}
+
+#[track_caller]
+fn done(url: &str, place: &Place, args: &[&str]) -> String {
+    let finished = on(url, place, args);
+    assert_eq!(finished.code, Some(0), "{args:?}: {finished:?}");
+    finished.stdout
+}
+
+#[track_caller]
+fn refused(url: &str, place: &Place, args: &[&str], part: &str) {
+    let finished = on(url, place, args);
+    assert_eq!(finished.code, Some(1), "{args:?}: {finished:?}");
+    assert!(finished.stderr.contains(part), "{args:?}: {finished:?}");
+    assert_eq!(finished.stderr.matches("error: ").count(), 1, "{finished:?}");
+}
+
+fn listed(url: &str, place: &Place) -> Vec<Value> {
+    serde_json::from_str(&done(url, place, &["list", "--json"])).unwrap()
+}
+
+#[test]
+fn webhooks_of_a_server_are_its_clients_too() {
+    let (place, client) = (Place::new(), Place::new());
+    let server = Server::launch(&place, open(&mut place.command(&["server", "--port", "0"])));
+    let url = server.url.as_str();
+    client.write("secret", "s3cret\n");
+    let (receiver, received) = receive(2);
+    let event = ["--event", "model_version.created"];
+    let own = ["--event", "model_version.stage_transitioned"];
+    let create = ["create", "ci", &receiver, "--secret-file", "secret", "--description", "d"];
+    let told = done(url, &client, &[&create[..], &event, &own].concat());
+    assert!(told.starts_with("created ci ("), "{told}");
+
+    let webhook = listed(url, &client).remove(0);
+    assert_eq!((&webhook["name"], &webhook["status"]), (&"ci".into(), &"ACTIVE".into()));
+    assert_eq!((&webhook["url"], &webhook["is_signed"]), (&receiver.as_str().into(), &true.into()));
+    let events = ["model_version.created", "model_version.stage_transitioned"];
+    assert_eq!(webhook["events"], serde_json::json!(events));
+    let answered = done(url, &client, &["test", "ci"]);
+    assert_eq!(answered, "ci answered 200\n");
+    done(url, &client, &["test", "ci", "--event", "model_version.gate_passed"]);
+    let received = received.join().unwrap();
+    assert_eq!(text(&received[1].1["action"]), "gate_passed");
+    assert!(received.iter().all(|(headers, _)| headers.contains("x-mlflow-signature: v1,")));
+
+    // Nobody answers there any longer.
+    let model = serde_json::json!({"name": "churn"});
+    server.post_json("/api/2.0/mlflow/registered-models/create", &model);
+    let version = serde_json::json!({"name": "churn", "source": "s3://bucket/model"});
+    server.post_json("/api/2.0/mlflow/model-versions/create", &version);
+    let failed = || done(url, &client, &["deliveries", "ci"]).contains("it cannot be reached");
+    until("the delivery fails", failed);
+    refused(url, &client, &["test", "ci"], "error: the webhook ci did not take the message");
+
+    done(url, &client, &["disable", "ci"]);
+    assert_eq!(listed(url, &client)[0]["status"], "DISABLED");
+    done(url, &client, &["enable", text(&webhook["webhook_id"]).as_str()]);
+    assert_eq!(listed(url, &client)[0]["status"], "ACTIVE");
+    refused(url, &client, &["disable", "cd"], "error: there is no webhook `cd`");
+    let ftp = [&["create", "x", "ftp://127.0.0.1/"], &event[..]].concat();
+    refused(url, &client, &ftp, "Allowed schemes are: http.");
+    done(url, &client, &["delete", "ci", "--yes"]);
+    assert_eq!(done(url, &client, &["list"]), "no webhooks\n");
+}
+
+#[test]
+fn webhooks_of_mlflows_server_are_its_clients_too() {
+    let Some(python) = Python::with_client() else { return };
+    let (place, client) = (Place::new(), Place::new());
+    let mut script = python.script(&place, "oracle.py", &["."]);
+    let mut mlflow = Running::start(&place, open(&mut script));
+    let url = mlflow.line();
+    let url = url.as_str();
+    client.write("secret", "s3cret\n");
+    let (receiver, received) = receive(1);
+    let event = ["--event", "model_version.created"];
+    let create = ["create", "ci", &receiver, "--secret-file", "secret"];
+    done(url, &client, &[&create[..], &event].concat());
+
+    let webhook = listed(url, &client).remove(0);
+    assert_eq!((&webhook["name"], &webhook["is_signed"]), (&"ci".into(), &Value::Null));
+    assert_eq!(done(url, &client, &["test", "ci"]), "ci answered 200\n");
+    assert!(received.join().unwrap()[0].0.contains("x-mlflow-signature: v1,"));
+    done(url, &client, &["disable", "ci"]);
+    assert_eq!(listed(url, &client)[0]["status"], "DISABLED");
+
+    let keeps_none = "error: the server keeps no list of deliveries: it is not mlctl's\n";
+    refused(url, &client, &["deliveries"], keeps_none);
+    refused(url, &client, &["deliveries", "ci"], keeps_none);
+    let own = ["--event", "model_version.stage_transitioned"];
+    let unknown = "error: the server does not know the event `model_version.stage_transitioned`";
+    refused(url, &client, &[&["create", "own", &receiver], &own[..], &event].concat(), unknown);
+    refused(url, &client, &[&["test", "ci"], &own[..]].concat(), unknown);
+    let ftp = [&["create", "x", "ftp://127.0.0.1/"], &event[..]].concat();
+    refused(url, &client, &ftp, "Allowed schemes are: http.");
+    done(url, &client, &["delete", "ci", "--yes"]);
+    assert!(listed(url, &client).is_empty());
 }
 
 #[test]

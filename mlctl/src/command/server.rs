@@ -6,7 +6,7 @@ use crate::cli::{Durability, ServerArgs};
 use crate::config::{self, Origin};
 use crate::failure::Hinted;
 use crate::server::{self, Access, Options, Patterns, Registry};
-use crate::stores::{self, Choices, Missing};
+use crate::stores::{self, Choices, Missing, Webhooks};
 use crate::webhooks;
 use anyhow::Result;
 use mlctl_filter::Pattern;
@@ -86,9 +86,12 @@ fn registry(
 /// Starts telling webhooks of what happens, unless only artifacts are served.
 fn deliver(args: &ServerArgs, registry: &Registry) -> Result<Option<DeliveryWorker>> {
     let open = registry.store.as_ref().ok().filter(|_| !args.artifacts_only);
-    let webhooks = open.and_then(|open| open.webhooks.clone());
-    let start = |webhooks| DeliveryWorker::start(webhooks, registry.sender.clone());
-    Ok(webhooks.map(start).transpose()?)
+    match open.map(|open| &open.webhooks) {
+        Some(Webhooks::File(webhooks)) => {
+            Ok(Some(DeliveryWorker::start(webhooks.clone(), registry.sender.clone())?))
+        }
+        Some(Webhooks::Server(_)) | None => Ok(None),
+    }
 }
 
 /// Reads where model versions may come from; the variables are MLflow's.

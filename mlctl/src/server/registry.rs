@@ -1,6 +1,6 @@
 //! The registry of a server, which asks the server's tracking store where versions come from.
 
-use crate::stores::OpenRegistry;
+use crate::stores::{OpenRegistry, Webhooks};
 use axum::Router;
 use axum::routing::any;
 use mlctl_registry::rest::{
@@ -49,7 +49,8 @@ pub(super) fn routes(
             let sources = Arc::new(Logged { tracking, served });
             let service = Service::new(store, sources).with_rules(registry.rules);
             let (mut mlflow, mut own) = (router(service.clone()), history_router(service.clone()));
-            if let Some(webhooks) = webhooks {
+            // Those of another server are its business.
+            if let Webhooks::File(webhooks) = webhooks {
                 let service = WebhookService::new(webhooks, registry.sender);
                 mlflow = mlflow.merge(webhook_router(service.clone()));
                 own = own.merge(own_webhook_router(service));

@@ -23,7 +23,7 @@ fn tags(list: Vec<Tag>) -> Tags {
 }
 
 /// MLflow's server says empty text for none.
-fn said(text: Option<String>) -> Option<String> {
+pub(super) fn said(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 

@@ -98,6 +98,17 @@ impl Transport {
         self.send_stamped(self.request(method, MLFLOW, path), body, stamp)
     }
 
+    /// Sends a body to one of MLflow's paths, without who and why.
+    #[cfg(feature = "webhooks")]
+    pub(super) fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T> {
+        self.send(self.request(method, MLFLOW, path).json(body))
+    }
+
     /// Changes something by one of our own paths.
     pub(super) fn post_own<T: DeserializeOwned>(
         &self,

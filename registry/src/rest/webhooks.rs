@@ -13,16 +13,17 @@ use mlctl_wire::page;
 use mlctl_wire::rest::{Failure, Parameters, Payload, blocking, required};
 use serde::Serialize;
 
-use super::webhook_message::{
-    CreateWebhook, DeliveriesAnswer, DeliveryLine, ListDeliveries, ListWebhooks, TestAnswer,
-    TestWebhook, UpdateWebhook, WebhookAnswer, WebhookLine, WebhooksAnswer, kinds, own_kinds,
-};
+use super::webhook_events::{kind, kinds, own_kind, own_kinds};
 use super::{Answer, Empty};
 use crate::entity::PageSize;
 use crate::error::{Error, Result};
+use crate::webhook::message::{
+    CreateWebhook, DeliveriesAnswer, DeliveryLine, ListDeliveries, ListWebhooks, TestAnswer,
+    TestWebhook, UpdateWebhook, WebhookAnswer, WebhookLine, WebhooksAnswer,
+};
 use crate::webhook::{
     NewWebhook, SealedSecret, Sender, WebhookId, WebhookName, WebhookPosition, WebhookQuery,
-    WebhookStatus, WebhookStore, WebhookUpdate,
+    WebhookStatus, WebhookStore, WebhookSummary, WebhookUpdate,
 };
 
 /// Webhooks on a page when the request does not say, and at most (MLflow's numbers).
@@ -85,12 +86,12 @@ pub fn webhook_router(service: WebhookService) -> Router {
 pub fn own_webhook_router(service: WebhookService) -> Router {
     Router::new()
         .route("/registry/webhooks", get(list_all))
-        .route("/registry/webhook-deliveries", get(deliveries))
+        .route("/registry/webhooks/deliveries", get(deliveries))
         .with_state(service)
 }
 
 fn answer(webhook: crate::webhook::Webhook) -> WebhookAnswer {
-    WebhookAnswer { webhook: WebhookLine::from(webhook) }
+    WebhookAnswer { webhook: Some(WebhookSummary::from(webhook).into()) }
 }
 
 async fn create(
@@ -170,10 +171,13 @@ async fn test(
     Path(id): Path<String>,
     Payload(request): Payload<TestWebhook>,
 ) -> Answer<TestAnswer> {
-    let kind = request.event.map(|event| event.kind()).transpose()?;
+    let kind = match request.mlctl_event {
+        Some(name) => Some(own_kind(&name)?),
+        None => request.event.as_ref().map(kind).transpose()?,
+    };
     let webhook = service.ask(move |store, _| store.get_webhook(&WebhookId::new(id))).await?;
     let result = service.sender.test(&webhook, kind).await;
-    Ok(Json(TestAnswer { result: result.into() }))
+    Ok(Json(TestAnswer { result: Some(result.into()) }))
 }
 
 async fn list(
@@ -203,11 +207,18 @@ async fn page_of(
         .call(move |store, _| {
             let page = store.list_webhooks(&query)?;
             Ok(WebhooksAnswer {
-                webhooks: page.items.into_iter().map(WebhookLine::from).collect(),
+                webhooks: page.items.into_iter().map(|one| line(one, mlflow_only)).collect(),
                 next_page_token: page.next.map(|position| page::seal(SCOPE, &position)),
             })
         })
         .await
+}
+
+/// Spells a webhook; MLflow's list says no more than MLflow's server does.
+fn line(webhook: crate::webhook::Webhook, is_mlflows: bool) -> WebhookLine {
+    let summary = WebhookSummary::from(webhook);
+    let mlctl_is_signed = summary.is_signed.filter(|_| !is_mlflows);
+    WebhookLine { mlctl_is_signed, ..summary.into() }
 }
 
 async fn deliveries(

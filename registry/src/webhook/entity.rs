@@ -60,7 +60,7 @@ impl WebhookName {
     }
 
     /// Takes over a name that a store holds, whatever today's rule says of it.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "client"))]
     pub(crate) fn stored(text: String) -> Self {
         Self(text)
     }
@@ -130,6 +130,45 @@ pub struct Webhook {
     pub creation_timestamp_ms: i64,
     /// When it last changed, in milliseconds since 1970-01-01 UTC.
     pub last_updated_timestamp_ms: i64,
+}
+
+/// What may be told of a webhook: all but its secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebhookSummary {
+    /// The id.
+    pub id: WebhookId,
+    /// The name.
+    pub name: WebhookName,
+    /// What people should know about it.
+    pub description: Option<String>,
+    /// Where requests go; it may hold a password or a token, so it belongs in no log.
+    pub url: String,
+    /// What it is told of, as far as this crate knows it.
+    pub events: EventKinds,
+    /// Whether it is told anything.
+    pub status: WebhookStatus,
+    /// Whether requests are signed; `None` where a server does not say.
+    pub is_signed: Option<bool>,
+    /// When it was created, in milliseconds since 1970-01-01 UTC.
+    pub creation_timestamp_ms: i64,
+    /// When it last changed, in milliseconds since 1970-01-01 UTC.
+    pub last_updated_timestamp_ms: i64,
+}
+
+impl From<Webhook> for WebhookSummary {
+    fn from(webhook: Webhook) -> Self {
+        Self {
+            id: webhook.id,
+            name: webhook.name,
+            description: webhook.description,
+            url: webhook.url,
+            events: webhook.events,
+            status: webhook.status,
+            is_signed: Some(webhook.secret.is_some()),
+            creation_timestamp_ms: webhook.creation_timestamp_ms,
+            last_updated_timestamp_ms: webhook.last_updated_timestamp_ms,
+        }
+    }
 }
 
 /// A webhook to be created. Its URL was checked by [`Sender::check`](super::Sender::check).

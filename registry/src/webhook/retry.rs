@@ -1,6 +1,6 @@
 //! What becomes of a message after an attempt. Pure: chance and time come from the caller.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::delivery::Outcome;
 use super::settings::DeliverySettings;
@@ -27,6 +27,20 @@ pub(super) enum Attempt {
 /// Tells whether a later attempt may do better: the statuses that MLflow tries again after.
 fn is_passing(status: u16) -> bool {
     matches!(status, 429 | 500 | 502 | 503 | 504)
+}
+
+/// Reads the pause of a `Retry-After`: seconds, or a date in one of the three forms of HTTP.
+///
+/// A date that is over asks for nothing: its sender's clock may be slow, and asking at once is what
+/// nobody wants who asks for a pause.
+pub(super) fn pause_asked(text: &str, now_ms: i64) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    let now = UNIX_EPOCH + Duration::from_millis(u64::try_from(now_ms).ok()?);
+    date.duration_since(now).ok().filter(|pause| !pause.is_zero())
 }
 
 /// Says why an answer is no success; `None` when it is one.
@@ -121,6 +135,28 @@ mod tests {
         };
         check(ask(7), 1, Ok(7_000));
         check(ask(1_000_000), 1, Ok(3_600_000));
+    }
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date() {
+        // 1994-11-06 08:49:37 UTC, in milliseconds.
+        const DATE_MS: i64 = 784_111_777_000;
+        #[track_caller]
+        fn check(text: &str, want: Option<u64>) {
+            let asked = pause_asked(text, DATE_MS - 90_500);
+            assert_eq!(asked, want.map(Duration::from_millis), "{text}");
+        }
+        check("120", Some(120_000));
+        check(" 0 ", Some(0));
+        check("Sun, 06 Nov 1994 08:49:37 GMT", Some(90_500));
+        check("Sunday, 06-Nov-94 08:49:37 GMT", Some(90_500));
+        check("Sun Nov  6 08:49:37 1994", Some(90_500));
+        check("Sun, 06 Nov 1994 08:48:06 GMT", None);
+        check("Fri, 01 Jan 1965 00:00:00 GMT", None);
+        check("-1", None);
+        check("soon", None);
+        check("", None);
+        assert_eq!(pause_asked("Sun, 06 Nov 1994 08:49:37 GMT", DATE_MS), None);
     }
 
     #[test]

@@ -128,12 +128,17 @@ impl Sender {
         let attempt = match self.send(&delivery.webhook, &envelope).await {
             Ok(response) => Attempt::Answered {
                 status: response.status().as_u16(),
-                retry_after: retry_after(&response),
+                retry_after: self.pause_asked(&response),
             },
             Err(attempt) => attempt,
         };
         let chance = rand::random::<f64>();
         retry::decide(attempt, delivery.attempts, &self.settings, self.now_ms(), chance)
+    }
+
+    fn pause_asked(&self, response: &Response) -> Option<Duration> {
+        let text = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+        retry::pause_asked(text, self.now_ms())
     }
 
     async fn send(&self, webhook: &Webhook, envelope: &Envelope<'_>) -> Result<Response, Attempt> {
@@ -225,9 +230,4 @@ fn failure(error: &reqwest::Error) -> Attempt {
         "the connection broke"
     };
     Attempt::Unreachable(format!("{what}: {cause}"))
-}
-
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }

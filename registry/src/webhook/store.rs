@@ -12,6 +12,10 @@ use crate::error::Result;
 ///
 /// A store that is a [`RegistryStore`](crate::RegistryStore) too queues the [`Notice`] of each of
 /// its changes in the same transaction. One method is one atomic change.
+///
+/// At most 10,000 messages of one webhook wait, and at most as many that were given up are kept:
+/// what is queued beyond that makes the oldest give way, in the same change. So a store whose queue
+/// nobody empties does not grow without end.
 pub trait WebhookStore: fmt::Debug + Send + Sync + 'static {
     /// Creates a webhook.
     fn create_webhook(&self, new: &NewWebhook, at_ms: i64) -> Result<Webhook>;

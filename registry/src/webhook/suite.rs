@@ -28,6 +28,7 @@ macro_rules! webhook_tests {
             one_message_of_a_webhook_at_a_time
             what_is_not_settled_comes_again
             failures_are_kept_and_forgotten
+            a_queue_that_nobody_empties_is_bounded
             nobody_is_told_who_is_gone_or_disabled
         );
     };
@@ -344,6 +345,45 @@ pub(crate) fn failures_are_kept_and_forgotten(store: &dyn Both) {
     assert_eq!(kept(), [failed(30), failed(20)]);
     store.prune_deliveries(0, 1).unwrap();
     assert_eq!(kept(), [failed(30)]);
+}
+
+/// Queues so many messages for who listens to new versions.
+fn queue(store: &dyn Both, count: usize, at_ms: i64) {
+    let notice = Notice::example(EventKind::ModelVersionCreated, at_ms);
+    (0..count).for_each(|_| store.queue_notice(&notice, at_ms).unwrap());
+}
+
+/// Returns the messages of a webhook that wait, and those that were given up, the oldest first.
+fn parted(store: &dyn Both, webhook: &WebhookId) -> (Vec<DeliveryRecord>, Vec<DeliveryRecord>) {
+    let mut records = store.list_deliveries(Some(webhook), PageSize::MAX).unwrap();
+    records.reverse();
+    records.into_iter().partition(|record| matches!(record.state, DeliveryState::Due(_)))
+}
+
+pub(crate) fn a_queue_that_nobody_empties_is_bounded(store: &dyn Both) {
+    let quiet = store.create_webhook(&hook("b", &["registered_model.created"]), 1).unwrap();
+    store.create_model(&NewModel::named(churn()), &Stamp::new("ada", 2)).unwrap();
+    let told = store.create_webhook(&hook("a", &["model_version.created"]), 3).unwrap();
+    queue(store, 1, 4);
+    let taken = store.claim_deliveries(&claim(4)).unwrap().remove(1);
+    assert_eq!(taken.webhook.id, told.id);
+
+    queue(store, 10_299, 5);
+
+    let (waiting, given_up) = parted(store, &told.id);
+    assert!((9_000..=10_000).contains(&waiting.len()), "{}", waiting.len());
+    assert_eq!(waiting.len() + given_up.len(), 10_300);
+    assert!(given_up.last().unwrap().id < waiting[0].id);
+    let reason = "10000 messages waited, and no server sent them";
+    assert!(given_up.iter().all(|record| record.reason.as_deref() == Some(reason)));
+    assert_eq!(parted(store, &quiet.id).0.len(), 1);
+    // What is under way meanwhile may arrive still, and is not tried again.
+    assert_eq!(given_up[0].id, taken.id);
+    let retry = Outcome::Retry { due_ms: 9, reason: "it answered 503".to_owned() };
+    store.settle_delivery(taken.id, &retry).unwrap();
+    assert_eq!(parted(store, &told.id).1, given_up);
+    store.settle_delivery(taken.id, &Outcome::Delivered).unwrap();
+    assert_eq!(parted(store, &told.id).1, given_up[1..]);
 }
 
 pub(crate) fn nobody_is_told_who_is_gone_or_disabled(store: &dyn Both) {

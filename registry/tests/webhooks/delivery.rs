@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mlctl_registry::webhook::{
-    DELIVERY_ID_HEADER, DeliverySettings, SIGNATURE_HEADER, SecretKey, TIMESTAMP_HEADER,
-    WebhookStore, sign,
+    DELIVERY_ID_HEADER, DeliverySettings, DeliveryState, DeliveryWorker, SIGNATURE_HEADER,
+    SecretKey, Sender, TIMESTAMP_HEADER, WebhookStore, sign,
 };
 use mlctl_registry::{MemoryStore, SqliteStore};
 
@@ -61,6 +61,37 @@ fn a_server_in_trouble_is_asked_again_with_the_same_message() {
     assert!(all.iter().all(|one| one.header(DELIVERY_ID_HEADER) == first));
     assert!(all.iter().all(|one| one.body == all[0].body));
     settled(store.as_ref());
+}
+
+/// Has a receiver ask for a pause at 1.5 seconds past 1970, and returns when it is asked again.
+fn due_after(retry_after: &str) -> i64 {
+    let receiver = Receiver::answering([(503, Some(("retry-after", retry_after.to_owned())))]);
+    let store = Arc::new(MemoryStore::new());
+    webhook(store.as_ref(), &receiver.url, None);
+    let sender = Arc::new(Sender::new(settings()).with_clock(|| 1_500));
+    let _worker = DeliveryWorker::start(store.clone(), sender).unwrap();
+
+    change(store.as_ref());
+
+    loop {
+        let record = records(store.as_ref()).remove(0);
+        if record.reason.is_none() {
+            std::thread::sleep(Duration::from_millis(5));
+            continue;
+        }
+        match record.state {
+            DeliveryState::Due(due_ms) => return due_ms,
+            DeliveryState::Failed(_) => panic!("{record:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_receiver_may_ask_for_a_pause_until_a_date() {
+    assert_eq!(due_after("120"), 121_500);
+    assert_eq!(due_after("Thu, 01 Jan 1970 00:01:30 GMT"), 90_000);
+    // No longer than an hour.
+    assert_eq!(due_after("Fri, 02 Jan 1970 00:00:00 GMT"), 3_601_500);
 }
 
 #[test]

@@ -6,19 +6,25 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod client;
 mod delivery;
 mod oracle;
 mod receiver;
 mod rest;
 
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use mlctl_registry::rest::{Service, WebhookService, own_webhook_router, router, webhook_router};
+use mlctl_registry::source::NoTracking;
 use mlctl_registry::webhook::{
     DeliveryRecord, DeliverySettings, DeliveryState, DeliveryWorker, EventKind, NewWebhook,
     SecretKey, Sender, Webhook, WebhookName, WebhookStatus, WebhookStore,
 };
-use mlctl_registry::{NewVersion, PageSize, RegistryStore, Stamp};
+use mlctl_registry::{NewVersion, PageSize, RegistryStore, SqliteStore, Stamp};
+use tokio::runtime::Runtime;
 
 /// Lets receivers on this host be called, and does not wait long.
 fn settings() -> DeliverySettings {
@@ -81,7 +87,35 @@ fn given_up(store: &dyn WebhookStore, count: usize) -> Vec<DeliveryRecord> {
 
 /// Waits until nothing is queued or kept.
 fn settled(store: &dyn WebhookStore) {
-    while !records(store).is_empty() {
+    settled_but(store, 0);
+}
+
+/// Waits until so many messages are left.
+fn settled_but(store: &dyn WebhookStore, left: usize) {
+    while records(store).len() != left {
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Serves a registry with its webhooks at the paths of MLflow and of ours.
+fn serve(store: &Arc<SqliteStore>, settings: DeliverySettings) -> (String, Runtime) {
+    let hooks = WebhookService::new(store.clone(), sender(settings));
+    let models = Service::new(store.clone(), Arc::new(NoTracking));
+    let app = Router::new()
+        .nest("/api/2.0/mlflow", router(models).merge(webhook_router(hooks.clone())))
+        .nest("/api/2.0/mlctl", own_webhook_router(hooks));
+    serve_app(app)
+}
+
+/// Serves on a free port, as long as the runtime is there.
+fn serve_app(app: Router) -> (String, Runtime) {
+    let runtime = Runtime::new().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    runtime.spawn(async move {
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        axum::serve(listener, app).await.unwrap();
+    });
+    (url, runtime)
 }

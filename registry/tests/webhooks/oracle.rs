@@ -1,22 +1,21 @@
 //! MLflow's own client, server and tables.
 
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use mlctl_registry::SqliteStore;
-use mlctl_registry::rest::{Service, WebhookService, own_webhook_router, router, webhook_router};
-use mlctl_registry::source::NoTracking;
+use mlctl_registry::client::{HttpWebhooks, PlainWebhook};
 use mlctl_registry::webhook::{
-    DeliverySettings, EventKind, EventKinds, NewWebhook, SecretKey, WebhookName, WebhookQuery,
-    WebhookStatus, WebhookStore,
+    DeliverySettings, EventKind, EventKinds, NewWebhook, SecretKey, WebhookId, WebhookName,
+    WebhookQuery, WebhookStatus, WebhookStore, WebhookSummary,
 };
+use mlctl_registry::{PageSize, SqliteStore};
 use serde_json::Value;
-use tokio::runtime::Runtime;
 
+use crate::client::{connect, plain};
 use crate::receiver::Receiver;
-use crate::{sender, settings, settled, work};
+use crate::{serve, settings, settled, work};
 
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn python(script: &str, key: &SecretKey, folder: &Path) -> Option<Command> {
@@ -42,24 +41,6 @@ fn output(command: &mut Command) -> String {
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
     told
-}
-
-/// Serves a registry with its webhooks at the paths of MLflow and of ours.
-fn serve(store: &Arc<SqliteStore>, settings: DeliverySettings) -> (String, Runtime) {
-    let hooks = WebhookService::new(store.clone(), sender(settings));
-    let models = Service::new(store.clone(), Arc::new(NoTracking));
-    let app = axum::Router::new()
-        .nest("/api/2.0/mlflow", router(models).merge(webhook_router(hooks.clone())))
-        .nest("/api/2.0/mlctl", own_webhook_router(hooks));
-    let runtime = Runtime::new().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    runtime.spawn(async move {
-        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-        axum::serve(listener, app).await.unwrap();
-    });
-    (url, runtime)
 }
 
 #[test]
@@ -152,4 +133,77 @@ fn each_reads_what_the_other_wrote_in_one_file() {
     let left = store.list_webhooks(&WebhookQuery::default()).unwrap().items;
     let names: Vec<_> = left.iter().map(|webhook| webhook.name.as_str()).collect();
     assert_eq!(names, ["theirs", "hidden"]);
+}
+
+/// A real MLflow server, which ends with this value.
+struct Oracle {
+    process: Child,
+    url: String,
+}
+
+impl Oracle {
+    fn start(mut script: Command) -> Self {
+        let mut process = script.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut url = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut url).unwrap();
+        Self { process, url: url.trim().to_owned() }
+    }
+}
+
+impl Drop for Oracle {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn the_client_works_with_a_real_mlflow() {
+    let (key, folder) = (SecretKey::random(), tempfile::tempdir().unwrap());
+    let Some(script) = python("server.py", &key, folder.path()) else { return };
+    let oracle = Oracle::start(script);
+    let (client, receiver) = (connect(&oracle.url), Receiver::start());
+    let events = [EventKind::ModelVersionCreated, EventKind::ModelVersionTagSet];
+    let new = PlainWebhook {
+        description: Some("who wants to know".to_owned()),
+        secret: Some("gehéim".to_owned()),
+        ..plain("hook", &receiver.url, &events)
+    };
+
+    let made = client.create(&new).unwrap();
+    assert_eq!((&made.description, &made.events), (&new.description, &new.events));
+    assert_eq!((made.name.as_str(), made.is_signed), ("hook", Some(true)));
+    // The server does not say whether there is a secret.
+    let mut listed = client.list().unwrap();
+    assert_eq!(listed.remove(0), WebhookSummary { is_signed: None, ..made.clone() });
+    assert!(listed.is_empty());
+
+    let tried = client.test(&made.id, Some(EventKind::ModelVersionTagSet)).unwrap();
+    assert_eq!((tried.success, tried.response_body.as_deref()), (true, Some("thanks")));
+    let request = receiver.next();
+    assert_eq!(request.json()["entity"], "model_version_tag");
+    assert!(request.header("x-mlflow-signature").starts_with("v1,"));
+    client.set_status(&made.id, WebhookStatus::Disabled).unwrap();
+    assert_eq!(client.list().unwrap()[0].status, WebhookStatus::Disabled);
+
+    refusals_of_mlflow(&client, &made.id, &receiver.url);
+    client.delete(&made.id).unwrap();
+    assert!(client.list().unwrap().is_empty());
+    let gone = client.delete(&made.id).unwrap_err().to_string();
+    assert_eq!(gone, format!("webhook `{}` does not exist", made.id));
+}
+
+/// What MLflow refuses, and what it would not have understood, changes nothing.
+fn refusals_of_mlflow(client: &HttpWebhooks, id: &WebhookId, url: &str) {
+    let ours = [EventKind::ModelVersionCreated, EventKind::StageTransitioned];
+    let unknown = "the server does not know the event `model_version.stage_transitioned`: \
+                   it is not mlctl's";
+    assert_eq!(client.create(&plain("own", url, &ours)).unwrap_err().to_string(), unknown);
+    let tried = client.test(id, Some(EventKind::StageTransitioned)).unwrap_err();
+    assert_eq!(tried.to_string(), unknown);
+    let ftp = client.create(&plain("ftp", "ftp://127.0.0.1/", &ours[..1])).unwrap_err();
+    assert!(ftp.to_string().contains("Allowed schemes are: http, https."), "{ftp}");
+    let deliveries = client.deliveries(None, PageSize::MAX).unwrap_err().to_string();
+    assert_eq!(deliveries, "the server keeps no list of deliveries: it is not mlctl's");
+    assert_eq!(client.list().unwrap().len(), 1);
 }

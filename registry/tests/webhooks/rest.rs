@@ -197,6 +197,9 @@ fn what_mlflows_clients_cannot_read_is_only_in_our_list() {
 
     assert_eq!(names("/webhooks"), ["both"]);
     assert_eq!(names("/registry/webhooks"), ["both", "own"]);
+    let first = |path| api.get(path).1["webhooks"][0].clone();
+    assert_eq!(first("/webhooks").get("mlctl_is_signed"), None);
+    assert_eq!(first("/registry/webhooks")["mlctl_is_signed"], false);
 }
 
 #[test]
@@ -240,7 +243,10 @@ fn a_webhook_is_tried_with_an_example() {
     assert_eq!(failed["result"], want);
     assert_eq!(receiver.next().json()["entity"], "prompt_tag");
 
-    let (_, moved) = api.post(&path, &json!({}));
+    let unknown = api.post(&path, &json!({"mlctl_event": "model_version.created"}));
+    refused(unknown, 400, "INVALID_PARAMETER_VALUE", "valid ones are");
+    let (_, moved) = api.post(&path, &json!({"mlctl_event": "model_version.gate_passed"}));
+    assert_eq!(receiver.next().json()["action"], "gate_passed");
     assert_eq!(
         (&moved["result"]["success"], &moved["result"]["response_status"]),
         (&json!(false), &json!(302))
@@ -268,12 +274,15 @@ fn what_is_on_its_way_is_told() {
     let id = path.rsplit('/').next().unwrap();
     change(api.store.as_ref());
 
-    let (_, answer) = api.get(&format!("/registry/webhook-deliveries?webhook_id={id}"));
+    let (_, answer) = api.get(&format!("/registry/webhooks/deliveries?webhook_id={id}"));
 
     let delivery = &answer["deliveries"][0];
     assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("queued"), &json!(0)));
     assert_eq!((&delivery["webhook_id"], &delivery["due_timestamp"]), (&json!(id), &json!(1500)));
-    let (_, none) = api.get("/registry/webhook-deliveries?webhook_id=x");
+    let wrong = "INVALID_PARAMETER_VALUE";
+    let many = api.get("/registry/webhooks/deliveries?max_results=1001");
+    refused(many, 400, wrong, "between 1 and 1000");
+    let (_, none) = api.get("/registry/webhooks/deliveries?webhook_id=x");
     assert_eq!(none, json!({"deliveries": []}));
 }
 

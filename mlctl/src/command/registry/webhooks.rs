@@ -1,27 +1,28 @@
 //! `mlctl registry webhooks`.
 
+mod place;
+
 use super::Context;
 use crate::cli::WebhooksCommand;
 use crate::command::confirm;
 use crate::failure::Hinted;
 use crate::output::{table, time};
-use crate::{stores, webhooks};
+use crate::stores;
 use anyhow::{Context as _, Result};
 use mlctl_registry::PageSize;
+use mlctl_registry::client::PlainWebhook;
 use mlctl_registry::webhook::{
-    DeliveryRecord, DeliveryState, EventKind, EventKinds, NewWebhook, SealedSecret, Sender,
-    Webhook, WebhookName, WebhookQuery, WebhookStatus, WebhookStore, WebhookUpdate,
+    DeliveryRecord, DeliveryState, EventKind, WebhookName, WebhookStatus, WebhookSummary,
 };
-use mlctl_tracking::fluent::now;
+use place::Place;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Arc;
 
 pub(super) fn dispatch(context: &Context, command: WebhooksCommand) -> Result<()> {
-    let store = stores::webhooks(&context.config)?;
-    let desk = Desk { context, store };
+    let place = Place::new(stores::webhooks(&context.config)?);
+    let desk = Desk { context, place };
     match command {
         WebhooksCommand::List => desk.list(),
         WebhooksCommand::Create { name, url, events, description, secret_file } => {
@@ -32,7 +33,7 @@ pub(super) fn dispatch(context: &Context, command: WebhooksCommand) -> Result<()
         WebhooksCommand::Delete { name, yes } => {
             let webhook = desk.find(&name)?;
             confirm(yes, &format!("delete the webhook {}", webhook.name))?;
-            desk.store.delete_webhook(&webhook.id, now())?;
+            desk.place.delete(&webhook.id)?;
             context.output.say(&format!("deleted {}", webhook.name))
         }
         WebhooksCommand::Test { name, event } => desk.test(&name, event.as_deref()),
@@ -42,27 +43,14 @@ pub(super) fn dispatch(context: &Context, command: WebhooksCommand) -> Result<()
 
 struct Desk<'a> {
     context: &'a Context,
-    store: Arc<dyn WebhookStore>,
+    place: Place,
 }
 
 impl Desk<'_> {
-    fn all(&self) -> Result<Vec<Webhook>> {
-        let mut all = Vec::new();
-        let mut query = WebhookQuery::default();
-        loop {
-            let page = self.store.list_webhooks(&query)?;
-            all.extend(page.items);
-            query.after = page.next;
-            if query.after.is_none() {
-                return Ok(all);
-            }
-        }
-    }
-
     /// Finds a webhook by its name or id.
-    fn find(&self, name: &str) -> Result<Webhook> {
-        let all = self.all()?;
-        let is_meant = |one: &Webhook| one.id.as_str() == name || one.name.as_str() == name;
+    fn find(&self, name: &str) -> Result<WebhookSummary> {
+        let all = self.place.all()?;
+        let is_meant = |one: &WebhookSummary| one.id.as_str() == name || one.name.as_str() == name;
         let mut found = all.into_iter().filter(is_meant);
         let hint = "list them with `mlctl registry webhooks list`";
         match (found.next(), found.next()) {
@@ -76,10 +64,10 @@ impl Desk<'_> {
     }
 
     fn list(&self) -> Result<()> {
-        let all = self.all()?;
+        let all = self.place.all()?;
         let lines: Vec<Value> = all.iter().map(line).collect();
         self.context.output.show(&lines, |_| {
-            let row = |one: &Webhook| {
+            let row = |one: &WebhookSummary| {
                 vec![
                     one.name.to_string(),
                     one.status.as_str().to_owned(),
@@ -101,34 +89,27 @@ impl Desk<'_> {
         description: Option<String>,
         secret_file: Option<&Path>,
     ) -> Result<()> {
-        let sender = Sender::new(webhooks::settings()?);
-        let events: EventKinds =
-            events.iter().map(|text| EventKind::parse(text)).collect::<Result<_, _>>()?;
-        runtime()?.block_on(sender.check(&url))?;
-        let new = NewWebhook {
+        let new = PlainWebhook {
             name: WebhookName::parse(name)?,
             description,
             url,
-            events,
-            status: WebhookStatus::Active,
-            secret: secret_file.map(|file| secret(&sender, file)).transpose()?,
+            events: events.iter().map(|text| EventKind::parse(text)).collect::<Result<_, _>>()?,
+            secret: secret_file.map(read_secret).transpose()?,
         };
-        let made = self.store.create_webhook(&new, now())?;
+        let made = self.place.create(new)?;
         self.context.output.show(&line(&made), |_| format!("created {} ({})\n", made.name, made.id))
     }
 
     fn set_status(&self, name: &str, status: WebhookStatus) -> Result<()> {
         let webhook = self.find(name)?;
-        let update = WebhookUpdate { status: Some(status), ..WebhookUpdate::default() };
-        self.store.update_webhook(&webhook.id, &update, now())?;
+        self.place.set_status(&webhook.id, status)?;
         self.context.output.say(&format!("{} is {} now", webhook.name, status.as_str()))
     }
 
     fn test(&self, name: &str, event: Option<&str>) -> Result<()> {
         let webhook = self.find(name)?;
         let event = event.map(EventKind::parse).transpose()?;
-        let sender = Sender::new(webhooks::settings()?);
-        let result = runtime()?.block_on(sender.test(&webhook, event));
+        let result = self.place.test(&webhook.id, event)?;
         let told = json!({
             "success": result.success,
             "response_status": result.response_status,
@@ -150,7 +131,7 @@ impl Desk<'_> {
         const SHOWN: u32 = 1000;
         let webhook = name.map(|name| self.find(name)).transpose()?;
         let id = webhook.as_ref().map(|webhook| &webhook.id);
-        let records = self.store.list_deliveries(id, PageSize::new(SHOWN)?)?;
+        let records = self.place.deliveries(id, PageSize::new(SHOWN)?)?;
         let lines: Vec<Value> = records.iter().map(delivery_line).collect();
         self.context.output.show(&lines, |_| {
             let rows = records.iter().map(delivery_row).collect();
@@ -160,14 +141,8 @@ impl Desk<'_> {
     }
 }
 
-/// Reads a secret, without the line's end, and seals it.
-fn secret(sender: &Sender, file: &Path) -> Result<SealedSecret> {
-    let Some(key) = &sender.settings().secret_key else {
-        return Err(Hinted::usage(
-            "a webhook's secret is kept sealed, and there is no key for that",
-            "set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY, for the server too",
-        ));
-    };
+/// Reads a secret, without the line's end.
+fn read_secret(file: &Path) -> Result<String> {
     let mut text = String::new();
     match file == Path::new("-") {
         true => drop(io::stdin().read_to_string(&mut text)?),
@@ -176,14 +151,10 @@ fn secret(sender: &Sender, file: &Path) -> Result<SealedSecret> {
             text = fs::read_to_string(file).with_context(cannot)?;
         }
     }
-    Ok(key.seal(text.trim_end_matches(['\r', '\n']), now()))
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
-}
-
-fn events(webhook: &Webhook) -> Vec<String> {
+fn events(webhook: &WebhookSummary) -> Vec<String> {
     webhook.events.iter().map(|event| event.to_string()).collect()
 }
 
@@ -195,7 +166,7 @@ fn host(url: &str) -> String {
     format!("{scheme}://{host}")
 }
 
-fn line(webhook: &Webhook) -> Value {
+fn line(webhook: &WebhookSummary) -> Value {
     json!({
         "webhook_id": webhook.id.as_str(),
         "name": webhook.name.as_str(),
@@ -203,7 +174,7 @@ fn line(webhook: &Webhook) -> Value {
         "url": webhook.url,
         "events": events(webhook),
         "status": webhook.status.as_str(),
-        "is_signed": webhook.secret.is_some(),
+        "is_signed": webhook.is_signed,
         "creation_timestamp": webhook.creation_timestamp_ms,
         "last_updated_timestamp": webhook.last_updated_timestamp_ms,
     })

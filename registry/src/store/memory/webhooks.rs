@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::event::Change;
 use crate::id::{ModelName, VersionNumber};
 use crate::search;
+use crate::webhook::bound::{Bound, CHECK_EVERY, REASON};
 use crate::webhook::{
     Claim, Delivery, DeliveryRecord, DeliveryState, NewWebhook, Notice, Outcome, Subject, Webhook,
     WebhookId, WebhookPosition, WebhookQuery, WebhookStatus, WebhookStore, WebhookUpdate,
@@ -69,6 +70,7 @@ impl Hooks {
         let listens = |webhook: &&Webhook| {
             webhook.status == WebhookStatus::Active && webhook.events.contains(notice.kind)
         };
+        let before = self.last_id;
         for webhook in self.webhooks.iter().filter(listens) {
             self.last_id += 1;
             let record = DeliveryRecord {
@@ -83,6 +85,37 @@ impl Hooks {
             };
             self.outbox.insert(self.last_id, Entry { record, body: notice.body.clone() });
         }
+        if self.last_id / CHECK_EVERY > before / CHECK_EVERY {
+            self.bound(&Bound::USUAL, at_ms);
+        }
+    }
+
+    /// Gives up the oldest that wait, and forgets the oldest that were given up.
+    fn bound(&mut self, bound: &Bound, at_ms: i64) {
+        let mut waiting: BTreeMap<_, usize> = BTreeMap::new();
+        for entry in self.outbox.values_mut().rev().filter(|entry| entry.failed_ms().is_none()) {
+            let newer = waiting.entry(entry.record.webhook.clone()).or_default();
+            if *newer >= bound.waiting {
+                entry.record.state = DeliveryState::Failed(at_ms);
+                entry.record.reason = Some(REASON.to_owned());
+            }
+            *newer += 1;
+        }
+        let mut given_up: BTreeMap<_, usize> = BTreeMap::new();
+        for id in self.failed_newest_first() {
+            let newer = given_up.entry(self.outbox[&id].record.webhook.clone()).or_default();
+            *newer += 1;
+            if *newer > bound.given_up {
+                self.outbox.remove(&id);
+            }
+        }
+    }
+
+    fn failed_newest_first(&self) -> Vec<i64> {
+        let failed = |(id, entry): (&i64, &Entry)| Some((entry.failed_ms()?, *id));
+        let mut failed: Vec<_> = self.outbox.iter().filter_map(failed).collect();
+        failed.sort_by_key(|found| Reverse(*found));
+        failed.into_iter().map(|(_, id)| id).collect()
     }
 
     fn claim(&mut self, claim: &Claim) -> Vec<Delivery> {
@@ -118,11 +151,13 @@ impl Hooks {
     }
 
     fn settle(&mut self, id: i64, outcome: &Outcome) {
+        let is_given_up = self.outbox.get(&id).is_some_and(|entry| entry.failed_ms().is_some());
         let (state, reason) = match outcome {
             Outcome::Delivered => {
                 self.outbox.remove(&id);
                 return;
             }
+            Outcome::Retry { .. } if is_given_up => return,
             Outcome::Retry { due_ms, reason } => (DeliveryState::Due(*due_ms), reason),
             Outcome::Failed { at_ms, reason } => (DeliveryState::Failed(*at_ms), reason),
         };
@@ -133,11 +168,8 @@ impl Hooks {
     }
 
     fn prune(&mut self, before_ms: i64, keep: usize) {
-        let mut failed: Vec<_> =
-            self.outbox.iter().filter_map(|(id, entry)| Some((entry.failed_ms()?, *id))).collect();
-        failed.sort_by_key(|found| Reverse(*found));
-        for (index, (at_ms, id)) in failed.into_iter().enumerate() {
-            if index >= keep || at_ms < before_ms {
+        for (index, id) in self.failed_newest_first().into_iter().enumerate() {
+            if index >= keep || self.outbox[&id].failed_ms() < Some(before_ms) {
                 self.outbox.remove(&id);
             }
         }

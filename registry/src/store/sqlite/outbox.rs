@@ -1,5 +1,7 @@
 //! The statements about what webhooks are to be told.
 
+mod bound;
+
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, named_params};
 
@@ -9,6 +11,7 @@ use crate::entity::{PageSize, Stamp};
 use crate::event::Change;
 use crate::id::{ModelName, VersionNumber};
 use crate::search::PROMPT_TAG;
+use crate::webhook::bound::{Bound, CHECK_EVERY};
 use crate::webhook::{
     Claim, Delivery, DeliveryRecord, DeliveryState, EventKind, Notice, Outcome, Subject, WebhookId,
     WebhookStatus,
@@ -47,21 +50,25 @@ pub(super) fn queue(
 
 /// Queues a message for everyone who listens to its kind.
 pub(super) fn queue_notice(db: &Session<'_>, notice: &Notice, at_ms: i64) -> Result<(), Failure> {
+    let mut is_check_due = false;
     for webhook in listeners(db, notice.kind)? {
-        db.execute(
-            "INSERT INTO mlctl_webhook_outbox
-                 (delivery_id, webhook_id, event, body, created_ms, due_ms)
-             VALUES (:delivery, :webhook, :event, :body, :at_ms, :at_ms)",
-            named_params! {
-                ":delivery": uuid::Uuid::new_v4().to_string(),
-                ":webhook": webhook,
-                ":event": notice.kind.to_string(),
-                ":body": notice.body,
-                ":at_ms": at_ms,
-            },
-        )?;
+        let sql = "INSERT INTO mlctl_webhook_outbox
+                       (delivery_id, webhook_id, event, body, created_ms, due_ms)
+                   VALUES (:delivery, :webhook, :event, :body, :at_ms, :at_ms) RETURNING id";
+        let message = named_params! {
+            ":delivery": uuid::Uuid::new_v4().to_string(),
+            ":webhook": webhook,
+            ":event": notice.kind.to_string(),
+            ":body": notice.body,
+            ":at_ms": at_ms,
+        };
+        let id: i64 = db.prepare(sql)?.query_row(message, |row| row.get(0))?;
+        is_check_due |= id % CHECK_EVERY == 0;
     }
-    Ok(())
+    match is_check_due {
+        true => bound::keep(db, &Bound::USUAL, at_ms),
+        false => Ok(()),
+    }
 }
 
 fn listeners(db: &Session<'_>, kind: EventKind) -> Result<Vec<String>, Failure> {
@@ -156,7 +163,9 @@ pub(super) fn settle(db: &Session<'_>, id: i64, outcome: &Outcome) -> Result<(),
     match outcome {
         Outcome::Delivered => remove(db, id),
         Outcome::Retry { due_ms, reason } => {
-            let sql = "UPDATE mlctl_webhook_outbox SET due_ms = ?2, reason = ?3 WHERE id = ?1";
+            // It may have been given up meanwhile.
+            let sql = "UPDATE mlctl_webhook_outbox SET due_ms = ?2, reason = ?3
+                       WHERE id = ?1 AND failed_ms IS NULL";
             db.execute(sql, (id, due_ms, reason))?;
             Ok(())
         }

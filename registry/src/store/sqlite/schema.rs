@@ -63,11 +63,12 @@ const MLFLOW_WEBHOOK_TABLES: &str = include_str!("schema/mlflow_webhooks.sql");
 const MLFLOW_AGE_TABLE: &str = "alembic_version";
 
 /// Our own schema files; the first is number 1.
-const OWN_FILES: [&str; 4] = [
+const OWN_FILES: [&str; 5] = [
     include_str!("schema/0001_events.sql"),
     include_str!("schema/0002_renames.sql"),
     include_str!("schema/0003_requests.sql"),
     include_str!("schema/0004_webhooks.sql"),
+    include_str!("schema/0005_outbox_bound.sql"),
 ];
 /// Indexes of ours on MLflow's tables.
 const INDEXES: &str = include_str!("schema/indexes.sql");
