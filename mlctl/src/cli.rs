@@ -1,10 +1,12 @@
 //! Every command and flag, and nothing of what they do.
 
+mod models;
 mod registry;
 mod server;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub(crate) use models::{ModelsCommand, PredictArgs, RowFormat, SaveCommand, SaveOnnxArgs};
 pub(crate) use registry::{
     AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand, WebhooksCommand,
 };
@@ -60,7 +62,7 @@ pub(crate) enum Command {
     /// List, fetch and store the files of a run
     #[command(subcommand)]
     Artifacts(ArtifactsCommand),
-    /// Serve models
+    /// Score, describe, save and serve models
     #[command(subcommand)]
     Models(ModelsCommand),
     /// Register models and move their versions through stages
@@ -343,22 +345,6 @@ pub(crate) enum ArtifactsCommand {
         /// The folder among the artifacts that it goes to
         #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
         path: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ModelsCommand {
-    /// Answer predictions over HTTP: /invocations, /ping, /version
-    Serve {
-        /// The model: a folder, runs:/ID/NAME, models:/NAME/VERSION-OR-STAGE or models:/NAME@ALIAS
-        #[arg(value_name = "URI")]
-        uri: String,
-        /// The address to listen on
-        #[arg(long, default_value = "127.0.0.1")]
-        host: String,
-        /// The port to listen on; 0 takes a free one and prints it
-        #[arg(long, short, default_value_t = 5000)]
-        port: u16,
     },
 }
 

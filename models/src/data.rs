@@ -122,6 +122,30 @@ impl Tensor {
         })
     }
 
+    /// Repeats the rows in their order until there are so many.
+    fn repeated(&self, rows: usize) -> Result<Self> {
+        let Some((_, inner)) = self.shape.split_first() else {
+            return Err(Error::bad_request("a single value has no rows"));
+        };
+        if self.values.is_empty() {
+            return Err(Error::bad_request("there is no row to repeat"));
+        }
+        let volume = rows * inner.iter().product::<usize>();
+        fn cycle<T: Clone>(list: &[T], volume: usize) -> Vec<T> {
+            list.iter().cycle().take(volume).cloned().collect()
+        }
+        let values = match &self.values {
+            Values::Boolean(list) => Values::Boolean(cycle(list, volume)),
+            Values::Integer(list) => Values::Integer(cycle(list, volume)),
+            Values::Long(list) => Values::Long(cycle(list, volume)),
+            Values::Float(list) => Values::Float(cycle(list, volume)),
+            Values::Double(list) => Values::Double(cycle(list, volume)),
+            Values::String(list) => Values::String(cycle(list, volume)),
+        };
+        let shape = [&[rows], inner].concat();
+        Self::new(shape, values)
+    }
+
     /// Takes shape and values apart.
     pub fn into_parts(self) -> (Vec<usize>, Values) {
         (self.shape, self.values)
@@ -207,6 +231,25 @@ pub enum Input {
     Named(Vec<(String, Tensor)>),
 }
 
+impl Input {
+    /// Makes an input of so many rows, by repeating these in their order.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] when there is no row to repeat.
+    pub fn repeated(&self, rows: usize) -> Result<Self> {
+        let named = |tensors: &[(String, Tensor)]| {
+            let repeat =
+                |(name, tensor): &(String, Tensor)| Ok((name.clone(), tensor.repeated(rows)?));
+            tensors.iter().map(repeat).collect::<Result<Vec<_>>>()
+        };
+        Ok(match self {
+            Self::Table(table) => Self::Table(Table::new(named(table.columns())?)?),
+            Self::Tensor(tensor) => Self::Tensor(tensor.repeated(rows)?),
+            Self::Named(tensors) => Self::Named(named(tensors)?),
+        })
+    }
+}
+
 /// Writes a shape the way numpy does: `()`, `(3,)`, `(3, 4)`.
 pub(crate) fn show_shape<T: ToString>(shape: &[T]) -> String {
     match shape {
@@ -236,6 +279,18 @@ mod tests {
         assert!(Table::new(vec![("a".into(), two.clone()), ("b".into(), two.clone())]).is_ok());
         assert!(Table::new(vec![("a".into(), two), ("b".into(), one)]).is_err());
         assert!(Table::new(vec![("a".into(), scalar)]).is_err());
+    }
+
+    #[test]
+    fn rows_repeat_in_their_order() {
+        let two = Tensor::new(vec![2, 2], Values::Long(vec![1, 2, 3, 4])).unwrap();
+
+        let Input::Tensor(three) = Input::Tensor(two).repeated(3).unwrap() else { panic!() };
+
+        assert_eq!(three.shape(), [3, 2]);
+        assert_eq!(three.values(), &Values::Long(vec![1, 2, 3, 4, 1, 2]));
+        let none = Tensor::new(vec![0, 2], Values::Long(vec![])).unwrap();
+        assert!(Input::Tensor(none).repeated(1).is_err());
     }
 
     #[test]

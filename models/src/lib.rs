@@ -24,18 +24,24 @@ mod data;
 #[cfg(feature = "onnx")]
 mod engine;
 mod error;
+mod example;
 pub mod files;
 mod flavor;
+pub mod manifest;
 pub mod mlmodel;
 mod model;
 pub mod payload;
 mod predictor;
 #[cfg(feature = "rest")]
 pub mod rest;
+#[cfg(feature = "onnx")]
+pub mod save;
 pub mod signature;
 
 pub use data::{Input, Table, Tensor, Values};
 pub use error::{Error, Result};
+pub use example::{Example, SavedExample};
+pub use manifest::Manifest;
 pub use mlmodel::ModelInfo;
 pub use model::{MLMODEL_FILE, Model, load, read_info};
 pub use predictor::{Form, Predictions, Predictor};

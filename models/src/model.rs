@@ -1,7 +1,7 @@
 //! A model folder, opened.
 
 use crate::signature::Schema;
-use crate::{Error, Form, Input, ModelInfo, Predictions, Predictor, Result, flavor};
+use crate::{Error, Form, Input, ModelInfo, Predictions, Predictor, Result, flavor, manifest};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -14,13 +14,19 @@ pub const MLMODEL_FILE: &str = "MLmodel";
 pub struct Model {
     /// What its `MLmodel` says.
     pub info: ModelInfo,
+    flavor: &'static str,
     predictor: Box<dyn Predictor>,
 }
 
 impl Model {
     /// Pairs a description with what computes: for predictors that no folder holds.
     pub fn new(info: ModelInfo, predictor: Box<dyn Predictor>) -> Self {
-        Self { info, predictor }
+        Self { info, flavor: "custom", predictor }
+    }
+
+    /// Returns the name of the flavor that answers, or `custom` for a predictor from elsewhere.
+    pub fn flavor(&self) -> &'static str {
+        self.flavor
     }
 
     /// Returns the schema of the input, when the model has a signature.
@@ -50,12 +56,14 @@ impl Model {
 /// Opens a model folder with the best of its flavors that runs here.
 ///
 /// # Errors
-/// [`Error::NotAModel`] without an `MLmodel`; [`Error::NoFlavor`] when none of its flavors runs
+/// [`Error::NotAModel`] without an `MLmodel`, or when a file is not the one whose digest the
+/// `MLmodel` states; [`Error::NoFlavor`] when none of its flavors runs
 /// here; [`Error::UnsupportedOperators`] when its graph needs what is missing.
 pub fn load(folder: &Path) -> Result<Model> {
     let info = read_info(folder)?;
-    let predictor = flavor::open(folder, &info)?;
-    Ok(Model { info, predictor })
+    manifest::check(folder, &info)?;
+    let (flavor, predictor) = flavor::open(folder, &info)?;
+    Ok(Model { info, flavor, predictor })
 }
 
 /// Reads a folder's `MLmodel` and nothing else.

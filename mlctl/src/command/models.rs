@@ -1,34 +1,73 @@
 //! `mlctl models`.
 
+mod bench;
+mod describe;
+mod predict;
+mod save;
+mod serve;
+mod validate;
+
 use super::Context;
 use crate::Outcome;
-use crate::cli::ModelsCommand;
-use crate::resolve;
-use crate::server::{self, Access};
-use anyhow::Context as _;
-use serde_json::json;
+use crate::cli::{ModelsCommand, RowFormat};
+use crate::failure::Hinted;
+use crate::resolve::{self, ModelFolder};
+use anyhow::{Context as _, Result};
+use mlctl_models::Model;
+use mlctl_models::files::{Format, Source};
+use std::fs::File;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 pub(crate) fn dispatch(context: &Context, command: ModelsCommand) -> Outcome {
     match command {
-        ModelsCommand::Serve { uri, host, port } => serve(context, &uri, &host, port),
+        ModelsCommand::Predict(args) => predict::run(context, &args)?,
+        ModelsCommand::Describe { model } => describe::run(context, &model.uri)?,
+        ModelsCommand::Validate { model, tolerance } => {
+            return validate::run(context, &model.uri, tolerance);
+        }
+        ModelsCommand::Bench { model, input, rows, seconds } => {
+            bench::run(context, &model.uri, input.as_deref(), &rows, seconds)?;
+        }
+        ModelsCommand::Save(command) => save::dispatch(context, command)?,
+        ModelsCommand::Serve { model, host, port } => {
+            return serve::run(context, &model.uri, &host, port);
+        }
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn serve(context: &Context, uri: &str, host: &str, port: u16) -> Outcome {
+/// Brings a model here and makes it ready.
+fn open(context: &Context, uri: &str) -> Result<(ModelFolder, Model)> {
     let folder = resolve::fetch(context, uri)?;
     let model = mlctl_models::load(&folder.path)
         .with_context(|| format!("cannot load the model `{uri}`"))?;
-    let listener = server::bind(host, port)?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let app = mlctl_models::rest::router(Arc::new(model));
-    let app = app.fallback(server::unknown_path).method_not_allowed_fallback(server::unknown_path);
-    let app = server::guarded(app, Access::default());
-    server::serve(listener, app, || {
-        context.output.show(&json!({ "url": url, "model": uri }), |_| {
-            format!("serving {uri} at {url}/invocations\n")
-        })
-    })?;
-    Ok(ExitCode::SUCCESS)
+    Ok((folder, model))
+}
+
+/// Opens a file of rows, or standard input, and tells what it is written in.
+fn rows_of(path: &Path, format: Option<RowFormat>) -> Result<(Format, Source)> {
+    let format = format_of(path, format)?;
+    if path == Path::new("-") {
+        return Ok((format, Source::Stream(Box::new(io::stdin()))));
+    }
+    let cannot = || format!("cannot read the rows in `{}`", path.display());
+    let file = File::open(path).with_context(cannot)?;
+    let is_file = file.metadata().with_context(cannot)?.is_file();
+    Ok((format, if is_file { Source::File(file) } else { Source::Stream(Box::new(file)) }))
+}
+
+fn format_of(path: &Path, said: Option<RowFormat>) -> Result<Format> {
+    let said = said.map(|format| match format {
+        RowFormat::Csv => Format::Csv,
+        RowFormat::Json => Format::Json,
+        RowFormat::Parquet => Format::Parquet,
+    });
+    said.or_else(|| Format::of(path)).ok_or_else(|| {
+        Hinted::usage(
+            format!("the name `{}` does not tell what the file is written in", path.display()),
+            "say it with --input-format or --output-format: csv, json or parquet",
+        )
+    })
 }

@@ -94,7 +94,7 @@ impl Column {
 
 /// Guesses the type of a column as pandas does: booleans, integers, floats when there is one or a
 /// missing value among numbers, else text.
-pub(super) fn infer<'a>(fields: impl Iterator<Item = &'a str> + Clone) -> DataType {
+pub(super) fn infer<'a>(fields: &(impl Iterator<Item = &'a str> + Clone)) -> DataType {
     let mut present = fields.clone().filter(|field| !is_missing(field)).peekable();
     let is_whole = || fields.clone().all(|field| !is_missing(field));
     if present.peek().is_none() {
@@ -138,7 +138,7 @@ mod tests {
 
     #[track_caller]
     fn check(fields: &[&str], want: DataType) {
-        assert_eq!(infer(fields.iter().copied()), want, "for {fields:?}");
+        assert_eq!(infer(&fields.iter().copied()), want, "for {fields:?}");
     }
 
     #[test]

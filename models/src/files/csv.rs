@@ -61,7 +61,7 @@ impl<R: Read> CsvBatches<R> {
         while first.len() < self.rows && self.next_row()? {
             first.push((line(&self.record), self.record.clone()));
         }
-        let column = |at: usize| infer(first.iter().map(move |(_, row)| &row[at]));
+        let column = |at: usize| infer(&first.iter().map(move |(_, row)| &row[at]));
         let mut columns: Vec<Column> =
             (0..self.names.len()).filter_map(|at| Column::of(column(at))).collect();
         for (line, row) in &first {

@@ -172,11 +172,11 @@ mod tests {
     use super::*;
     use crate::Form;
 
-    fn file(outputs: Vec<(String, Tensor)>) -> File {
+    fn file(outputs: &[(String, Tensor)]) -> File {
         let file = tempfile::tempfile().unwrap();
         let mut sink = Sink::new(file.try_clone().unwrap());
         for _ in 0..2 {
-            let batch = Predictions { outputs: outputs.clone(), form: Form::Records };
+            let batch = Predictions { outputs: outputs.to_vec(), form: Form::Records };
             sink.write(&batch).unwrap();
         }
         sink.finish().unwrap();
@@ -194,7 +194,7 @@ mod tests {
         ];
 
         let batches: Vec<Input> =
-            read(file(columns.clone()), None, 2).unwrap().collect::<Result<_>>().unwrap();
+            read(file(&columns), None, 2).unwrap().collect::<Result<_>>().unwrap();
 
         let want = Input::Table(Table::new(columns).unwrap());
         assert_eq!(batches, [want.clone(), want]);
@@ -208,7 +208,7 @@ mod tests {
         ];
         let schema: Schema = serde_json::from_str(r#"[{"type": "double", "name": "y"}]"#).unwrap();
 
-        let first = read(file(columns.clone()), Some(&schema), 1).unwrap().next().unwrap().unwrap();
+        let first = read(file(&columns), Some(&schema), 1).unwrap().next().unwrap().unwrap();
 
         assert_eq!(first, Input::Table(Table::new(columns[1..].to_vec()).unwrap()));
     }

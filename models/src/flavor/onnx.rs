@@ -4,7 +4,7 @@
 //! several. Values are cast to the types of the graph's inputs; MLflow casts only double to float.
 
 use crate::engine::{Graph, Port};
-use crate::signature::DataType;
+use crate::signature::{DataType, TensorSpec};
 use crate::{Error, Input, Predictor, Result, Table, Tensor, Values};
 use serde_json::{Map, Value};
 use std::path::{Component, Path, PathBuf};
@@ -14,9 +14,14 @@ pub(super) const NAME: &str = "onnx";
 const DATA_DEFAULT: &str = "model.onnx";
 
 /// Opens the graph that the flavor's settings name.
-pub(super) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<OnnxModel> {
+pub(crate) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<OnnxModel> {
     let data = settings.get("data").and_then(Value::as_str).unwrap_or(DATA_DEFAULT);
     Ok(OnnxModel { graph: Graph::open(&data_file(folder, data)?)? })
+}
+
+/// Opens a graph that is in no model folder.
+pub(crate) fn open_file(path: &Path) -> Result<OnnxModel> {
+    Ok(OnnxModel { graph: Graph::open(path)? })
 }
 
 /// Finds the flavor's file, which must lie inside the model's folder.
@@ -36,8 +41,21 @@ fn data_file(folder: &Path, data: &str) -> Result<PathBuf> {
 
 /// A graph that scores tables and tensors.
 #[derive(Debug)]
-pub(super) struct OnnxModel {
+pub(crate) struct OnnxModel {
     graph: Graph,
+}
+
+impl OnnxModel {
+    /// Returns what the graph takes; a single input goes without its name, as in MLflow.
+    pub(crate) fn inputs(&self) -> Vec<TensorSpec> {
+        let ports = self.graph.inputs();
+        let spec = |port: &Port| TensorSpec {
+            name: (ports.len() > 1).then(|| port.name.clone()),
+            dtype: port.data_type.numpy_name().to_owned(),
+            shape: port.shape.iter().map(|size| size.map_or(-1, |size| size as i64)).collect(),
+        };
+        ports.iter().map(spec).collect()
+    }
 }
 
 impl Predictor for OnnxModel {

@@ -6,6 +6,7 @@
 mod cast;
 mod check;
 
+use crate::{Input, Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -84,6 +85,17 @@ impl ColumnSpec {
 }
 
 impl TensorSpec {
+    /// Describes a tensor whose first dimension counts rows.
+    pub(crate) fn of(name: Option<&str>, tensor: &Tensor) -> Self {
+        let sizes = tensor.shape().iter().skip(1).map(|size| *size as i64);
+        let rows = tensor.shape().first().map(|_| -1);
+        Self {
+            name: name.map(str::to_owned),
+            dtype: tensor.values().data_type().numpy_name().to_owned(),
+            shape: rows.into_iter().chain(sizes).collect(),
+        }
+    }
+
     /// Returns the type of one element, when values of it can be held here.
     pub fn data_type(&self) -> Option<DataType> {
         match self.dtype.as_str() {
@@ -115,6 +127,26 @@ impl DataType {
 }
 
 impl Schema {
+    /// Describes an input: the columns of a table, or tensors whose first dimension counts rows.
+    pub(crate) fn of(input: &Input) -> Self {
+        let column = |(name, tensor): &(String, Tensor)| {
+            let kind = serde_json::to_value(tensor.values().data_type()).unwrap_or_default();
+            ColumnSpec {
+                name: Some(name.clone()),
+                required: true,
+                kind: Map::from_iter([("type".to_owned(), kind)]),
+            }
+        };
+        match input {
+            Input::Table(table) => Self::Columns(table.columns().iter().map(column).collect()),
+            Input::Tensor(tensor) => Self::Tensors(vec![TensorSpec::of(None, tensor)]),
+            Input::Named(tensors) => {
+                let spec = |(name, tensor): &(String, Tensor)| TensorSpec::of(Some(name), tensor);
+                Self::Tensors(tensors.iter().map(spec).collect())
+            }
+        }
+    }
+
     /// Tells whether the inputs go by name; otherwise they go by position.
     pub fn is_named(&self) -> bool {
         match self {

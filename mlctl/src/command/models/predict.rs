@@ -1,0 +1,142 @@
+//! `mlctl models predict`: rows of a file, scored in batches.
+
+use super::{format_of, rows_of};
+use crate::cli::PredictArgs;
+use crate::command::Context;
+use crate::output::notice;
+use anyhow::{Context as _, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+use mlctl_models::files::{self, Batches, Format, Source, Writer};
+use mlctl_models::{Input, Model};
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use tempfile::NamedTempFile;
+
+/// Batches that are read ahead of the model.
+const AHEAD: usize = 2;
+
+pub(super) fn run(context: &Context, args: &PredictArgs) -> Result<()> {
+    let (_folder, model) = super::open(context, &args.model.uri)?;
+    let (format, source) = rows_of(&args.input, args.input_format)?;
+    let bar = bar(&source);
+    let source = watched(format, source, &bar);
+    let batches = files::read(format, source, model.input_schema(), args.batch_rows)?;
+    let Some(output) = &args.output else {
+        let format =
+            args.output_format.map_or(Ok(Format::Json), |f| format_of(&args.input, Some(f)))?;
+        let target = BufWriter::new(io::stdout());
+        score(&model, batches, format, target, &bar)?;
+        return Ok(());
+    };
+    let format = format_of(output, args.output_format)?;
+    let (draft, file) = draft(output)?;
+    let rows = score(&model, batches, format, BufWriter::new(file), &bar)?;
+    keep(draft, output)?;
+    bar.finish_and_clear();
+    notice(&format!("scored {rows} rows into {}", output.display()));
+    Ok(())
+}
+
+/// Reads on a thread of its own, so that reading and scoring go on beside each other.
+fn score<W: Write + Send>(
+    model: &Model,
+    batches: Batches,
+    format: Format,
+    target: W,
+    bar: &ProgressBar,
+) -> Result<usize> {
+    let mut writer = Writer::new(format, target)?;
+    let (sender, receiver) = sync_channel(AHEAD);
+    let mut rows = 0;
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // Who does not take them any more has failed, and says so.
+            for batch in batches {
+                if sender.send(batch).is_err() {
+                    break;
+                }
+            }
+        });
+        // Dropped when this fails, which ends the reader.
+        let receiver = receiver;
+        for batch in &receiver {
+            let batch = batch?;
+            let count = rows_in(&batch);
+            let place = || format!("cannot score rows {} to {}", rows + 1, rows + count);
+            writer.write(&model.predict(batch).with_context(place)?)?;
+            rows += count;
+            bar.set_message(format!("{rows} rows"));
+        }
+        writer.finish()?;
+        Ok(rows)
+    })
+}
+
+fn rows_in(input: &Input) -> usize {
+    let first = |tensor: &mlctl_models::Tensor| tensor.shape().first().copied().unwrap_or(1);
+    match input {
+        Input::Table(table) => table.rows(),
+        Input::Tensor(tensor) => first(tensor),
+        Input::Named(tensors) => tensors.first().map_or(0, |(_, tensor)| first(tensor)),
+    }
+}
+
+/// A file beside the one that is asked for: what fails leaves nothing behind, and what was there
+/// before stays until the new one is whole.
+fn draft(output: &Path) -> Result<(NamedTempFile, File)> {
+    let cannot = || format!("cannot write `{}`", output.display());
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut builder = tempfile::Builder::new();
+    let builder = builder.prefix(".mlctl-");
+    let draft = builder.tempfile_in(folder.unwrap_or(Path::new("."))).with_context(cannot)?;
+    let file = draft.reopen().with_context(cannot)?;
+    Ok((draft, file))
+}
+
+fn keep(draft: NamedTempFile, output: &Path) -> Result<()> {
+    let cannot = || format!("cannot write `{}`", output.display());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let rights = std::fs::Permissions::from_mode(0o644);
+        draft.as_file().set_permissions(rights).with_context(cannot)?;
+    }
+    draft.persist(output).map(drop).with_context(cannot)
+}
+
+fn bar(source: &Source) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let size = match source {
+        Source::File(file) => file.metadata().ok().map(|data| data.len()),
+        Source::Stream(_) => None,
+    };
+    match size {
+        Some(size) => {
+            let style = "{bar:30} {percent:>3} %  {msg}  {elapsed} of about {duration}";
+            styled(ProgressBar::new(size), style)
+        }
+        None => styled(ProgressBar::new_spinner(), "{spinner} {msg}  {elapsed}"),
+    }
+}
+
+fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Lets the bar see how far the reading is. Parquet is read from its file as it likes.
+fn watched(format: Format, source: Source, bar: &ProgressBar) -> Source {
+    match source {
+        Source::File(file) if format != Format::Parquet => {
+            Source::Stream(Box::new(bar.wrap_read(file)) as Box<dyn Read + Send>)
+        }
+        other => other,
+    }
+}

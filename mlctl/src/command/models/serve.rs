@@ -1,0 +1,23 @@
+//! `mlctl models serve`.
+
+use crate::Outcome;
+use crate::command::Context;
+use crate::server::{self, Access};
+use serde_json::json;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+pub(super) fn run(context: &Context, uri: &str, host: &str, port: u16) -> Outcome {
+    let (_folder, model) = super::open(context, uri)?;
+    let listener = server::bind(host, port)?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let app = mlctl_models::rest::router(Arc::new(model));
+    let app = app.fallback(server::unknown_path).method_not_allowed_fallback(server::unknown_path);
+    let app = server::guarded(app, Access::default());
+    server::serve(listener, app, || {
+        context.output.show(&json!({ "url": url, "model": uri }), |_| {
+            format!("serving {uri} at {url}/invocations\n")
+        })
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
