@@ -157,7 +157,12 @@ fn no_model(uri: &str, run: &str, logged: &[String]) -> anyhow::Error {
 pub(crate) fn fetch(context: &Context, uri: &str) -> Result<ModelFolder> {
     let located = locate(context, uri)?;
     if let Some(folder) = location_path(&located.location) {
-        return Ok(ModelFolder { path: folder.join(located.below.as_str()), _download: None });
+        // Joining nothing would still add a slash.
+        let path = match located.below.as_str() {
+            "" => folder,
+            below => folder.join(below),
+        };
+        return Ok(ModelFolder { path, _download: None });
     }
     let store = stores::tracking(&context.config, Missing::Refuse)?.store;
     let artifacts = store.artifacts(&located.location)?;

@@ -19,6 +19,7 @@ mod interop;
 mod kill;
 mod line;
 mod log;
+mod models;
 mod namespace;
 mod nested;
 mod project;
