@@ -61,6 +61,12 @@ pub enum Error {
         /// The engine's reason.
         problem: String,
     },
+    /// The Python process that scores the model fails.
+    #[error("Python cannot score the model: {problem}")]
+    Python {
+        /// What it said, or how it ended.
+        problem: String,
+    },
     /// A file cannot be read.
     #[error("{doing}")]
     Io {

@@ -32,6 +32,8 @@ pub mod mlmodel;
 mod model;
 pub mod payload;
 mod predictor;
+#[cfg(unix)]
+pub mod python;
 #[cfg(feature = "rest")]
 pub mod rest;
 #[cfg(feature = "onnx")]
