@@ -32,6 +32,8 @@ mod predictor;
 #[cfg(feature = "rest")]
 pub mod rest;
 pub mod signature;
+#[cfg_attr(not(test), expect(dead_code, reason = "the readers of formats come next"))]
+mod tree;
 
 pub use data::{Input, Table, Tensor, Values};
 pub use error::{Error, Result};
