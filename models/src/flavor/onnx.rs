@@ -56,14 +56,14 @@ impl Predictor for OnnxModel {
             }
             (Input::Named(tensors), ports) => by_name(ports, tensors)?,
         };
-        self.graph.run(&fed)
+        self.graph.run(fed)
     }
 }
 
 /// Makes one tensor of a whole table: a matrix, or its only column as it is.
 fn whole(port: &Port, table: &Table) -> Result<Tensor> {
     if let [(_, only)] = table.columns()
-        && (only.shape().len() > 1 || port.shape.len() == 1)
+        && (only.shape().len() > 1 || port.rank() == Some(1))
     {
         return fit(port, only.clone());
     }
@@ -100,7 +100,7 @@ fn by_name(ports: &[Port], given: &[(String, Tensor)]) -> Result<Vec<Tensor>> {
 /// Casts a tensor to an input's type; a column becomes a matrix of width 1 where one is asked for.
 fn fit(port: &Port, tensor: Tensor) -> Result<Tensor> {
     let (mut shape, values) = tensor.into_parts();
-    if shape.len() == 1 && matches!(port.shape.as_slice(), [_, Some(1) | None]) {
+    if shape.len() == 1 && matches!(port.shape.as_deref(), Some([_, Some(1) | None])) {
         shape.push(1);
     }
     if !port.takes(&shape) {
