@@ -2,6 +2,7 @@
 
 use crate::signature::DataType;
 use crate::{Error, Result};
+use std::sync::Arc;
 
 /// Turns columns of one variant of [`Values`] into rows; leaves the function when one differs.
 macro_rules! weave {
@@ -74,6 +75,7 @@ impl Values {
 pub struct Tensor {
     shape: Vec<usize>,
     values: Values,
+    classes: Option<Arc<[String]>>,
 }
 
 impl Tensor {
@@ -90,12 +92,25 @@ impl Tensor {
                 show_shape(&shape)
             )));
         }
-        Ok(Self { shape, values })
+        Ok(Self { shape, values, classes: None })
     }
 
     /// Makes the tensor of rank 1 that holds the values.
     pub fn vector(values: Values) -> Self {
-        Self { shape: vec![values.len()], values }
+        Self { shape: vec![values.len()], values, classes: None }
+    }
+
+    /// Names the places along the last dimension: the classes of a matrix of probabilities.
+    ///
+    /// An answer then holds objects in place of lists, as MLflow answers ONNX's lists of maps.
+    #[must_use]
+    pub fn with_classes(self, classes: Arc<[String]>) -> Self {
+        Self { classes: Some(classes), ..self }
+    }
+
+    /// Returns the names of the places along the last dimension, when they have any.
+    pub fn classes(&self) -> Option<&[String]> {
+        self.classes.as_deref()
     }
 
     /// Returns the dimensions; none for a single value.
@@ -204,7 +219,7 @@ impl Table {
             DataType::String => weave!(self, String),
             DataType::Binary | DataType::Datetime => return None,
         };
-        Some(Tensor { shape, values })
+        Some(Tensor { shape, values, classes: None })
     }
 }
 

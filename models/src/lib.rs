@@ -39,6 +39,8 @@ pub mod rest;
 #[cfg(feature = "onnx")]
 pub mod save;
 pub mod signature;
+#[cfg_attr(not(test), expect(dead_code, reason = "the readers of formats come next"))]
+mod tree;
 
 pub use data::{Input, Table, Tensor, Values};
 pub use error::{Error, Result};

@@ -1,53 +1,68 @@
-//! One ONNX graph, planned once and run from many threads.
+//! One ONNX graph, made ready once and run from many threads.
 
-use super::{operators, tensor};
+use super::convert;
+use super::loader::Loader;
+use super::node::{Node, domain};
+use super::program::{Program, Refusal};
+use super::segment;
 use crate::data::show_shape;
 use crate::signature::DataType;
 use crate::{Error, Result, Tensor};
-use std::any::Any;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use tract_onnx::Onnx;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::infer::Factoid;
-use tract_onnx::tract_hir::internal::{DimLike, bail};
+use tract_onnx::pb::tensor_shape_proto::dimension::Value as Size;
+use tract_onnx::pb::type_proto::Value as Type;
+use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
+use tract_onnx::prelude::Framework;
 
 /// One input of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Port {
     pub(crate) name: String,
     pub(crate) data_type: DataType,
-    /// The dimensions; `None` where any size will do.
-    pub(crate) shape: Vec<Option<usize>>,
+    /// The dimensions, `None` where any size will do; no list where any shape will do.
+    pub(crate) shape: Option<Vec<Option<usize>>>,
+    /// ONNX's number of the type.
+    kind: i32,
 }
 
 impl Port {
     /// Tells whether a tensor of this shape can go in.
     pub(crate) fn takes(&self, shape: &[usize]) -> bool {
-        shape.len() == self.shape.len()
-            && shape
-                .iter()
-                .zip(&self.shape)
-                .all(|(size, want)| want.is_none_or(|want| want == *size))
+        let Some(own) = &self.shape else { return true };
+        shape.len() == own.len()
+            && shape.iter().zip(own).all(|(size, want)| want.is_none_or(|want| want == *size))
+    }
+
+    /// Returns the number of dimensions, where the graph tells it.
+    pub(crate) fn rank(&self) -> Option<usize> {
+        self.shape.as_ref().map(Vec::len)
     }
 
     /// Writes the shape with -1 where any size will do.
     pub(crate) fn show_shape(&self) -> String {
+        let sizes = self.shape.iter().flatten();
         let sizes: Vec<String> =
-            self.shape.iter().map(|size| size.map_or("-1".to_owned(), |s| s.to_string())).collect();
+            sizes.map(|size| size.map_or("-1".to_owned(), |s| s.to_string())).collect();
         show_shape(&sizes)
     }
+}
+
+/// One output of a graph.
+#[derive(Debug)]
+struct Output {
+    name: String,
+    /// What the columns are called, when the graph ends in a ZipMap.
+    classes: Option<Arc<[String]>>,
 }
 
 /// A graph that is ready to run.
 #[derive(Debug)]
 pub(crate) struct Graph {
-    plan: Arc<TypedSimplePlan>,
+    program: Program,
     inputs: Vec<Port>,
-    outputs: Vec<String>,
+    outputs: Vec<Output>,
 }
 
 impl Graph {
@@ -55,16 +70,35 @@ impl Graph {
     ///
     /// # Errors
     /// [`Error::UnsupportedOperators`] names the operators that do not run here;
-    /// [`Error::UnsupportedGraph`] gives the engine's reason for everything else.
+    /// [`Error::UnsupportedGraph`] gives the reason for everything else.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let onnx = tract_onnx::onnx();
-        let proto = read(&onnx, path)?;
-        let operators = operators::refused(&onnx, &proto);
-        if !operators.is_empty() {
-            return Err(Error::UnsupportedOperators { operators });
-        }
-        guarded(|| plan(&onnx, &proto, path))
-            .map_err(|problem| Error::UnsupportedGraph { path: path.to_owned(), problem })
+        let model = read(path)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let loader = Loader { model: &model, folder };
+        Self::compile(&loader).map_err(|refusal| match refusal {
+            Refusal::Operators(names) => {
+                Error::UnsupportedOperators { operators: names.into_iter().collect() }
+            }
+            Refusal::Problem(problem) => Error::UnsupportedGraph { path: path.to_owned(), problem },
+        })
+    }
+
+    fn compile(loader: &Loader<'_>) -> Result<Self, Refusal> {
+        let graph = loader.model.graph.as_ref();
+        let graph = graph.ok_or_else(|| "the file holds no graph".to_owned())?;
+        let own: Vec<&str> = graph.initializer.iter().map(|one| one.name.as_str()).collect();
+        let inputs = graph.input.iter().filter(|input| !own.contains(&input.name.as_str()));
+        let program = Program::compile(loader, graph, false)?;
+        let inputs = inputs.map(port).collect::<Result<Vec<_>, _>>()?;
+        let outputs = graph.output.iter().map(|output| {
+            let classes = classes(loader, graph, &output.name)?.map(Arc::from);
+            Ok(Output { name: output.name.clone(), classes })
+        });
+        let outputs = outputs.collect::<Result<_, String>>()?;
+        program.prepare(
+            &inputs.iter().map(|port| (port.kind, port.shape.clone())).collect::<Vec<_>>(),
+        );
+        Ok(Self { program, inputs, outputs })
     }
 
     /// Returns the inputs in the graph's order.
@@ -72,87 +106,79 @@ impl Graph {
         &self.inputs
     }
 
-    /// Computes the outputs; the inputs stand in the graph's order.
+    /// Computes the outputs; the inputs stand in the graph's order, and are of its types.
     ///
     /// # Errors
-    /// [`Error::Evaluation`] with the engine's reason.
-    pub(crate) fn run(&self, inputs: &[Tensor]) -> Result<Vec<(String, Tensor)>> {
-        let computed = guarded(|| {
-            let inputs = inputs.iter().map(|input| Ok(tensor::to_tract(input)?.into_tvalue()));
-            let outputs = self.plan.run(inputs.collect::<TractResult<_>>()?)?;
-            outputs.iter().map(|output| tensor::from_tract(output)).collect::<TractResult<Vec<_>>>()
+    /// [`Error::Evaluation`] with the reason.
+    pub(crate) fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<(String, Tensor)>> {
+        self.compute(inputs).map_err(|problem| Error::Evaluation { problem })
+    }
+
+    fn compute(&self, inputs: Vec<Tensor>) -> Result<Vec<(String, Tensor)>, String> {
+        let inputs = inputs.into_iter().zip(&self.inputs).map(|(input, port)| {
+            convert::take_in(input, port.kind)
+                .map_err(|problem| format!("input `{}`: {problem}", port.name))
         });
-        let outputs = computed.map_err(|problem| Error::Evaluation { problem })?;
-        Ok(self.outputs.iter().cloned().zip(outputs).collect())
+        let arrays = self.program.run(inputs.collect::<Result<_, _>>()?)?;
+        let outputs = arrays.into_iter().zip(&self.outputs).map(|(array, output)| {
+            let tensor = convert::give_out(array)?;
+            let tensor = match &output.classes {
+                Some(classes) => tensor.with_classes(classes.clone()),
+                None => tensor,
+            };
+            Ok((output.name.clone(), tensor))
+        });
+        outputs.collect()
     }
 }
 
-fn read(onnx: &Onnx, path: &Path) -> Result<ModelProto> {
+fn read(path: &Path) -> Result<ModelProto> {
     let mut file = File::open(path).map_err(|error| Error::Io {
         doing: format!("opening `{}`", path.display()),
         source: error.into(),
     })?;
-    onnx.proto_model_for_read(&mut file).map_err(|_| Error::UnsupportedGraph {
+    tract_onnx::onnx().proto_model_for_read(&mut file).map_err(|_| Error::UnsupportedGraph {
         path: path.to_owned(),
         problem: "the file is not an ONNX model".to_owned(),
     })
 }
 
-fn plan(onnx: &Onnx, proto: &ModelProto, path: &Path) -> TractResult<Graph> {
-    let folder = path.parent().and_then(Path::to_str);
-    let parsed = onnx.parse(proto, folder)?;
-    if !parsed.unresolved_inputs.is_empty() {
-        bail!("nothing computes {}", parsed.unresolved_inputs.join(", "));
-    }
-    let mut model = parsed.model;
-    let inputs = settle_inputs(&mut model)?;
-    let outputs = proto.graph.iter().flat_map(|graph| &graph.output);
-    let outputs = outputs.map(|output| output.name.clone()).collect();
-    let plan = model.into_optimized()?.into_runnable()?;
-    Ok(Graph { plan, inputs, outputs })
+/// Reads what the graph says about an input.
+fn port(info: &ValueInfoProto) -> Result<Port, String> {
+    let name = &info.name;
+    let Some(Type::TensorType(tensor)) = info.r#type.as_ref().and_then(|kind| kind.value.as_ref())
+    else {
+        return Err(format!("input `{name}` is no tensor"));
+    };
+    let data_type = convert::border(tensor.elem_type)
+        .ok_or_else(|| format!("input `{name}` is of a type that does not run here"))?;
+    let shape = tensor.shape.as_ref().map(|shape| {
+        let sizes = shape.dim.iter().map(|dim| match dim.value {
+            Some(Size::DimValue(size)) => usize::try_from(size).ok(),
+            _ => None,
+        });
+        sizes.collect()
+    });
+    Ok(Port { name: name.clone(), data_type, shape, kind: tensor.elem_type })
 }
 
-/// Gives every dimension that the graph leaves open a symbol, without which tract plans nothing.
-///
-/// The first dimension of every input counts rows, so all of them share one symbol.
-fn settle_inputs(model: &mut InferenceModel) -> TractResult<Vec<Port>> {
-    let rows = model.symbols.sym("N");
-    let mut ports = Vec::new();
-    for index in 0..model.input_outlets()?.len() {
-        let outlet = model.input_outlets()?[index];
-        let name = model.node(outlet.node).name.clone();
-        let fact = model.input_fact(index)?.clone();
-        let Some(datum) = fact.datum_type.concretize() else { bail!("input {name} has no type") };
-        let Some(data_type) = tensor::data_type(datum) else {
-            bail!("input {name} is of type {datum:?}, which does not run here");
-        };
-        if fact.shape.is_open() {
-            bail!("input {name} has no shape");
+/// Finds the labels that a ZipMap gives to the columns of an output.
+fn classes(
+    loader: &Loader<'_>,
+    graph: &GraphProto,
+    output: &str,
+) -> Result<Option<Vec<String>>, String> {
+    let is_zip_map = |node: &&tract_onnx::pb::NodeProto| {
+        node.op_type == "ZipMap" && domain(node) == "ai.onnx.ml"
+    };
+    for proto in graph.node.iter().filter(is_zip_map) {
+        let Some(name) = proto.output.first() else { continue };
+        if graph.node.iter().any(|node| segment::names(node).contains(&name.as_str())) {
+            return Err(format!("something uses the maps `{name}`, which only end a graph here"));
         }
-        let mut dims: TVec<TDim> = tvec!();
-        for (axis, dim) in fact.shape.dims().enumerate() {
-            dims.push(match dim.concretize() {
-                Some(dim) => dim,
-                None if axis == 0 => rows.clone().into(),
-                None => model.symbols.new_with_prefix("D").into(),
-            });
+        if name == output {
+            return super::ml::class_labels(&mut Node::new(proto, loader, Vec::new())).map(Some);
         }
-        let shape = dims.iter().map(|dim| dim.to_usize().ok()).collect();
-        model.set_input_fact(index, InferenceFact::dt_shape(datum, dims))?;
-        ports.push(Port { name, data_type, shape });
     }
-    Ok(ports)
-}
-
-/// Runs the engine; its failures and its panics become text. A model must not end a server.
-fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> std::result::Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(outcome) => outcome.map_err(|error| format!("{error:#}")),
-        Err(panic) => Err(panic_text(panic.as_ref())),
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
+    Ok(None)
 }

@@ -1,9 +1,21 @@
 //! What computes. Nothing here knows of folders, signatures or requests.
+//!
+//! A graph becomes a list of steps over values: kernels of our own for all that tables of data
+//! meet, and runs of other nodes, which tract plans. What is not understood is refused when the
+//! graph is read.
 
+mod array;
+mod convert;
 mod external;
+mod glue;
 mod graph;
-mod operators;
-mod tensor;
+mod kernel;
+mod loader;
+mod ml;
+mod node;
+mod program;
+mod segment;
+mod text;
 
 pub(crate) use external::external_files;
 pub(crate) use graph::{Graph, Port};

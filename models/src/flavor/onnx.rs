@@ -24,6 +24,12 @@ pub(crate) fn open_file(path: &Path) -> Result<OnnxModel> {
     Ok(OnnxModel { graph: Graph::open(path)? })
 }
 
+/// Writes an input's shape as a signature has it; one whose rank is open counts rows at least.
+fn sizes(port: &Port) -> Vec<i64> {
+    let size = |size: &Option<usize>| size.map_or(-1, |size| size as i64);
+    port.shape.as_ref().map_or_else(|| vec![-1], |shape| shape.iter().map(size).collect())
+}
+
 /// Finds the flavor's file, which must lie inside the model's folder.
 fn data_file(folder: &Path, data: &str) -> Result<PathBuf> {
     let refuse = |problem: String| Error::NotAModel { path: folder.to_owned(), problem };
@@ -52,7 +58,7 @@ impl OnnxModel {
         let spec = |port: &Port| TensorSpec {
             name: (ports.len() > 1).then(|| port.name.clone()),
             dtype: port.data_type.numpy_name().to_owned(),
-            shape: port.shape.iter().map(|size| size.map_or(-1, |size| size as i64)).collect(),
+            shape: sizes(port),
         };
         ports.iter().map(spec).collect()
     }
@@ -74,14 +80,14 @@ impl Predictor for OnnxModel {
             }
             (Input::Named(tensors), ports) => by_name(ports, tensors)?,
         };
-        self.graph.run(&fed)
+        self.graph.run(fed)
     }
 }
 
 /// Makes one tensor of a whole table: a matrix, or its only column as it is.
 fn whole(port: &Port, table: &Table) -> Result<Tensor> {
     if let [(_, only)] = table.columns()
-        && (only.shape().len() > 1 || port.shape.len() == 1)
+        && (only.shape().len() > 1 || port.rank() == Some(1))
     {
         return fit(port, only.clone());
     }
@@ -118,7 +124,7 @@ fn by_name(ports: &[Port], given: &[(String, Tensor)]) -> Result<Vec<Tensor>> {
 /// Casts a tensor to an input's type; a column becomes a matrix of width 1 where one is asked for.
 fn fit(port: &Port, tensor: Tensor) -> Result<Tensor> {
     let (mut shape, values) = tensor.into_parts();
-    if shape.len() == 1 && matches!(port.shape.as_slice(), [_, Some(1) | None]) {
+    if shape.len() == 1 && matches!(port.shape.as_deref(), Some([_, Some(1) | None])) {
         shape.push(1);
     }
     if !port.takes(&shape) {

@@ -1,0 +1,124 @@
+//! The operators of ai.onnx that surround models of tabular data.
+
+mod arithmetic;
+mod arrange;
+mod broadcast;
+mod cast;
+mod compare;
+mod distance;
+mod gather;
+mod matrix;
+mod reduce;
+mod scan;
+mod select;
+mod shape;
+
+pub(super) use broadcast::{combine, shape as broadcast_shape};
+pub(super) use gather::along;
+pub(super) use matrix::multiply_into;
+
+use super::kernel::Kernel;
+use super::node::Node;
+
+/// Domain and name of each.
+pub(super) const NAMES: &[(&str, &str)] = &[
+    ("", "Abs"),
+    ("", "Add"),
+    ("", "And"),
+    ("", "ArgMax"),
+    ("", "ArgMin"),
+    ("", "Cast"),
+    ("", "Ceil"),
+    ("", "Clip"),
+    ("", "Compress"),
+    ("", "Concat"),
+    ("", "Constant"),
+    ("", "ConstantOfShape"),
+    ("", "CumSum"),
+    ("", "Div"),
+    ("", "Equal"),
+    ("", "Erf"),
+    ("", "Exp"),
+    ("", "Expand"),
+    ("", "Flatten"),
+    ("", "Floor"),
+    ("", "Gather"),
+    ("", "GatherElements"),
+    ("", "Gemm"),
+    ("", "Greater"),
+    ("", "GreaterOrEqual"),
+    ("", "Identity"),
+    ("", "IsNaN"),
+    ("", "Less"),
+    ("", "LessOrEqual"),
+    ("", "Log"),
+    ("", "LpNormalization"),
+    ("", "MatMul"),
+    ("", "Max"),
+    ("", "Mean"),
+    ("", "Min"),
+    ("", "Mod"),
+    ("", "Mul"),
+    ("", "Neg"),
+    ("", "NonZero"),
+    ("", "Not"),
+    ("", "Or"),
+    ("", "Pow"),
+    ("", "Reciprocal"),
+    ("", "ReduceL1"),
+    ("", "ReduceL2"),
+    ("", "ReduceLogSum"),
+    ("", "ReduceLogSumExp"),
+    ("", "ReduceMax"),
+    ("", "ReduceMean"),
+    ("", "ReduceMin"),
+    ("", "ReduceProd"),
+    ("", "ReduceSum"),
+    ("", "ReduceSumSquare"),
+    ("", "Relu"),
+    ("", "Reshape"),
+    ("", "Scan"),
+    ("", "ScatterElements"),
+    ("", "Shape"),
+    ("", "Sigmoid"),
+    ("", "Sign"),
+    ("", "Slice"),
+    ("", "Softmax"),
+    ("", "Sqrt"),
+    ("", "Squeeze"),
+    ("", "Sub"),
+    ("", "Sum"),
+    ("", "Tanh"),
+    ("", "Tile"),
+    ("", "TopK"),
+    ("", "Transpose"),
+    ("", "Unsqueeze"),
+    ("", "Where"),
+    ("", "Xor"),
+    ("com.microsoft", "CDist"),
+];
+
+/// Makes the kernel of a node whose operator is in [`NAMES`].
+pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
+    match node.op {
+        "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Max" | "Min" | "Sum" | "Mean" => {
+            arithmetic::many(node)
+        }
+        "Abs" | "Ceil" | "Erf" | "Exp" | "Floor" | "Log" | "Neg" | "Reciprocal" | "Relu"
+        | "Sigmoid" | "Sign" | "Sqrt" | "Tanh" | "Clip" => arithmetic::single(node),
+        "And" | "Or" | "Xor" | "Not" | "Equal" | "Greater" | "GreaterOrEqual" | "Less"
+        | "LessOrEqual" | "IsNaN" | "Where" => compare::build(node),
+        "Cast" => cast::build(node),
+        "Identity" | "Constant" | "ConstantOfShape" | "Shape" | "Reshape" | "Flatten"
+        | "Squeeze" | "Unsqueeze" => shape::build(node),
+        "Concat" | "Slice" | "Transpose" | "Expand" | "Tile" => arrange::build(node),
+        "Gather" | "GatherElements" | "ScatterElements" | "Compress" | "NonZero" => {
+            gather::build(node)
+        }
+        "ArgMax" | "ArgMin" | "TopK" => select::build(node),
+        "MatMul" | "Gemm" => matrix::build(node),
+        "Scan" => scan::build(node),
+        "CDist" => distance::build(node),
+        _ => reduce::build(node),
+    }
+}

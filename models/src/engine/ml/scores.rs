@@ -1,0 +1,66 @@
+//! What `post_transform` makes of a model's scores.
+
+use crate::engine::node::Node;
+use crate::tree::Float;
+use crate::tree::transform::{logistic, probit, softmax, softmax_zero};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transform {
+    None,
+    Logistic,
+    Softmax,
+    SoftmaxZero,
+    Probit,
+}
+
+/// What becomes of a score that stands alone for two classes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Second {
+    /// It is the probability of the second class.
+    Probability,
+    /// It is above zero for the second class.
+    Margin,
+}
+
+impl Transform {
+    pub(super) fn read(node: &mut Node<'_>) -> Result<Self, String> {
+        match node.text("post_transform")?.as_deref() {
+            None | Some("NONE") => Ok(Self::None),
+            Some("LOGISTIC") => Ok(Self::Logistic),
+            Some("SOFTMAX") => Ok(Self::Softmax),
+            Some("SOFTMAX_ZERO") => Ok(Self::SoftmaxZero),
+            Some("PROBIT") => Ok(Self::Probit),
+            Some(other) => Err(format!("its post_transform `{other}` is not known here")),
+        }
+    }
+
+    /// Changes rows of `width` scores.
+    pub(super) fn rows<T: Float>(self, scores: &mut [T], width: usize) {
+        match self {
+            Self::None => {}
+            Self::Logistic => logistic(scores),
+            Self::Probit => probit(scores),
+            Self::Softmax => scores.chunks_exact_mut(width.max(1)).for_each(softmax),
+            Self::SoftmaxZero => scores.chunks_exact_mut(width.max(1)).for_each(softmax_zero),
+        }
+    }
+
+    /// Makes the scores of two classes out of one.
+    pub(super) fn pair(self, score: f32, second: Second) -> [f32; 2] {
+        match (second, self) {
+            (Second::Probability, _) => [1.0 - score, score],
+            (Second::Margin, Self::Logistic) => {
+                let mut pair = [-score, score];
+                logistic(&mut pair);
+                pair
+            }
+            (Second::Margin, _) => [-score, score],
+        }
+    }
+}
+
+/// Finds the first greatest score.
+pub(super) fn best<T: PartialOrd + Copy>(scores: &[T]) -> usize {
+    let better = |best: usize, at: usize| if scores[at] > scores[best] { at } else { best };
+    (1..scores.len()).fold(0, better)
+}
