@@ -1,0 +1,89 @@
+//! Models that a Python process scores, with the real MLflow.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+use mlctl_models::python::Worker;
+use mlctl_models::{Error, Input, Predictor, Table, Tensor, Values};
+use std::path::Path;
+use std::process::Command;
+
+/// Makes an input of one kind; `None` as the kind is a missing text.
+fn input(kind: &str, x: &[f64]) -> Input {
+    let kinds = vec![Some(kind.to_owned()); x.len()];
+    let columns = vec![
+        ("kind".to_owned(), Tensor::vector(Values::String(kinds))),
+        ("x".to_owned(), Tensor::vector(Values::Double(x.to_vec()))),
+    ];
+    Input::Table(Table::new(columns).unwrap())
+}
+
+fn worker(python: &Path, model: &Path) -> Result<Worker, Error> {
+    let python = python.to_owned();
+    Worker::start(Box::new(move || Command::new(&python)), model)
+}
+
+#[test]
+fn any_answer_of_a_model_comes_through() {
+    let cache = mlctl_test_python::cache(env!("CARGO_TARGET_TMPDIR"));
+    let Some(python) = mlctl_test_python::zoo(&cache) else { return };
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("model");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/make.py");
+    mlctl_test_python::succeed(Command::new(&python).arg(script).arg(&folder));
+    let worker = worker(&python, &folder).unwrap();
+
+    let frame = worker.predict(&input("frame", &[1.5, -2.0])).unwrap();
+    assert_eq!(frame[0], ("twice".to_owned(), Tensor::vector(Values::Double(vec![3.0, -4.0]))));
+    let signs = vec![Some("+".to_owned()), Some("-".to_owned())];
+    assert_eq!(frame[1], ("sign".to_owned(), Tensor::vector(Values::String(signs))));
+    let array = worker.predict(&input("array", &[0.5, f64::INFINITY])).unwrap();
+    assert_eq!(array[0].1, Tensor::vector(Values::Double(vec![1.0, f64::INFINITY])));
+    let text = worker.predict(&input("text", &[0.5])).unwrap();
+    assert_eq!(text[0].1, Tensor::vector(Values::String(vec![Some("0.5".to_owned())])));
+    let arrays = worker.predict(&input("arrays", &[0.5, 2.0])).unwrap();
+    assert_eq!(arrays[1].1, Tensor::new(vec![2, 1], Values::Float(vec![0.5, 2.0])).unwrap());
+    let printed = worker.predict(&input("printed", &[0.5, -2.0])).unwrap();
+    assert_eq!(printed[0].1, Tensor::vector(Values::Boolean(vec![true, false])));
+
+    let raised = worker.predict(&input("odd", &[1.0])).unwrap_err().to_string();
+    assert!(raised.ends_with("ValueError: no kind odd"), "{raised}");
+    let killed = worker.predict(&input("killed", &[1.0])).unwrap_err().to_string();
+    assert_eq!(
+        killed,
+        "Python cannot score the model: it ended (signal: 9 (SIGKILL)): about to die"
+    );
+    let after = worker.predict(&input("array", &[2.0])).unwrap();
+    assert_eq!(after[0].1, Tensor::vector(Values::Double(vec![4.0])));
+}
+
+#[test]
+fn a_model_that_does_not_load_says_why() {
+    let cache = mlctl_test_python::cache(env!("CARGO_TARGET_TMPDIR"));
+    let Some(python) = mlctl_test_python::zoo(&cache) else { return };
+    let place = tempfile::tempdir().unwrap();
+
+    let refused = worker(&python, place.path()).unwrap_err().to_string();
+
+    assert!(
+        refused.starts_with("Python cannot score the model: it cannot load the model: "),
+        "{refused}"
+    );
+}
+
+#[test]
+fn an_interpreter_without_the_packages_says_so() {
+    let place = tempfile::tempdir().unwrap();
+    // No Python at all, or one that cannot import: what it says last is told.
+    let shell = || {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo 'No module named numpy' >&2; exit 3"]);
+        shell
+    };
+
+    let refused = Worker::start(Box::new(shell), place.path()).unwrap_err().to_string();
+
+    assert_eq!(
+        refused,
+        "Python cannot score the model: it ended (exit status: 3): No module named numpy"
+    );
+}

@@ -1,0 +1,36 @@
+"""Saves a model that MLflow runs in Python: `make.py FOLDER`."""
+
+import os
+import signal
+import sys
+
+import mlflow.pyfunc
+import pandas
+
+
+class Model(mlflow.pyfunc.PythonModel):
+    """Answers according to the column `kind`, so that one model shows every form of answer."""
+
+    def predict(self, context, model_input, params=None):
+        kind = model_input["kind"].iloc[0]
+        x = model_input["x"]
+        if kind == "frame":
+            return pandas.DataFrame({"twice": x * 2, "sign": ["+" if v >= 0 else "-" for v in x]})
+        if kind == "array":
+            return x.to_numpy() * 2
+        if kind == "text":
+            return [f"{v:g}" for v in x]
+        if kind == "nested":
+            return [{"x": v, "more": [1, {"y": None}]} for v in x]
+        if kind == "arrays":
+            return {"a": x.to_numpy(), "b": x.to_numpy().astype("float32").reshape(-1, 1)}
+        if kind == "printed":
+            print("this goes to nobody's answer", flush=True)
+            return x.to_numpy() > 0
+        if kind == "killed":
+            print("about to die", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise ValueError(f"no kind {kind}")
+
+
+mlflow.pyfunc.save_model(sys.argv[1], python_model=Model())
