@@ -1,7 +1,9 @@
 //! A model folder, opened.
 
 use crate::signature::Schema;
-use crate::{Error, Form, Input, ModelInfo, Predictions, Predictor, Result, flavor};
+use crate::{
+    Error, Form, Input, ModelInfo, Predictions, Predictor, Result, Scores, Tensor, flavor,
+};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -34,16 +36,28 @@ impl Model {
     /// [`Error::SchemaMismatch`] when the input does not fit; [`Error::Evaluation`] when the model
     /// itself cannot take it.
     pub fn predict(&self, input: Input) -> Result<Predictions> {
-        let input = match self.input_schema() {
-            Some(schema) => schema.enforce(input)?,
-            None => input,
-        };
+        let input = self.enforce(input)?;
         let outputs = self.predictor.predict(&input)?;
         let form = match &input {
             Input::Table(table) if in_rows(&outputs, table.rows()) => Form::Records,
             _ => Form::Outputs,
         };
         Ok(Predictions { outputs, form })
+    }
+
+    /// Checks the input against the signature, and computes what its predictions are made of.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict); [`Error::Evaluation`] when the model has no such scores.
+    pub fn scores(&self, input: Input, scores: Scores) -> Result<Tensor> {
+        self.predictor.scores(&self.enforce(input)?, scores)
+    }
+
+    fn enforce(&self, input: Input) -> Result<Input> {
+        match self.input_schema() {
+            Some(schema) => schema.enforce(input),
+            None => Ok(input),
+        }
     }
 }
 
@@ -76,6 +90,6 @@ pub fn read_info(folder: &Path) -> Result<ModelInfo> {
     }
 }
 
-fn in_rows(outputs: &[(String, crate::Tensor)], rows: usize) -> bool {
+fn in_rows(outputs: &[(String, Tensor)], rows: usize) -> bool {
     outputs.iter().all(|(_, output)| output.shape().first() == Some(&rows))
 }

@@ -1,15 +1,36 @@
 //! What every flavor becomes: something that answers an input.
 
-use crate::{Input, Result, Tensor};
+use crate::{Error, Input, Result, Tensor};
 use std::fmt;
 
 /// Answers inputs, from many threads at once.
 ///
 /// The input has passed the model's signature, if it has one. Implementations answer an input that
-/// they cannot take with [`Error::Evaluation`](crate::Error::Evaluation), never with a panic.
+/// they cannot take with [`Error::Evaluation`], never with a panic.
 pub trait Predictor: fmt::Debug + Send + Sync {
-    /// Computes the outputs, in the model's own order.
+    /// Computes the outputs, in the model's own order. A single output without a name is what
+    /// MLflow calls a bare array.
     fn predict(&self, input: &Input) -> Result<Vec<(String, Tensor)>>;
+
+    /// Computes what the predictions were made of, one row for each row of the input. Models that
+    /// have no such thing say so with [`Error::Evaluation`].
+    fn scores(&self, input: &Input, scores: Scores) -> Result<Tensor> {
+        let _ = input;
+        let what = match scores {
+            Scores::Probability => "probabilities",
+            Scores::Raw => "raw scores",
+        };
+        Err(Error::Evaluation { problem: format!("it has no {what}") })
+    }
+}
+
+/// What stands behind predictions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scores {
+    /// A probability for each class: a matrix.
+    Probability,
+    /// The sum before any transform: a vector, or a matrix when a row has several.
+    Raw,
 }
 
 /// How predictions are laid out when they are written down.
