@@ -1,5 +1,6 @@
 //! One module per flavor: what an `MLmodel` says about it, turned into a [`Predictor`].
 
+mod lightgbm;
 mod matrix;
 #[cfg(feature = "onnx")]
 mod onnx;
@@ -18,6 +19,9 @@ pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<Box<dyn Predictor>
     }
     if let Some(settings) = info.flavors.get(xgboost::NAME) {
         return Ok(Box::new(xgboost::open(folder, settings)?));
+    }
+    if let Some(settings) = info.flavors.get(lightgbm::NAME) {
+        return Ok(Box::new(lightgbm::open(folder, settings)?));
     }
     tracing::debug!(folder = %folder.display(), "no flavor of this model runs here");
     Err(Error::NoFlavor { found: info.flavors.keys().cloned().collect() })
