@@ -25,7 +25,10 @@ pub enum Error {
         problem: String,
     },
     /// The model has no flavor that runs here.
-    #[error("no flavor of this model runs here: it has {}; `onnx` would", names(found))]
+    #[error(
+        "no flavor of this model runs here: it has {}; `onnx`, `xgboost` and `lightgbm` would",
+        names(found)
+    )]
     NoFlavor {
         /// The flavors in its `MLmodel`.
         found: Vec<String>,
@@ -47,6 +50,14 @@ pub enum Error {
         /// The graph's file.
         path: PathBuf,
         /// The engine's reason.
+        problem: String,
+    },
+    /// The data of a flavor is broken, or asks for what is not known here.
+    #[error("the model `{}` does not load: {problem}", path.display())]
+    UnsupportedModel {
+        /// The model's file.
+        path: PathBuf,
+        /// What is wrong, or not known.
         problem: String,
     },
     /// A request is not one of the forms that `/invocations` takes.

@@ -39,7 +39,13 @@ pub mod rest;
 #[cfg(feature = "onnx")]
 pub mod save;
 pub mod signature;
-#[cfg_attr(not(test), expect(dead_code, reason = "the readers of formats come next"))]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "all that ONNX's tree ensembles can say is not in the other formats"
+    )
+)]
 mod tree;
 
 pub use data::{Input, Table, Tensor, Values};
@@ -48,5 +54,5 @@ pub use example::{Example, SavedExample};
 pub use manifest::Manifest;
 pub use mlmodel::ModelInfo;
 pub use model::{MLMODEL_FILE, Model, load, read_info};
-pub use predictor::{Form, Predictions, Predictor};
+pub use predictor::{Answer, Predictions, Predictor, method};
 pub use signature::Signature;

@@ -1,7 +1,10 @@
 //! A model folder, opened.
 
+use crate::predictor::method;
 use crate::signature::Schema;
-use crate::{Error, Form, Input, ModelInfo, Predictions, Predictor, Result, flavor, manifest};
+use crate::{
+    Answer, Error, Input, ModelInfo, Predictions, Predictor, Result, Tensor, flavor, manifest,
+};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -40,16 +43,34 @@ impl Model {
     /// [`Error::SchemaMismatch`] when the input does not fit; [`Error::Evaluation`] when the model
     /// itself cannot take it.
     pub fn predict(&self, input: Input) -> Result<Predictions> {
-        let input = match self.input_schema() {
-            Some(schema) => schema.enforce(input)?,
-            None => input,
+        self.call(method::PREDICT, input)
+    }
+
+    /// Does the same with another method of the model, such as scikit-learn's `predict_proba`.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict); [`Error::Evaluation`] when the model has no such method.
+    pub fn call(&self, method: &str, input: Input) -> Result<Predictions> {
+        let input = self.enforce(input)?;
+        let answer = match method {
+            method::PREDICT => self.predictor.predict(&input)?,
+            other => self.predictor.call(other, &input)?,
         };
-        let outputs = self.predictor.predict(&input)?;
-        let form = match &input {
-            Input::Table(table) if in_rows(&outputs, table.rows()) => Form::Records,
-            _ => Form::Outputs,
-        };
-        Ok(Predictions { outputs, form })
+        Ok(match (answer, &input) {
+            (Answer::Array(array), _) => Predictions::Array(array),
+            (Answer::Json(value), _) => Predictions::Json(value),
+            (Answer::Outputs(outputs), Input::Table(table)) if in_rows(&outputs, table.rows()) => {
+                Predictions::Records(outputs)
+            }
+            (Answer::Outputs(outputs), _) => Predictions::Outputs(outputs),
+        })
+    }
+
+    fn enforce(&self, input: Input) -> Result<Input> {
+        match self.input_schema() {
+            Some(schema) => schema.enforce(input),
+            None => Ok(input),
+        }
     }
 }
 
@@ -84,6 +105,6 @@ pub fn read_info(folder: &Path) -> Result<ModelInfo> {
     }
 }
 
-fn in_rows(outputs: &[(String, crate::Tensor)], rows: usize) -> bool {
+fn in_rows(outputs: &[(String, Tensor)], rows: usize) -> bool {
     outputs.iter().all(|(_, output)| output.shape().first() == Some(&rows))
 }

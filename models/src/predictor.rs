@@ -1,31 +1,75 @@
 //! What every flavor becomes: something that answers an input.
 
-use crate::{Input, Result, Tensor};
+use crate::{Error, Input, Result, Tensor};
+use serde_json::Value;
 use std::fmt;
+
+/// Names of the methods that models have, as scikit-learn calls them.
+pub mod method {
+    /// What every model answers.
+    pub const PREDICT: &str = "predict";
+    /// A probability for each class: a matrix.
+    pub const PREDICT_PROBA: &str = "predict_proba";
+    /// What the predictions of trees were made of: the sum before any transform.
+    pub const PREDICT_RAW: &str = "predict_raw";
+}
 
 /// Answers inputs, from many threads at once.
 ///
 /// The input has passed the model's signature, if it has one. Implementations answer an input that
-/// they cannot take with [`Error::Evaluation`](crate::Error::Evaluation), never with a panic.
+/// they cannot take with [`Error::Evaluation`], never with a panic.
 pub trait Predictor: fmt::Debug + Send + Sync {
-    /// Computes the outputs, in the model's own order.
-    fn predict(&self, input: &Input) -> Result<Vec<(String, Tensor)>>;
+    /// Computes the model's answer.
+    fn predict(&self, input: &Input) -> Result<Answer>;
+
+    /// Computes what another [`method`] of the model answers.
+    fn call(&self, method: &str, input: &Input) -> Result<Answer> {
+        match method {
+            method::PREDICT => self.predict(input),
+            _ => Err(no_method(method)),
+        }
+    }
 }
 
-/// How predictions are laid out when they are written down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// One object per row: the answer to a table.
-    Records,
-    /// One array per output: the answer to tensors.
-    Outputs,
+/// Says that a model has no such method.
+pub(crate) fn no_method(method: &str) -> Error {
+    Error::Evaluation { problem: format!("the model has no method `{method}`") }
 }
 
-/// What a model answers.
+/// What a predictor answers.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Predictions {
-    /// The outputs by name, in the model's order.
-    pub outputs: Vec<(String, Tensor)>,
-    /// How they are laid out.
-    pub form: Form,
+pub enum Answer {
+    /// Outputs with names, in the model's own order.
+    Outputs(Vec<(String, Tensor)>),
+    /// One array that goes without a name, as numpy has it.
+    Array(Tensor),
+    /// Anything else that JSON can hold.
+    Json(Value),
+}
+
+/// What a model answers, laid out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Predictions {
+    /// One object per row: the answer to a table.
+    Records(Vec<(String, Tensor)>),
+    /// One array per output: the answer to tensors.
+    Outputs(Vec<(String, Tensor)>),
+    /// One array without a name.
+    Array(Tensor),
+    /// Anything else that JSON can hold.
+    Json(Value),
+}
+
+impl Predictions {
+    /// Returns the outputs with their names, in the model's order; the name of an array is empty.
+    /// What is only JSON has none.
+    pub fn tensors(&self) -> Vec<(&str, &Tensor)> {
+        match self {
+            Self::Records(outputs) | Self::Outputs(outputs) => {
+                outputs.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect()
+            }
+            Self::Array(array) => vec![("", array)],
+            Self::Json(_) => Vec::new(),
+        }
+    }
 }

@@ -6,7 +6,7 @@
 
 mod frame;
 
-use crate::{Error, Input, Predictor, Result, Tensor};
+use crate::{Answer, Error, Input, Predictor, Result};
 use frame::{Array, Header};
 use std::collections::VecDeque;
 use std::fmt;
@@ -158,7 +158,7 @@ fn listen(
 }
 
 impl Predictor for Worker {
-    fn predict(&self, input: &Input) -> Result<Vec<(String, Tensor)>> {
+    fn predict(&self, input: &Input) -> Result<Answer> {
         let mut place = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         let mut process = match place.take() {
             Some(process) => process,
@@ -173,6 +173,6 @@ impl Predictor for Worker {
         if let Some(problem) = header.error {
             return Err(Error::Evaluation { problem });
         }
-        frame::outputs(&header, arrays)
+        frame::answer(header, arrays)
     }
 }

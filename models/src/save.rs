@@ -56,8 +56,10 @@ impl OnnxModel<'_> {
         let info = ModelInfo { signature: self.signature.clone(), ..ModelInfo::default() };
         let predictions = Model::new(info, Box::new(graph)).predict(example.input.clone())?;
         if self.signature.is_none() {
-            let outputs =
-                predictions.outputs.iter().map(|(name, output)| TensorSpec::of(Some(name), output));
+            let outputs = predictions
+                .tensors()
+                .into_iter()
+                .map(|(name, output)| TensorSpec::of(Some(name), output));
             self.signature = Some(Signature {
                 inputs: Some(Schema::of(&example.input)),
                 outputs: Some(Schema::Tensors(outputs.collect())),

@@ -186,8 +186,10 @@ fn one_plan_serves_batches_of_any_size_from_many_threads() {
             let model = &model;
             scope.spawn(move || {
                 let answer = model.predict(batch(rows)).unwrap();
-                assert_eq!(answer.outputs[0].1.shape(), [rows, 1]);
-                let Values::Float(list) = answer.outputs[0].1.values() else { panic!("no floats") };
+                assert_eq!(answer.tensors()[0].1.shape(), [rows, 1]);
+                let Values::Float(list) = answer.tensors()[0].1.values() else {
+                    panic!("no floats")
+                };
                 assert!(list.iter().all(|value| (value - list[0]).abs() < 1e-4));
             });
         }
@@ -212,7 +214,7 @@ fn weights_in_a_file_of_their_own_are_found() {
     let input = payload::from_json(br#"{"inputs": [[1, 2, 3, 4]]}"#, None).unwrap();
     let answer = model.predict(input).unwrap();
 
-    assert_eq!(answer.outputs[0].1.values(), &Values::Float(vec![10.0; 128]));
+    assert_eq!(answer.tensors()[0].1.values(), &Values::Float(vec![10.0; 128]));
 }
 
 #[test]

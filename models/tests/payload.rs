@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use mlctl_models::signature::Schema;
-use mlctl_models::{Form, Input, Predictions, payload};
+use mlctl_models::{Input, Predictions, payload};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ proptest! {
             panic!("no tensor")
         };
         let outputs = vec![("same".to_owned(), tensor)];
-        let text = payload::to_json(&Predictions { outputs, form: Form::Outputs });
+        let text = payload::to_json(&Predictions::Outputs(outputs));
 
         prop_assert_eq!(text, json!({ "predictions": { "same": rows } }).to_string());
     }

@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use mlctl_models::python::Worker;
-use mlctl_models::{Error, Input, Predictor, Table, Tensor, Values};
+use mlctl_models::{Answer, Error, Input, Predictor, Table, Tensor, Values};
+use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
@@ -33,17 +34,21 @@ fn any_answer_of_a_model_comes_through() {
     let worker = worker(&python, &folder).unwrap();
 
     let frame = worker.predict(&input("frame", &[1.5, -2.0])).unwrap();
+    let Answer::Outputs(frame) = frame else { panic!("{frame:?}") };
     assert_eq!(frame[0], ("twice".to_owned(), Tensor::vector(Values::Double(vec![3.0, -4.0]))));
     let signs = vec![Some("+".to_owned()), Some("-".to_owned())];
     assert_eq!(frame[1], ("sign".to_owned(), Tensor::vector(Values::String(signs))));
     let array = worker.predict(&input("array", &[0.5, f64::INFINITY])).unwrap();
-    assert_eq!(array[0].1, Tensor::vector(Values::Double(vec![1.0, f64::INFINITY])));
+    assert_eq!(array, Answer::Array(Tensor::vector(Values::Double(vec![1.0, f64::INFINITY]))));
     let text = worker.predict(&input("text", &[0.5])).unwrap();
-    assert_eq!(text[0].1, Tensor::vector(Values::String(vec![Some("0.5".to_owned())])));
+    assert_eq!(text, Answer::Array(Tensor::vector(Values::String(vec![Some("0.5".to_owned())]))));
     let arrays = worker.predict(&input("arrays", &[0.5, 2.0])).unwrap();
+    let Answer::Outputs(arrays) = arrays else { panic!("{arrays:?}") };
     assert_eq!(arrays[1].1, Tensor::new(vec![2, 1], Values::Float(vec![0.5, 2.0])).unwrap());
+    let nested = worker.predict(&input("nested", &[0.5])).unwrap();
+    assert_eq!(nested, Answer::Json(json!([{"x": 0.5, "more": [1, {"y": null}]}])));
     let printed = worker.predict(&input("printed", &[0.5, -2.0])).unwrap();
-    assert_eq!(printed[0].1, Tensor::vector(Values::Boolean(vec![true, false])));
+    assert_eq!(printed, Answer::Array(Tensor::vector(Values::Boolean(vec![true, false]))));
 
     let raised = worker.predict(&input("odd", &[1.0])).unwrap_err().to_string();
     assert!(raised.ends_with("ValueError: no kind odd"), "{raised}");
@@ -53,7 +58,7 @@ fn any_answer_of_a_model_comes_through() {
         "Python cannot score the model: it ended (signal: 9 (SIGKILL)): about to die"
     );
     let after = worker.predict(&input("array", &[2.0])).unwrap();
-    assert_eq!(after[0].1, Tensor::vector(Values::Double(vec![4.0])));
+    assert_eq!(after, Answer::Array(Tensor::vector(Values::Double(vec![4.0]))));
 }
 
 #[test]

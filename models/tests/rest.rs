@@ -4,7 +4,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use mlctl_models::{Error, Input, Model, ModelInfo, Predictor, Tensor, load, rest};
+use mlctl_models::{Answer, Error, Input, Model, ModelInfo, Predictor, Tensor, load, rest};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ fn bytes_that_are_no_text_are_a_bad_request() {
 struct Broken;
 
 impl Predictor for Broken {
-    fn predict(&self, _: &Input) -> mlctl_models::Result<Vec<(String, Tensor)>> {
+    fn predict(&self, _: &Input) -> mlctl_models::Result<Answer> {
         panic!("a predictor that breaks its promise")
     }
 }
@@ -105,9 +105,11 @@ fn an_embedder_can_serve_its_own_predictor() {
     #[derive(Debug)]
     struct Echo;
     impl Predictor for Echo {
-        fn predict(&self, input: &Input) -> mlctl_models::Result<Vec<(String, Tensor)>> {
+        fn predict(&self, input: &Input) -> mlctl_models::Result<Answer> {
             match input {
-                Input::Tensor(tensor) => Ok(vec![("same".to_owned(), tensor.clone())]),
+                Input::Tensor(tensor) => {
+                    Ok(Answer::Outputs(vec![("same".to_owned(), tensor.clone())]))
+                }
                 _ => Err(Error::Evaluation { problem: "tensors only".to_owned() }),
             }
         }

@@ -105,7 +105,7 @@ fn compare(folder: &Path, case: &Case) -> Result<Option<String>, String> {
     let inputs = case.inputs.iter().map(|(name, value)| (name.clone(), value.tensor()));
     let answer =
         model.predict(Input::Named(inputs.collect())).map_err(|error| error.to_string())?;
-    for (want, (name, got)) in case.outputs.iter().zip(&answer.outputs) {
+    for (want, (name, got)) in case.outputs.iter().zip(answer.tensors()) {
         if *name != want.name {
             return Err(format!("output {name} for {}", want.name));
         }
@@ -113,7 +113,7 @@ fn compare(folder: &Path, case: &Case) -> Result<Option<String>, String> {
             return Err(format!("{name}: {difference}"));
         }
     }
-    if answer.outputs.len() != case.outputs.len() {
+    if answer.tensors().len() != case.outputs.len() {
         return Err("not as many outputs".to_owned());
     }
     Ok(None)

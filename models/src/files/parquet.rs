@@ -170,13 +170,12 @@ fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Form;
 
     fn file(outputs: &[(String, Tensor)]) -> File {
         let file = tempfile::tempfile().unwrap();
         let mut sink = Sink::new(file.try_clone().unwrap());
         for _ in 0..2 {
-            let batch = Predictions { outputs: outputs.to_vec(), form: Form::Records };
+            let batch = Predictions::Records(outputs.to_vec());
             sink.write(&batch).unwrap();
         }
         sink.finish().unwrap();

@@ -162,21 +162,26 @@ impl OutputColumn<'_> {
     }
 }
 
+/// How the column of an array without a name is called.
+const ARRAY: &str = "prediction";
+
 /// Lays predictions out as columns of single values.
 pub(super) fn columns(batch: &Predictions) -> Result<Vec<OutputColumn<'_>>> {
-    let rows = batch.outputs.first().and_then(|(_, first)| first.shape().first()).copied();
+    let outputs = batch.tensors();
+    let rows = outputs.first().and_then(|(_, first)| first.shape().first()).copied();
     let Some(rows) = rows else {
         return Err(Error::bad_request("the model answers with no rows to write as a table"));
     };
     let mut columns = Vec::new();
-    for (name, output) in &batch.outputs {
+    for (name, output) in outputs {
+        let name = if name.is_empty() { ARRAY } else { name };
         let width = row_width(output, rows).ok_or_else(|| {
             Error::bad_request(format!(
                 "the output `{name}` has not one row for each of {rows} rows: write JSON"
             ))
         })?;
         columns.extend((0..width).map(|at| OutputColumn {
-            name: if width == 1 { name.clone() } else { format!("{name}_{at}") },
+            name: if width == 1 { name.to_owned() } else { format!("{name}_{at}") },
             values: output.values(),
             at,
             width,
@@ -194,7 +199,6 @@ fn row_width(output: &Tensor, rows: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Form;
 
     fn batch(scores: &[f32], labels: &[&str]) -> Predictions {
         let labels: Vec<_> = labels.iter().map(|label| Some((*label).to_owned())).collect();
@@ -204,7 +208,7 @@ mod tests {
             ("label".to_owned(), Tensor::vector(Values::String(labels))),
             ("p".to_owned(), scores),
         ];
-        Predictions { outputs, form: Form::Records }
+        Predictions::Records(outputs)
     }
 
     #[track_caller]
@@ -237,8 +241,8 @@ mod tests {
 
     #[test]
     fn tensors_of_several_batches_are_no_file() {
-        let mut tensors = batch(&[0.5], &["a"]);
-        tensors.form = Form::Outputs;
+        let Predictions::Records(outputs) = batch(&[0.5], &["a"]) else { panic!("no records") };
+        let tensors = Predictions::Outputs(outputs);
         let mut writer = Writer::new(Format::Json, Vec::new()).unwrap();
 
         let refused = writer.write(&tensors).unwrap_err().to_string();

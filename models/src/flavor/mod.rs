@@ -1,10 +1,15 @@
-//! One file per flavor: what an `MLmodel` says about it, turned into a [`Predictor`].
+//! One module per flavor: what an `MLmodel` says about it, turned into a [`Predictor`].
 
+mod lightgbm;
+mod matrix;
 #[cfg(feature = "onnx")]
 pub(crate) mod onnx;
+mod xgboost;
 
 use crate::{Error, ModelInfo, Predictor, Result};
-use std::path::Path;
+use serde_json::{Map, Value};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
 
 /// Opens the best of a model's flavors that runs here, and names it.
 pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<(&'static str, Box<dyn Predictor>)> {
@@ -12,6 +17,39 @@ pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<(&'static str, Box
     if let Some(settings) = info.flavors.get(onnx::NAME) {
         return Ok((onnx::NAME, Box::new(onnx::open(folder, settings)?)));
     }
+    if let Some(settings) = info.flavors.get(xgboost::NAME) {
+        return Ok((xgboost::NAME, Box::new(xgboost::open(folder, settings)?)));
+    }
+    if let Some(settings) = info.flavors.get(lightgbm::NAME) {
+        return Ok((lightgbm::NAME, Box::new(lightgbm::open(folder, settings)?)));
+    }
     tracing::debug!(folder = %folder.display(), "no flavor of this model runs here");
     Err(Error::NoFlavor { found: info.flavors.keys().cloned().collect() })
+}
+
+/// Returns a text of a flavor's settings.
+fn setting<'a>(settings: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    settings.get(name).and_then(Value::as_str)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Error::Io {
+        doing: format!("reading `{}`", path.display()),
+        source: error.into(),
+    })
+}
+
+/// Finds the flavor's file, which must lie inside the model's folder.
+fn data_file(folder: &Path, data: &str) -> Result<PathBuf> {
+    let refuse = |problem: String| Error::NotAModel { path: folder.to_owned(), problem };
+    let is_inside = Path::new(data).components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_inside || data.is_empty() {
+        return Err(refuse(format!("its data path `{data}` leads out of the folder")));
+    }
+    let file = folder.join(data);
+    let resolved = file.canonicalize().map_err(|_| refuse(format!("there is no file `{data}`")))?;
+    match folder.canonicalize() {
+        Ok(root) if resolved.starts_with(&root) && resolved.is_file() => Ok(resolved),
+        _ => Err(refuse(format!("`{data}` is no file inside the folder"))),
+    }
 }

@@ -3,11 +3,12 @@
 //! As in MLflow, a table goes whole into a graph with one input and column by column into one with
 //! several. Values are cast to the types of the graph's inputs; MLflow casts only double to float.
 
+use super::data_file;
 use crate::engine::{Graph, Port};
 use crate::signature::{DataType, TensorSpec};
-use crate::{Error, Input, Predictor, Result, Table, Tensor, Values};
+use crate::{Answer, Error, Input, Predictor, Result, Table, Tensor, Values};
 use serde_json::{Map, Value};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 /// The flavor's name in `MLmodel`.
 pub(super) const NAME: &str = "onnx";
@@ -30,21 +31,6 @@ fn sizes(port: &Port) -> Vec<i64> {
     port.shape.as_ref().map_or_else(|| vec![-1], |shape| shape.iter().map(size).collect())
 }
 
-/// Finds the flavor's file, which must lie inside the model's folder.
-fn data_file(folder: &Path, data: &str) -> Result<PathBuf> {
-    let refuse = |problem: String| Error::NotAModel { path: folder.to_owned(), problem };
-    let is_inside = Path::new(data).components().all(|part| matches!(part, Component::Normal(_)));
-    if !is_inside || data.is_empty() {
-        return Err(refuse(format!("its data path `{data}` leads out of the folder")));
-    }
-    let file = folder.join(data);
-    let resolved = file.canonicalize().map_err(|_| refuse(format!("there is no file `{data}`")))?;
-    match folder.canonicalize() {
-        Ok(root) if resolved.starts_with(&root) && resolved.is_file() => Ok(resolved),
-        _ => Err(refuse(format!("`{data}` is no file inside the folder"))),
-    }
-}
-
 /// A graph that scores tables and tensors.
 #[derive(Debug)]
 pub(crate) struct OnnxModel {
@@ -65,7 +51,7 @@ impl OnnxModel {
 }
 
 impl Predictor for OnnxModel {
-    fn predict(&self, input: &Input) -> Result<Vec<(String, Tensor)>> {
+    fn predict(&self, input: &Input) -> Result<Answer> {
         let fed = match (input, self.graph.inputs()) {
             (Input::Table(table), [port]) => vec![whole(port, table)?],
             (Input::Table(table), ports) => by_name(ports, table.columns())?,
@@ -80,7 +66,7 @@ impl Predictor for OnnxModel {
             }
             (Input::Named(tensors), ports) => by_name(ports, tensors)?,
         };
-        self.graph.run(fed)
+        self.graph.run(fed).map(Answer::Outputs)
     }
 }
 

@@ -1,21 +1,23 @@
 //! The answer of `/invocations`: `{"predictions": ...}`.
 
-use crate::{Form, Predictions, Tensor, Values};
+use crate::{Predictions, Tensor, Values};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 /// Writes predictions as MLflow's server does.
 ///
 /// Floats of 32 bits are written with the digits of their 64-bit value. JSON has no NaN and no
-/// infinities: they become null, where MLflow writes a word that is not JSON.
+/// infinities: they become null, where MLflow writes a word that is not JSON. An array
+/// without a name is written as it is.
 ///
 /// ```
-/// use mlctl_models::{Form, Predictions, Tensor, Values, payload};
+/// use mlctl_models::{Predictions, Tensor, Values, payload};
 ///
 /// let score = Tensor::new(vec![2, 1], Values::Float(vec![0.5, f32::NAN]))?;
-/// let mut answer = Predictions { outputs: vec![("score".into(), score)], form: Form::Records };
+/// let outputs = vec![("score".to_owned(), score)];
+/// let answer = Predictions::Records(outputs.clone());
 /// assert_eq!(payload::to_json(&answer), r#"{"predictions":[{"score":0.5},{"score":null}]}"#);
 ///
-/// answer.form = Form::Outputs;
+/// let answer = Predictions::Outputs(outputs);
 /// assert_eq!(payload::to_json(&answer), r#"{"predictions":{"score":[[0.5],[null]]}}"#);
 /// # Ok::<(), mlctl_models::Error>(())
 /// ```
@@ -28,9 +30,12 @@ struct Envelope<'a>(&'a Predictions);
 impl Serialize for Envelope<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
-        match self.0.form {
-            Form::Records => map.serialize_entry("predictions", &Records(&self.0.outputs))?,
-            Form::Outputs => map.serialize_entry("predictions", &Outputs(&self.0.outputs))?,
+        const KEY: &str = "predictions";
+        match self.0 {
+            Predictions::Records(outputs) => map.serialize_entry(KEY, &Records(outputs))?,
+            Predictions::Outputs(outputs) => map.serialize_entry(KEY, &Outputs(outputs))?,
+            Predictions::Array(array) => map.serialize_entry(KEY, &Block::of(array))?,
+            Predictions::Json(value) => map.serialize_entry(KEY, value)?,
         }
         map.end()
     }
@@ -121,7 +126,7 @@ mod tests {
         let odds = Tensor::new(vec![2, 2], Values::Double(vec![0.25, 0.75, 1.0, 0.0])).unwrap();
         let outputs = vec![("label".to_owned(), label), ("odds".to_owned(), odds)];
 
-        let text = to_json(&Predictions { outputs, form: Form::Records });
+        let text = to_json(&Predictions::Records(outputs));
 
         assert_eq!(
             text,
@@ -130,11 +135,17 @@ mod tests {
     }
 
     #[test]
+    fn an_array_is_written_without_a_name() {
+        let array = Tensor::vector(Values::Long(vec![1, 0]));
+
+        assert_eq!(to_json(&Predictions::Array(array)), r#"{"predictions":[1,0]}"#);
+    }
+
+    #[test]
     fn floats_show_the_digits_that_mlflow_shows() {
         let score = Tensor::vector(Values::Float(vec![173.229_2]));
 
-        let text =
-            to_json(&Predictions { outputs: vec![("s".to_owned(), score)], form: Form::Outputs });
+        let text = to_json(&Predictions::Outputs(vec![("s".to_owned(), score)]));
 
         assert_eq!(text, r#"{"predictions":{"s":[173.2292022705078]}}"#);
     }

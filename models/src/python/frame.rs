@@ -1,7 +1,8 @@
 //! The messages between us and the process: a header in JSON, then the bytes of its arrays.
 
-use crate::{Input, Result, Tensor, Values};
+use crate::{Answer, Input, Result, Tensor, Values};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::io::{self, Read, Write};
 
 /// A header longer than this is no answer of ours: text lies in it.
@@ -15,6 +16,9 @@ pub(super) struct Header {
     pub(super) form: String,
     /// What the arrays are.
     pub(super) arrays: Vec<About>,
+    /// The answer, when it is none of arrays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) json: Option<Value>,
     /// Why there is no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
@@ -95,7 +99,7 @@ pub(super) fn write(stream: &mut impl Write, input: &Input) -> io::Result<()> {
     };
     let (abouts, buffers): (Vec<About>, Vec<Vec<u8>>) =
         arrays.into_iter().map(|(name, tensor)| described(name, tensor)).unzip();
-    let header = Header { form: form.to_owned(), arrays: abouts, error: None };
+    let header = Header { form: form.to_owned(), arrays: abouts, ..Header::default() };
     let text = serde_json::to_vec(&header)?;
     let length = u32::try_from(text.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
     stream.write_all(&length.to_le_bytes())?;
@@ -126,10 +130,16 @@ fn described(name: &str, tensor: &Tensor) -> (About, Vec<u8>) {
     (about, buffer.unwrap_or_default())
 }
 
-/// Makes outputs of an answer.
-pub(super) fn outputs(header: &Header, arrays: Vec<Array>) -> Result<Vec<(String, Tensor)>> {
-    let pairs = header.arrays.iter().zip(arrays);
-    pairs
-        .map(|(about, values)| Ok((about.name.clone(), Tensor::new(about.shape.clone(), values)?)))
-        .collect()
+/// Makes an answer of a message.
+pub(super) fn answer(header: Header, arrays: Vec<Array>) -> Result<Answer> {
+    if let Some(value) = header.json {
+        return Ok(Answer::Json(value));
+    }
+    let pairs = header.arrays.into_iter().zip(arrays);
+    let outputs = pairs.map(|(about, values)| Ok((about.name, Tensor::new(about.shape, values)?)));
+    let mut outputs = outputs.collect::<Result<Vec<_>>>()?;
+    match outputs.pop() {
+        Some((_, only)) if header.form == "array" => Ok(Answer::Array(only)),
+        last => Ok(Answer::Outputs(outputs.into_iter().chain(last).collect())),
+    }
 }
