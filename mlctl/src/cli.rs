@@ -6,7 +6,9 @@ mod server;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-pub(crate) use models::{ModelsCommand, PredictArgs, RowFormat, SaveCommand, SaveOnnxArgs};
+pub(crate) use models::{
+    ModelUri, ModelsCommand, PredictArgs, RowFormat, SaveCommand, SaveOnnxArgs,
+};
 pub(crate) use registry::{
     AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand, WebhooksCommand,
 };

@@ -8,6 +8,8 @@ pub(crate) mod experiments;
 pub(crate) mod gc;
 pub(crate) mod log;
 pub(crate) mod models;
+mod progress;
+mod progress;
 pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod runs;

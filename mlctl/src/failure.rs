@@ -91,9 +91,23 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         let tracking = cause.downcast_ref().and_then(tracking_hint);
         let project = || cause.downcast_ref().and_then(project_hint);
         let registry = || cause.downcast_ref().and_then(registry_hint);
-        tracking.or_else(project).or_else(registry)
+        let model = || cause.downcast_ref().and_then(model_hint);
+        tracking.or_else(project).or_else(registry).or_else(model)
     };
     error.chain().find_map(hint_of)
+}
+
+fn model_hint(error: &mlctl_models::Error) -> Option<String> {
+    use mlctl_models::Error as E;
+    match error {
+        E::NoFlavor { .. }
+        | E::UnsupportedOperators { .. }
+        | E::UnsupportedGraph { .. }
+        | E::UnsupportedModel { .. } => {
+            Some("with --python the model is scored by Python, in its own environment".to_owned())
+        }
+        _ => None,
+    }
 }
 
 fn tracking_hint(error: &tracking::Error) -> Option<String> {

@@ -1,5 +1,6 @@
 //! `mlctl models` and its flags.
 
+use super::EnvManagerChoice;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -56,6 +57,13 @@ pub(crate) struct ModelUri {
     /// The model: a folder, runs:/ID/NAME, models:/NAME/VERSION-OR-STAGE or models:/NAME@ALIAS
     #[arg(value_name = "URI")]
     pub(crate) uri: String,
+    /// Let Python score the model, in an environment made of its requirements: for what does not
+    /// run here by itself
+    #[arg(long)]
+    pub(crate) python: bool,
+    /// What makes that environment; by default uv when it is there, else venv
+    #[arg(long, value_name = "MANAGER", requires = "python")]
+    pub(crate) env_manager: Option<EnvManagerChoice>,
 }
 
 #[derive(Debug, Args)]

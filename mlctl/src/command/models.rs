@@ -3,13 +3,14 @@
 mod bench;
 mod describe;
 mod predict;
+mod python;
 mod save;
 mod serve;
 mod validate;
 
 use super::Context;
 use crate::Outcome;
-use crate::cli::{ModelsCommand, RowFormat};
+use crate::cli::{ModelUri, ModelsCommand, RowFormat};
 use crate::failure::Hinted;
 use crate::resolve::{self, ModelFolder};
 use anyhow::{Context as _, Result};
@@ -25,24 +26,28 @@ pub(crate) fn dispatch(context: &Context, command: ModelsCommand) -> Outcome {
         ModelsCommand::Predict(args) => predict::run(context, &args)?,
         ModelsCommand::Describe { model } => describe::run(context, &model.uri)?,
         ModelsCommand::Validate { model, tolerance } => {
-            return validate::run(context, &model.uri, tolerance);
+            return validate::run(context, &model, tolerance);
         }
         ModelsCommand::Bench { model, input, rows, seconds } => {
-            bench::run(context, &model.uri, input.as_deref(), &rows, seconds)?;
+            bench::run(context, &model, input.as_deref(), &rows, seconds)?;
         }
         ModelsCommand::Save(command) => save::dispatch(context, command)?,
         ModelsCommand::Serve { model, host, port } => {
-            return serve::run(context, &model.uri, &host, port);
+            return serve::run(context, &model, &host, port);
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Brings a model here and makes it ready.
-fn open(context: &Context, uri: &str) -> Result<(ModelFolder, Model)> {
-    let folder = resolve::fetch(context, uri)?;
+fn open(context: &Context, asked: &ModelUri) -> Result<(ModelFolder, Model)> {
+    let folder = resolve::fetch(context, &asked.uri)?;
+    if asked.python {
+        let model = python::open(context, asked, &folder.path)?;
+        return Ok((folder, model));
+    }
     let model = mlctl_models::load(&folder.path)
-        .with_context(|| format!("cannot load the model `{uri}`"))?;
+        .with_context(|| format!("cannot load the model `{}`", asked.uri))?;
     Ok((folder, model))
 }
 

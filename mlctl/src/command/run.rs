@@ -1,7 +1,6 @@
 //! `mlctl run`.
 
-mod progress;
-
+use super::progress::Display;
 use super::{Context, experiment, run_id};
 use crate::Outcome;
 use crate::bridge::{Destination, RunReporter, Target};
@@ -19,7 +18,6 @@ use mlctl_tracking::entity::RunInfo;
 use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::NewExperiment;
 use mlctl_tracking::{ExperimentId, ExperimentName, RunId, TrackingStore};
-use progress::Display;
 use serde_json::json;
 use std::env;
 use std::io;

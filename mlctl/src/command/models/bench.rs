@@ -1,6 +1,7 @@
 //! `mlctl models bench`: rows per second.
 
 use super::rows_of;
+use crate::cli::ModelUri;
 use crate::command::Context;
 use crate::failure::Hinted;
 use crate::output::table;
@@ -24,16 +25,17 @@ struct Measured {
 
 pub(super) fn run(
     context: &Context,
-    uri: &str,
+    asked: &ModelUri,
     input: Option<&Path>,
     rows: &[usize],
     seconds: f64,
 ) -> Result<()> {
+    let uri = &asked.uri;
     if !(seconds > 0.0 && seconds <= 3_600.0) {
         let message = format!("cannot measure for {seconds} seconds");
         return Err(Hinted::usage(message, "give --seconds a number above 0, such as 1"));
     }
-    let (folder, model) = super::open(context, uri)?;
+    let (folder, model) = super::open(context, asked)?;
     let sample = match input {
         Some(path) => first_batch(&model, path)?,
         None => example(&model, uri, &folder.path)?,

@@ -19,7 +19,7 @@ use tempfile::NamedTempFile;
 const AHEAD: usize = 2;
 
 pub(super) fn run(context: &Context, args: &PredictArgs) -> Result<()> {
-    let (_folder, model) = super::open(context, &args.model.uri)?;
+    let (_folder, model) = super::open(context, &args.model)?;
     let (format, source) = rows_of(&args.input, args.input_format)?;
     let bar = bar(&source);
     let source = watched(format, source, &bar);

@@ -1,14 +1,16 @@
 //! `mlctl models serve`.
 
 use crate::Outcome;
+use crate::cli::ModelUri;
 use crate::command::Context;
 use crate::server::{self, Access};
 use serde_json::json;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-pub(super) fn run(context: &Context, uri: &str, host: &str, port: u16) -> Outcome {
-    let (_folder, model) = super::open(context, uri)?;
+pub(super) fn run(context: &Context, asked: &ModelUri, host: &str, port: u16) -> Outcome {
+    let uri = &asked.uri;
+    let (_folder, model) = super::open(context, asked)?;
     let listener = server::bind(host, port)?;
     let url = format!("http://{}", listener.local_addr()?);
     let app = mlctl_models::rest::router(Arc::new(model));

@@ -1,6 +1,7 @@
 //! `mlctl models validate`: a model on its own input example.
 
 use crate::Outcome;
+use crate::cli::ModelUri;
 use crate::command::Context;
 use crate::failure::Hinted;
 use anyhow::{Context as _, Result};
@@ -8,8 +9,9 @@ use mlctl_models::{SavedExample, payload};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
-pub(super) fn run(context: &Context, uri: &str, tolerance: f64) -> Outcome {
-    let (folder, model) = super::open(context, uri)?;
+pub(super) fn run(context: &Context, asked: &ModelUri, tolerance: f64) -> Outcome {
+    let uri = &asked.uri;
+    let (folder, model) = super::open(context, asked)?;
     let example = SavedExample::read(&folder.path, &model.info)?.ok_or_else(|| {
         Hinted::error(
             format!("the model `{uri}` has no input example to run"),

@@ -12,7 +12,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Draws on standard error.
 #[derive(Debug)]
-pub(super) struct Display {
+pub(crate) struct Display {
     is_terminal: bool,
     current: Mutex<Option<Current>>,
 }
@@ -25,12 +25,12 @@ struct Current {
 }
 
 impl Display {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { is_terminal: io::stderr().is_terminal(), current: Mutex::new(None) }
     }
 
     /// Ends what is still shown.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.finish(&mut self.current());
     }
 
