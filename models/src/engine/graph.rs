@@ -13,8 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Size;
 use tract_onnx::pb::type_proto::Value as Type;
-use tract_onnx::prelude::Framework;
 use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
+use tract_onnx::prelude::Framework;
 
 /// One input of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,7 +177,7 @@ fn classes(
             return Err(format!("something uses the maps `{name}`, which only end a graph here"));
         }
         if name == output {
-            return super::ml::class_labels(&mut Node::new(proto, loader, Vec::new())).map(Some);
+            return super::ml::class_labels(&mut Node::new(proto, loader)).map(Some);
         }
     }
     Ok(None)

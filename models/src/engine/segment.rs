@@ -89,6 +89,9 @@ enum Known {
     Value(Array),
 }
 
+/// Finds what to plan for; `None` when that cannot be said of these inputs.
+type Ask = fn(&[&Array]) -> Option<Vec<Known>>;
+
 /// Plans by what they know of the inputs; the newest stand last. `None`: there is no such plan.
 #[derive(Default)]
 struct Plans {
@@ -149,8 +152,7 @@ impl Segment {
     /// Computes the outputs with the widest plan that there is for the inputs.
     pub(super) fn run(&self, inputs: &Inputs<'_>) -> Outcome {
         let arrays = inputs.all()?;
-        let steps: [fn(&[&Array]) -> Option<Vec<Known>>; 4] =
-            [by_rows, by_shape, by_whole_numbers, by_values];
+        let steps: [Ask; 4] = [by_rows, by_shape, by_whole_numbers, by_values];
         let mut problem = String::new();
         let mut last = None;
         for step in steps {

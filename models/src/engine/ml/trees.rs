@@ -2,11 +2,11 @@
 
 use super::features::rows_of;
 use super::labels::Labels;
-use super::scores::{Second, Transform};
+use super::scores::{Second, Transform, transform_targets};
 use crate::engine::array::{Array, Data, Shape};
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
-use crate::tree::{Aggregate, Ensemble, Float, Node as Branch, Test, Tree};
+use crate::tree::{Aggregate, Ensemble, Node as Branch, Test, Tree};
 use smallvec::smallvec;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -228,7 +228,7 @@ impl Lists<'_> {
             }
             given.entry(leaf).or_default().push((target, weights.values[at]));
         }
-        order.iter().map(|tree| self.tree(*tree, &members[tree], &places, &mut given)).collect()
+        order.iter().map(|tree| self.tree(*tree, &members[tree], &places, &given)).collect()
     }
 
     fn tree(
@@ -236,7 +236,7 @@ impl Lists<'_> {
         tree: i64,
         members: &[usize],
         places: &HashMap<(i64, i64), u32>,
-        given: &mut HashMap<(i64, i64), Vec<(u32, f64)>>,
+        given: &HashMap<(i64, i64), Vec<(u32, f64)>>,
     ) -> Result<Tree<f64>, String> {
         let child = |id: i64| {
             let place = places.get(&(tree, id)).copied();
@@ -246,7 +246,7 @@ impl Lists<'_> {
         let mut is_child = vec![false; members.len()];
         for at in members.iter().copied() {
             let Some(test) = test(&self.modes[at], self.values[at])? else {
-                let weights = given.remove(&(tree, self.ids[at])).unwrap_or_default();
+                let weights = given.get(&(tree, self.ids[at])).cloned().unwrap_or_default();
                 nodes.push(Branch::Leaf { weights });
                 continue;
             };
@@ -262,28 +262,64 @@ impl Lists<'_> {
         }
         let root = is_child.iter().position(|is_child| !is_child);
         let root = root.ok_or_else(|| format!("tree {tree} has no root"))?;
-        swap_to_front(&mut nodes, root as u32);
-        Ok(Tree { nodes })
+        unfold(&nodes, root as u32).ok_or_else(|| format!("tree {tree} has no end"))
     }
 }
 
-/// Makes a node the first one; those that name it or the first one follow.
-pub(super) fn swap_to_front(nodes: &mut [Branch<f64>], root: u32) {
-    if root == 0 {
-        return;
-    }
-    nodes.swap(0, root as usize);
-    for node in nodes {
-        if let Branch::Split { yes, no, .. } = node {
-            for child in [yes, no] {
-                *child = match *child {
-                    0 => root,
-                    at if at == root => 0,
-                    at => at,
-                };
-            }
+/// Copies what a root reaches, root first. Nodes that several others name, as converters have it
+/// for splits by categories, are copied for each; questions that only differ in the value they look
+/// for, and lead to the same node, become one question. `None` when there is no end to it.
+fn unfold(nodes: &[Branch<f64>], root: u32) -> Option<Tree<f64>> {
+    let most = nodes.len() * 16 + 1024;
+    let mut copied: Vec<Branch<f64>> = Vec::with_capacity(nodes.len());
+    let mut open = vec![(root, None)];
+    while let Some((at, parent)) = open.pop() {
+        if copied.len() > most {
+            return None;
         }
+        let place = copied.len() as u32;
+        if let Some((parent, is_yes)) = parent
+            && let Some(Branch::Split { yes, no, .. }) = copied.get_mut::<usize>(parent)
+        {
+            *(if is_yes { yes } else { no }) = place;
+        }
+        let mut node = nodes[at as usize].clone();
+        join_equals(nodes, &mut node)?;
+        if let Branch::Split { yes, no, .. } = node {
+            open.push((no, Some((copied.len(), false))));
+            open.push((yes, Some((copied.len(), true))));
+        }
+        copied.push(node);
     }
+    Some(Tree { nodes: copied })
+}
+
+/// Makes one question of `x == a`, else `x == b`, and so on, when each yes leads to one node.
+fn join_equals(nodes: &[Branch<f64>], node: &mut Branch<f64>) -> Option<()> {
+    let Branch::Split { feature, test, missing_yes, yes, no } = node else { return Some(()) };
+    let Test::Equal(first) = test else { return Some(()) };
+    let mut values = vec![*first];
+    while let Branch::Split {
+        feature: other,
+        test: Test::Equal(value),
+        missing_yes: missing,
+        yes: to,
+        no: next,
+    } = &nodes[*no as usize]
+    {
+        if (other, missing, to) != (&*feature, &*missing_yes, &*yes) {
+            break;
+        }
+        values.push(*value);
+        if values.len() > nodes.len() {
+            return None;
+        }
+        *no = *next;
+    }
+    if values.len() > 1 {
+        *test = Test::OneOf(values);
+    }
+    Some(())
 }
 
 fn test(mode: &str, value: f64) -> Result<Option<Test<f64>>, String> {
@@ -302,6 +338,9 @@ fn test(mode: &str, value: f64) -> Result<Option<Test<f64>>, String> {
 pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel, String> {
     let targets = usize::try_from(node.int("n_targets")?.unwrap_or(1)).unwrap_or(0);
     let (mut parts, base) = read(node, "target", targets)?;
+    if targets == 1 {
+        keep_first_weights(&mut parts.trees);
+    }
     // Other base values are not looked at.
     parts.base = if base.len() == targets { base } else { Vec::new() };
     let transform = Transform::read(node)?;
@@ -313,10 +352,12 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel, String> {
     })
 }
 
-/// A score that stands alone is only ever made a quantile.
-pub(super) fn transform_targets<T: Float>(transform: Transform, scores: &mut [T], targets: usize) {
-    if targets > 1 || transform == Transform::Probit {
-        transform.rows(scores, targets);
+/// Keeps what onnxruntime looks at when there is one target: the first weight of each leaf.
+fn keep_first_weights(trees: &mut [Tree<f64>]) {
+    for node in trees.iter_mut().flat_map(|tree| &mut tree.nodes) {
+        if let Branch::Leaf { weights } = node {
+            weights.truncate(1);
+        }
     }
 }
 
@@ -359,6 +400,9 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel, String> {
         let place = used.get_mut(*target as usize);
         *place.ok_or_else(|| format!("there is no class {target} of {count}"))? = true;
         are_all_positive &= *weight >= 0.0;
+    }
+    if count == 2 && base.len() < 2 && used != [true; 2] && !used[1] {
+        transform.can_pair()?;
     }
     let is_binary = count == 2 && used.iter().filter(|used| **used).count() == 1;
     let reached = if is_reached_always(&parts.trees, &used) {
@@ -495,13 +539,11 @@ impl Classes {
             _ => (weight > 0.0, Second::Margin),
         };
         let scores = if !is_alone {
-            let mut pair = vec![first, second];
+            // A class without a weight has no score, whatever its base value.
+            let score = |at: usize, sum: f32| if reached[at] { sum } else { 0.0 };
+            let mut pair = vec![score(0, first), score(1, second)];
             self.transform.rows(&mut pair, 2);
             pair
-        } else if self.transform == Transform::Probit {
-            let mut alone = [first];
-            self.transform.rows(&mut alone, 1);
-            vec![alone[0], 0.0]
         } else {
             self.transform.pair(first, kind).to_vec()
         };
