@@ -406,6 +406,48 @@ def sums():
         yield graph("CDist", [X, M + 1], [F], MS, metric=metric)
 
 
+def networks():
+    """What tract plans: alone, with shapes that only inputs tell, and between our own kernels."""
+    image = NUMBERS.normal(size=(2, 3, 8, 8)).astype(np.float32)
+    weight = NUMBERS.normal(size=(4, 3, 3, 3)).astype(np.float32)
+    i = lambda *values: np.array(values, np.int64)
+    yield graph("Conv", [image, (weight,)], [F], pads=[1, 1, 1, 1])
+    yield graph("Conv", [image, (weight,)], [F], strides=[2, 2])
+    yield graph("MaxPool", [image], [F], kernel_shape=[2, 2], strides=[2, 2])
+    yield graph("AveragePool", [image], [F], kernel_shape=[3, 3])
+    yield graph("GlobalAveragePool", [image], [F])
+    yield graph("LayerNormalization", [X, (X[0],), (X[1],)], [F])
+    yield graph("HardSigmoid", [X], [F])
+    yield graph("Softplus", [X], [F])
+    yield graph("Einsum", [X, X], [F], equation="ij,kj->ik")
+    yield graph("DepthToSpace", [image[:, :1].repeat(4, 1)], [F], blocksize=2)
+    # Only the values of the inputs tell the shape of the output.
+    yield graph("Pad", [X, i(0, 1, 0, 2)], [F], mode="constant")
+    yield graph("Range", [i(2).reshape(()), i(9).reshape(()), i(3).reshape(())], [I])
+    yield graph("Split", [X, i(5, 7)], [F, F], axis=0)
+    yield graph("OneHot", [i(0, 2, 1), i(3).reshape(()), np.float32([0, 1])], [F])
+    yield graph("Resize", [image, np.float32([]), np.float32([1, 1, 2, 2])], [F], mode="nearest",
+                coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    nodes = [
+        helper.make_node("Scaler", ["x"], ["a"], domain=ML, scale=[0.5], offset=[0.1]),
+        helper.make_node("Reshape", ["a", "shape"], ["b"]),
+        helper.make_node("Conv", ["b", "weight"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Softplus", ["c"], ["d"]),
+        helper.make_node("Flatten", ["d"], ["e"]),
+        helper.make_node("LinearRegressor", ["e"], ["y"], domain=ML,
+                         coefficients=NUMBERS.normal(size=256).tolist(), intercepts=[0.5]),
+    ]
+    constants = [numpy_helper.from_array(i(-1, 3, 8, 8), "shape"),
+                 numpy_helper.from_array(weight, "weight")]
+    info = [helper.make_tensor_value_info("x", F, [None, 192])]
+    ends = [helper.make_tensor_value_info("y", F, None)]
+    imports = [helper.make_opsetid("", 18), helper.make_opsetid(ML, 3)]
+    for rows in [1, 5]:
+        made = helper.make_graph(nodes, "mixed", info, ends, constants)
+        model = helper.make_model(made, opset_imports=imports, ir_version=9)
+        yield model, {"x": NUMBERS.normal(size=(rows, 192)).astype(np.float32)}
+
+
 def tolerance(model):
     """Near one half, onnxruntime's quantiles have few digits."""
     named = [attribute.s for attribute in model.graph.node[0].attribute]
@@ -415,7 +457,7 @@ def tolerance(model):
 def main():
     folder = Path(sys.argv[1])
     counts = {}
-    for part in [linear, machines, trees, features, words, elementwise, shapes, sums]:
+    for part in [linear, machines, trees, features, words, elementwise, shapes, sums, networks]:
         for model, inputs in part():
             op = model.graph.node[0].op_type
             counts[op] = counts.get(op, 0) + 1
