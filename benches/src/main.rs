@@ -14,6 +14,7 @@ mod quantity;
 mod report;
 mod rounds;
 mod run_overhead;
+mod scoring;
 mod search;
 mod server;
 mod server_idle;
@@ -62,6 +63,8 @@ enum What {
     LogMetric,
     /// Runs found by a metric and a param
     Search,
+    /// Small models, scored in one process
+    Scoring,
     /// A server that nobody asks
     ServerIdle,
     /// A server on a database, under load
@@ -127,6 +130,7 @@ fn one(what: What, programs: &Programs, options: &Options) -> Result<String> {
                 drop_caches: options.drop_caches,
             },
         ),
+        What::Scoring => scoring::measure(programs, rounds(9.0)),
         What::ServerIdle => server_idle::measure(programs, rounds(5.0)),
         What::All | What::NullServer => Ok(Report::default()),
     };

@@ -60,6 +60,23 @@ impl Programs {
     }
 }
 
+/// Finds the Python with onnxruntime and what trains models, by `MLCTL_ZOO_PYTHON` or in
+/// `target/zoo`.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn zoo(programs: &Programs) -> Result<PathBuf> {
+    let own = programs.mlctl.parent().unwrap_or(Path::new("."));
+    let python = match env::var_os("MLCTL_ZOO_PYTHON") {
+        Some(path) => PathBuf::from(path),
+        None => own.with_file_name("zoo").join("bin/python"),
+    };
+    if !python.exists() {
+        bail!("`{}` does not exist: see tests/support/python for what it needs", python.display());
+    }
+    Ok(python)
+}
+
 impl Mlflow {
     fn find(python: PathBuf) -> Result<Option<Self>> {
         if !python.exists() {

@@ -9,7 +9,6 @@ pub(crate) mod gc;
 pub(crate) mod log;
 pub(crate) mod models;
 mod progress;
-mod progress;
 pub(crate) mod registry;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -33,11 +33,11 @@ pub enum Error {
         /// The flavors in its `MLmodel`.
         found: Vec<String>,
     },
-    /// The graph uses operators that are missing here, or known to answer wrongly.
+    /// The graph uses operators that are missing here.
     #[error(
-        "the graph needs {}, which does not run here; what does: the operators of ai.onnx, and of \
-         ai.onnx.ml LinearRegressor, LinearClassifier with one model a class, and Normalizer with \
-         L1 or L2",
+        "the graph needs {}, which does not run here; what does: most operators of ai.onnx, those \
+         of ai.onnx.ml except CastMap and DictVectorizer, and CDist, MurmurHash3 and Tokenizer of \
+         com.microsoft",
         names(operators)
     )]
     UnsupportedOperators {

@@ -4,7 +4,7 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use mlctl_models::{Answer, Error, Input, Model, ModelInfo, Predictor, Tensor, load, rest};
+use mlctl_models::{Answer, Error, Input, Model, ModelInfo, Predictor, load, rest};
 use std::path::Path;
 use std::sync::Arc;
 

@@ -82,8 +82,6 @@ pub(super) use {any, same};
 pub(super) trait Element: Clone + Default + PartialEq + 'static {
     /// Returns the values when they are of this type.
     fn of(data: &Data) -> Option<&[Self]>;
-    /// Returns the values when they are of this type.
-    fn of_mut(data: &mut Data) -> Option<&mut Vec<Self>>;
     /// Makes data of values.
     fn data(list: Vec<Self>) -> Data;
 }
@@ -92,10 +90,6 @@ macro_rules! element {
     ($($kind:ty => $variant:ident),*) => {$(
         impl Element for $kind {
             fn of(data: &Data) -> Option<&[Self]> {
-                if let Data::$variant(list) = data { Some(list) } else { None }
-            }
-
-            fn of_mut(data: &mut Data) -> Option<&mut Vec<Self>> {
                 if let Data::$variant(list) = data { Some(list) } else { None }
             }
 
@@ -132,14 +126,6 @@ impl Data {
             Self::F64(_) => "double",
             Self::Str(_) => "string",
         }
-    }
-
-    /// Makes `count` zeros, or empty texts, of the same type.
-    pub(super) fn zeros(&self, count: usize) -> Self {
-        fn fill<T: Element>(_: &[T], count: usize) -> Vec<T> {
-            vec![T::default(); count]
-        }
-        same!(self, list => fill(list, count))
     }
 }
 

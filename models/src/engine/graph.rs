@@ -75,11 +75,13 @@ impl Graph {
         let model = read(path)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let loader = Loader { model: &model, folder };
-        Self::compile(&loader).map_err(|refusal| match refusal {
+        let refused = |problem| Error::UnsupportedGraph { path: path.to_owned(), problem };
+        let compiled = segment::guarded(|| Ok::<_, String>(Self::compile(&loader)));
+        compiled.map_err(refused)?.map_err(|refusal| match refusal {
             Refusal::Operators(names) => {
                 Error::UnsupportedOperators { operators: names.into_iter().collect() }
             }
-            Refusal::Problem(problem) => Error::UnsupportedGraph { path: path.to_owned(), problem },
+            Refusal::Problem(problem) => refused(problem),
         })
     }
 
@@ -111,7 +113,7 @@ impl Graph {
     /// # Errors
     /// [`Error::Evaluation`] with the reason.
     pub(crate) fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<(String, Tensor)>> {
-        self.compute(inputs).map_err(|problem| Error::Evaluation { problem })
+        segment::guarded(|| self.compute(inputs)).map_err(|problem| Error::Evaluation { problem })
     }
 
     fn compute(&self, inputs: Vec<Tensor>) -> Result<Vec<(String, Tensor)>, String> {
@@ -177,7 +179,7 @@ fn classes(
             return Err(format!("something uses the maps `{name}`, which only end a graph here"));
         }
         if name == output {
-            return super::ml::class_labels(&mut Node::new(proto, loader, Vec::new())).map(Some);
+            return super::ml::class_labels(&mut Node::new(proto, loader)).map(Some);
         }
     }
     Ok(None)

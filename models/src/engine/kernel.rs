@@ -62,17 +62,6 @@ impl Inputs<'_> {
         }
     }
 
-    /// Takes an input out when nobody else needs it.
-    pub(super) fn take_owned(&mut self, at: usize) -> Option<Array> {
-        match self.0.get_mut(at)? {
-            slot @ Some(Input::Own(_)) => match slot.take() {
-                Some(Input::Own(array)) => Some(array),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-
     /// Lists all inputs, of which none may be left out.
     pub(super) fn all(&self) -> Result<Vec<&Array>, String> {
         (0..self.len()).map(|at| self.get(at)).collect()

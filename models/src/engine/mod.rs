@@ -5,6 +5,7 @@
 //! graph is read.
 
 mod array;
+mod attributes;
 mod convert;
 mod external;
 mod glue;

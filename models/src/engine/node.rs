@@ -13,41 +13,22 @@ pub(super) struct Node<'a> {
     /// The version of the operator set.
     pub(super) version: i64,
     pub(super) inputs: Vec<&'a str>,
-    pub(super) outputs: Vec<&'a str>,
     pub(super) loader: &'a Loader<'a>,
-    /// The inputs whose values the graph itself holds.
-    pub(super) constants: Vec<Option<&'a Array>>,
     attributes: BTreeMap<&'a str, &'a AttributeProto>,
     captured: Vec<String>,
 }
 
 impl<'a> Node<'a> {
-    pub(super) fn new(
-        proto: &'a NodeProto,
-        loader: &'a Loader<'a>,
-        constants: Vec<Option<&'a Array>>,
-    ) -> Self {
+    pub(super) fn new(proto: &'a NodeProto, loader: &'a Loader<'a>) -> Self {
         Self {
             op: &proto.op_type,
             domain: domain(proto),
             version: loader.version(domain(proto)),
             inputs: proto.input.iter().map(String::as_str).collect(),
-            outputs: proto.output.iter().map(String::as_str).collect(),
             loader,
-            constants,
             attributes: proto.attribute.iter().map(|one| (one.name.as_str(), one)).collect(),
             captured: Vec::new(),
         }
-    }
-
-    /// Tells whether the node has an input at this place.
-    pub(super) fn has_input(&self, at: usize) -> bool {
-        self.inputs.get(at).is_some_and(|name| !name.is_empty())
-    }
-
-    /// Tells whether the node has an attribute that nobody took yet.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.attributes.contains_key(name)
     }
 
     fn take(

@@ -249,11 +249,7 @@ impl<'a> Compiler<'a> {
             let place = if name.is_empty() { None } else { Some((self.find(name)?, false)) };
             inputs.push(place);
         }
-        let constant = |input: &Option<(usize, bool)>| {
-            input.and_then(|(place, _)| self.constants[place].as_ref())
-        };
-        let constants = inputs.iter().map(constant).collect();
-        let mut node = Node::new(proto, self.loader, constants);
+        let mut node = Node::new(proto, self.loader);
         let label = match proto.name.as_str() {
             "" => full_name(proto),
             name => format!("{} `{name}`", full_name(proto)),

@@ -4,11 +4,11 @@
 //! asked for in the order of what costs least: rows may be any number; all shapes are as they came;
 //! small whole numbers are as they came; all small values are as they came. Plans are kept.
 
-use super::array::{Array, Data, Shape};
-use super::convert;
+use super::array::{Array, Data, Shape, volume};
 use super::kernel::{Inputs, Outcome};
 use super::loader::Loader;
 use super::node::{domain, full_name};
+use super::{attributes, convert};
 use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
@@ -16,7 +16,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tract_onnx::Onnx;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::ops::konst::Const;
 
@@ -31,24 +31,37 @@ const HOT: usize = 16;
 
 static ONNX: LazyLock<Onnx> = LazyLock::new(tract_onnx::onnx);
 
-/// What tract registers for ai.onnx.ml; its kernels are not used.
-const NOT_ONNX: [&str; 6] = [
-    "CategoryMapper",
-    "LinearClassifier",
-    "LinearRegressor",
-    "Normalizer",
-    "TreeEnsembleClassifier",
-    "TreeEnsembleRegressor",
-];
-
 /// Names the operators of a node, and of the graphs in it, that tract does not have.
 pub(super) fn missing(node: &NodeProto) -> Vec<String> {
     let is_there = domain(node).is_empty()
-        && !NOT_ONNX.contains(&node.op_type.as_str())
+        && attributes::is_known(&node.op_type)
         && ONNX.op_register.0.contains_key(&node.op_type);
     let own = (!is_there).then(|| full_name(node)).into_iter();
     let inner = graphs(node).flat_map(|graph| graph.node.iter().flat_map(missing));
     own.chain(inner).collect()
+}
+
+/// Refuses attributes that would be left aside, and sizes that no honest graph asks for.
+fn check(node: &NodeProto, loader: &Loader<'_>, tensors: &[TensorProto]) -> Result<(), String> {
+    attributes::check(node)?;
+    for attribute in &node.attribute {
+        attribute.t.iter().try_for_each(|tensor| loader.check(tensor))?;
+    }
+    for graph in graphs(node) {
+        graph.initializer.iter().try_for_each(|tensor| loader.check(tensor))?;
+        graph.node.iter().try_for_each(|node| check(node, loader, &graph.initializer))?;
+    }
+    let wanted = match node.op_type.as_str() {
+        "ConstantOfShape" => node.input.first(),
+        "Expand" | "Tile" => node.input.get(1),
+        _ => None,
+    };
+    if let Some(tensor) = tensors.iter().find(|one| Some(&one.name) == wanted) {
+        let sizes: Shape =
+            loader.array(tensor)?.whole()?.iter().map(|size| *size as usize).collect();
+        volume(&sizes).map_err(|problem| format!("{}: {problem}", node.op_type))?;
+    }
+    Ok(())
 }
 
 fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
@@ -89,6 +102,9 @@ enum Known {
     Value(Array),
 }
 
+/// Finds what to plan for; `None` when that cannot be said of these inputs.
+type Ask = fn(&[&Array]) -> Option<Vec<Known>>;
+
 /// Plans by what they know of the inputs; the newest stand last. `None`: there is no such plan.
 #[derive(Default)]
 struct Plans {
@@ -126,6 +142,7 @@ impl Segment {
         let value_info = if is_whole { graph.value_info.clone() } else { Vec::new() };
         let output =
             outputs.iter().map(|name| ValueInfoProto { name: name.clone(), ..Default::default() });
+        nodes.iter().try_for_each(|node| check(node, loader, &initializer))?;
         let part = GraphProto {
             node: nodes.to_vec(),
             name: graph.name.clone(),
@@ -149,8 +166,7 @@ impl Segment {
     /// Computes the outputs with the widest plan that there is for the inputs.
     pub(super) fn run(&self, inputs: &Inputs<'_>) -> Outcome {
         let arrays = inputs.all()?;
-        let steps: [fn(&[&Array]) -> Option<Vec<Known>>; 4] =
-            [by_rows, by_shape, by_whole_numbers, by_values];
+        let steps: [Ask; 4] = [by_rows, by_shape, by_whole_numbers, by_values];
         let mut problem = String::new();
         let mut last = None;
         for step in steps {
@@ -320,7 +336,9 @@ fn by_values(arrays: &[&Array]) -> Option<Vec<Known>> {
 }
 
 /// Runs the engine; its failures and its panics become text. A model must not end a server.
-fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, String> {
+pub(super) fn guarded<T, E: fmt::Display>(
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(outcome) => outcome.map_err(|error| format!("{error:#}")),
         Err(panic) => Err(panic_text(panic.as_ref())),

@@ -73,24 +73,27 @@ struct Block<'a> {
     values: &'a Values,
     shape: &'a [usize],
     start: usize,
+    /// Names along the last dimension, which make an object of it.
+    classes: Option<&'a [String]>,
 }
 
 impl<'a> Block<'a> {
     fn of(tensor: &'a Tensor) -> Self {
-        Self { values: tensor.values(), shape: tensor.shape(), start: 0 }
+        let classes = tensor.classes();
+        Self { values: tensor.values(), shape: tensor.shape(), start: 0, classes }
     }
 
     /// Returns a row; one that holds a single value is that value.
     fn row(self, row: usize) -> Self {
         let inner = self.inner(row);
-        let is_single = inner.shape.iter().product::<usize>() == 1;
+        let is_single = inner.shape.iter().product::<usize>() == 1 && inner.classes.is_none();
         if is_single { Block { shape: &[], ..inner } } else { inner }
     }
 
     fn inner(&self, at: usize) -> Self {
         let shape = self.shape.get(1..).unwrap_or_default();
         let start = self.start + at * shape.iter().product::<usize>();
-        Self { values: self.values, shape, start }
+        Self { shape, start, ..*self }
     }
 
     fn value<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -108,6 +111,10 @@ impl<'a> Block<'a> {
 impl Serialize for Block<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Some(&size) = self.shape.first() else { return self.value(serializer) };
+        if let (Some(classes), 1) = (self.classes, self.shape.len()) {
+            let one = |(at, class)| (class, self.inner(at));
+            return serializer.collect_map(classes.iter().take(size).enumerate().map(one));
+        }
         let mut list = serializer.serialize_seq(Some(size))?;
         for at in 0..size {
             list.serialize_element(&self.inner(at))?;
@@ -139,6 +146,24 @@ mod tests {
         let array = Tensor::vector(Values::Long(vec![1, 0]));
 
         assert_eq!(to_json(&Predictions::Array(array)), r#"{"predictions":[1,0]}"#);
+    }
+
+    #[test]
+    fn named_columns_make_objects() {
+        let odds = Tensor::new(vec![2, 2], Values::Float(vec![0.25, 0.75, 1.0, 0.0])).unwrap();
+        let odds = odds.with_classes(vec!["no".to_owned(), "yes".to_owned()].into());
+        let outputs = vec![("odds".to_owned(), odds)];
+
+        let records = to_json(&Predictions::Records(outputs.clone()));
+        let columns = to_json(&Predictions::Outputs(outputs));
+
+        let objects = [r#"{"no":0.25,"yes":0.75}"#, r#"{"no":1.0,"yes":0.0}"#];
+        let [first, second] = objects;
+        assert_eq!(
+            records,
+            format!(r#"{{"predictions":[{{"odds":{first}}},{{"odds":{second}}}]}}"#)
+        );
+        assert_eq!(columns, format!(r#"{{"predictions":{{"odds":[{first},{second}]}}}}"#));
     }
 
     #[test]

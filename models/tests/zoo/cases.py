@@ -37,6 +37,8 @@ YESNO = np.array(["nein", "ja"])[BINARY]
 TWO = np.column_stack([SCORE, -2 * SCORE + X[:, 5]])
 HOLES = X.copy()
 HOLES[NUMBERS.random(X.shape) < 0.15] = np.nan
+# As behind a scaler: sums of large products are exact to fewer digits than are compared here.
+EVEN = ((X - X.mean(axis=0)) / X.std(axis=0) / 2).astype(np.float32)
 COUNTS = NUMBERS.poisson(3, size=(ROWS, WIDTH)).astype(np.float32)
 ASKED = 50
 COLOURS = np.array(["red", "green", "blue"])[NUMBERS.integers(0, 3, ROWS)]
@@ -52,6 +54,7 @@ def make_attribute(key, value, *rest, **named):
     """onnx takes no lists of numpy's integers, which skl2onnx has for histograms of gradients."""
     if isinstance(value, list):
         value = [item.item() if isinstance(item, np.generic) else item for item in value]
+        value = [int(item) if isinstance(item, bool) else item for item in value]
     return ATTRIBUTE(key, value, *rest, **named)
 
 
@@ -354,8 +357,8 @@ def neighbours_and_more():
         yield f"nu-svc-{name}", classifier(svm.NuSVC(probability=True, nu=0.2, random_state=0), target)
         yield f"neighbours-{name}", classifier(neighbors.KNeighborsClassifier(), target)
     for kernel in ["linear", "poly", "sigmoid"]:
-        yield f"svc-{kernel}", classifier(svm.SVC(kernel=kernel, random_state=0, gamma=0.05), zipmap=False)
-        yield f"svr-{kernel}", regressor(svm.SVR(kernel=kernel, gamma=0.05))
+        yield f"svc-{kernel}", classifier(svm.SVC(kernel=kernel, random_state=0, gamma=0.05), zipmap=False, data=EVEN)
+        yield f"svr-{kernel}", regressor(svm.SVR(kernel=kernel, gamma=0.05), data=EVEN)
     yield "svr", regressor(svm.SVR())
     yield "nu-svr", regressor(svm.NuSVR())
     yield "one-class-svm", plain(svm.OneClassSVM())

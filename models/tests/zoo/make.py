@@ -17,7 +17,7 @@ from cases import cases
 
 warnings.filterwarnings("ignore")
 KINDS = {"float32": "float", "float64": "double", "int64": "long", "int32": "integer",
-         "bool": "boolean"}
+         "uint32": "long", "bool": "boolean"}
 
 
 def spell(array):
@@ -50,7 +50,7 @@ def operators(graph):
     return found
 
 
-def record(folder, name, model, inputs):
+def record(folder, name, model, inputs, tolerance=None):
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
@@ -64,7 +64,7 @@ def record(folder, name, model, inputs):
     case = {
         "operators": sorted(operators(model.graph)),
         "inputs": {name: spell(value) for name, value in feed.items()},
-        "outputs": [{"name": name, **answer(output)}
+        "outputs": [{"name": name, "tolerance": tolerance, **answer(output)}
                     for name, output in zip(names, session.run(names, feed))],
     }
     (place / "case.json").write_text(json.dumps(case))

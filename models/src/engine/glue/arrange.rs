@@ -34,12 +34,13 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
 
 /// Takes the values that lie `steps` apart.
 fn pick(array: &Array, out: Shape, steps: Shape, start: usize) -> Array {
-    fn values<T: Element>(list: &[T], out: &[usize], steps: Shape, start: usize) -> Vec<T> {
+    fn values<T: Element>(list: &[T], out: &[usize], steps: &[Shape; 1], start: usize) -> Vec<T> {
         let mut picked = Vec::with_capacity(out.iter().product());
-        walk(out, [steps], |[at]| picked.push(list[start + at].clone()));
+        walk(out, steps, |[at]| picked.push(list[start + at].clone()));
         picked
     }
-    let data = same!(&array.data, list => values(list, &out, steps, start));
+    let steps = [steps];
+    let data = same!(&array.data, list => values(list, &out, &steps, start));
     Array { shape: out, data }
 }
 

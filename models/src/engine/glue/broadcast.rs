@@ -34,7 +34,7 @@ pub(super) fn strides(own: &[usize], out: &[usize]) -> Shape {
 /// Calls `visit` with the offsets of each element of `out`, in order.
 pub(super) fn walk<const N: usize>(
     out: &[usize],
-    strides: [Shape; N],
+    strides: &[Shape; N],
     mut visit: impl FnMut([usize; N]),
 ) {
     if out.contains(&0) {
@@ -55,13 +55,13 @@ pub(super) fn walk<const N: usize>(
             }
             axis -= 1;
             index[axis] += 1;
-            for (base, strides) in base.iter_mut().zip(&strides) {
+            for (base, strides) in base.iter_mut().zip(strides) {
                 *base += strides[axis];
             }
             if index[axis] < outer[axis] {
                 break;
             }
-            for (base, strides) in base.iter_mut().zip(&strides) {
+            for (base, strides) in base.iter_mut().zip(strides) {
                 *base -= strides[axis] * outer[axis];
             }
             index[axis] = 0;
@@ -92,7 +92,7 @@ pub(in crate::engine) fn combine<A, B, C>(
         }
         return list;
     }
-    walk(out, [strides(left_shape, out), strides(right_shape, out)], |[a, b]| {
+    walk(out, &[strides(left_shape, out), strides(right_shape, out)], |[a, b]| {
         list.push(work(&left[a], &right[b]));
     });
     list

@@ -146,7 +146,7 @@ fn parse(text: &str) -> Result<Wide, String> {
     text.trim().parse().map(Wide::Float).map_err(|_| format!("`{text}` is no number"))
 }
 
-/// Writes values as onnxruntime does: floats with 8 or 17 significant digits.
+/// Writes values as onnxruntime does: floats with 8 significant digits.
 fn spell(data: &Data) -> Result<Vec<String>, String> {
     macro_rules! plain {
         ($list:ident) => {
@@ -165,7 +165,7 @@ fn spell(data: &Data) -> Result<Vec<String>, String> {
         Data::U64(list) => plain!(list),
         Data::F16(list) => list.iter().map(|value| general(value.to_f64(), 8)).collect(),
         Data::F32(list) => list.iter().map(|value| general(f64::from(*value), 8)).collect(),
-        Data::F64(list) => list.iter().map(|value| general(*value, 17)).collect(),
+        Data::F64(list) => list.iter().map(|value| general(*value, 8)).collect(),
         Data::Str(list) => list.clone(),
     })
 }

@@ -101,7 +101,7 @@ fn choose(inputs: &Inputs<'_>) -> Result<Array, String> {
         no: &Array,
         answers: &[bool],
         out: &[usize],
-        strides: [Shape; 3],
+        strides: &[Shape; 3],
     ) -> Result<Vec<T>, String> {
         let other = no.list::<T>()?;
         let mut chosen = Vec::with_capacity(out.iter().product());
@@ -110,6 +110,6 @@ fn choose(inputs: &Inputs<'_>) -> Result<Array, String> {
         });
         Ok(chosen)
     }
-    let data = same!(&yes.data, list => pick(list, no, answers, &out, strides)?);
+    let data = same!(&yes.data, list => pick(list, no, answers, &out, &strides)?);
     Ok(Array { shape: out, data })
 }

@@ -82,7 +82,7 @@ fn targets(array: &Array, indices: &Array, at: i64) -> Result<Vec<usize>, String
     let along = std::mem::replace(&mut steps[at], 0);
     let own = natural(&indices.shape);
     let mut list = Vec::with_capacity(places.len());
-    walk(&indices.shape, [steps, own], |[base, index]| list.push(base + places[index] * along));
+    walk(&indices.shape, &[steps, own], |[base, index]| list.push(base + places[index] * along));
     Ok(list)
 }
 
@@ -93,7 +93,10 @@ fn natural(shape: &[usize]) -> Shape {
 
 fn elements(array: &Array, indices: &Array, at: i64) -> Result<Array, String> {
     let targets = targets(array, indices, at)?;
-    let data = same!(&array.data, list => targets.iter().map(|at| list[*at].clone()).collect());
+    fn pick<T: Element>(list: &[T], targets: &[usize]) -> Vec<T> {
+        targets.iter().map(|at| list[*at].clone()).collect()
+    }
+    let data = same!(&array.data, list => pick(list, &targets));
     Ok(Array { shape: indices.shape.clone(), data })
 }
 

@@ -135,7 +135,7 @@ fn batches<T: Element + LinalgScalar>(
     }
     let strides = [broadcast::strides(left_lead, lead), broadcast::strides(right_lead, lead)];
     let mut chunks = out.chunks_exact_mut(rows * columns);
-    broadcast::walk(lead, strides, |[one, other]| {
+    broadcast::walk(lead, &strides, |[one, other]| {
         let left = &left[one * rows * depth..][..rows * depth];
         let right = &right[other * depth * columns..][..depth * columns];
         if let Some(chunk) = chunks.next() {

@@ -35,7 +35,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         let rank = array.rank();
         let wanted = match wanted {
             Some(list) => list.iter().map(|at| axis(*at, rank)).collect::<Result<Vec<_>, _>>()?,
-            None if none_is_nothing => return Ok(array),
+            None if none_is_nothing => Vec::new(),
             None => (0..rank).collect(),
         };
         numbers!(&array.data, list => how.reduce(list, &array.shape, &wanted, keeps))
@@ -70,7 +70,7 @@ impl How {
             false => (0..shape.len()).filter(kept).map(|at| shape[at]).collect(),
         };
         let outer: usize = (0..shape.len()).filter(kept).map(|at| shape[at]).product();
-        let count = if outer == 0 { 0 } else { list.len() / outer };
+        let count = list.len().checked_div(outer).unwrap_or(0);
         if count == 0 && outer > 0 && matches!(self, Self::Max | Self::Min | Self::Mean) {
             return Err("there is nothing to reduce".to_owned());
         }

@@ -25,9 +25,9 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         let list = numbers!(&array.data, list => Ok(extreme(list, around, is_greatest, is_last)))?;
         let mut shape = array.shape.clone();
         if keeps {
-            shape[at] = 1
+            shape[at] = 1;
         } else {
-            drop(shape.remove(at))
+            shape.remove(at);
         }
         Ok(Array::new(shape, list))
     })

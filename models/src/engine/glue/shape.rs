@@ -1,6 +1,6 @@
 //! Shapes: asked for, changed, and filled.
 
-use crate::engine::array::{Array, Shape, axis, volume};
+use crate::engine::array::{Array, Element, Shape, axis, same, volume};
 use crate::engine::kernel::{Inputs, Kernel, one};
 use crate::engine::node::Node;
 
@@ -89,7 +89,10 @@ fn filled(node: &mut Node<'_>) -> Result<Kernel, String> {
     one(move |inputs| {
         let shape = sizes(&inputs.get(0)?.whole()?)?;
         let count = volume(&shape)?;
-        let data = crate::engine::array::same!(&value.data, list => vec![list[0].clone(); count]);
+        fn repeat<T: Element>(list: &[T], count: usize) -> Vec<T> {
+            vec![list[0].clone(); count]
+        }
+        let data = same!(&value.data, list => repeat(list, count));
         Ok(Array { shape, data })
     })
 }
@@ -129,7 +132,7 @@ fn reshape(old: &[usize], wanted: &[i64], keeps_zero: bool) -> Result<Shape, Str
     }
     if let Some(at) = open {
         let (have, rest) = (old.iter().product::<usize>(), volume(&shape)?);
-        shape[at] = if rest == 0 { 0 } else { have / rest };
+        shape[at] = have.checked_div(rest).unwrap_or(0);
         if rest != 0 && have % rest != 0 {
             return Err(problem());
         }

@@ -117,9 +117,13 @@ pub(super) fn label_encoder(node: &mut Node<'_>) -> Result<Kernel, String> {
     }
     let kind = keys_data.kind();
     let mut map = HashMap::new();
+    // Before version 4, NaN is a stranger to itself.
+    let nan = (node.version < 4).then(|| float_key(f64::NAN));
     for (at, key) in keys(&keys_data)?.into_iter().enumerate() {
         // Of equal keys the first one counts.
-        map.entry(key).or_insert(at);
+        if Some(&key) != nan.as_ref() {
+            map.entry(key).or_insert(at);
+        }
     }
     one(move |inputs| {
         let array = inputs.get(0)?;

@@ -2,7 +2,7 @@
 
 use super::features::{floats, rows_of};
 use super::labels::Labels;
-use super::scores::{Second, Transform, best};
+use super::scores::{Second, Transform, best, transform_targets};
 use crate::engine::array::{Array, Shape};
 use crate::engine::glue::multiply_into;
 use crate::engine::kernel::{Kernel, one};
@@ -70,10 +70,7 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel, String> {
     let transform = Transform::read(node)?;
     one(move |inputs| {
         let (rows, mut scores) = linear.scores(inputs.get(0)?)?;
-        // A score that stands alone is only ever made a quantile.
-        if targets > 1 || transform == Transform::Probit {
-            transform.rows(&mut scores, targets);
-        }
+        transform_targets(transform, &mut scores, targets);
         Ok(Array::new(Shape::from_slice(&[rows, targets]), scores))
     })
 }
@@ -90,6 +87,9 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel, String> {
         return Err(format!("{} labels do not name {targets} classes", labels.len()));
     }
     let is_pair = targets == 1 && labels.len() == 2;
+    if is_pair {
+        transform.can_pair()?;
+    }
     let labels = if targets == 1 { labels.no_and_yes() } else { labels };
     Ok(Box::new(move |inputs| {
         let (rows, mut scores) = linear.scores(inputs.get(0)?)?;
@@ -98,12 +98,12 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel, String> {
             _ => scores.chunks_exact(targets).map(best).collect(),
         };
         let mut width = targets;
-        if targets > 1 || transform == Transform::Probit {
-            transform.rows(&mut scores, targets);
-        } else if is_pair {
+        if is_pair {
             let pair = |score: &f32| transform.pair(*score, Second::Probability);
             scores = scores.iter().flat_map(pair).collect();
             width = 2;
+        } else {
+            transform_targets(transform, &mut scores, targets);
         }
         Ok(smallvec![labels.pick(&places), Array::new(Shape::from_slice(&[rows, width]), scores)])
     }))

@@ -6,6 +6,8 @@ mod labels;
 mod linear;
 mod scores;
 mod svm;
+mod tree_classes;
+mod tree_lists;
 mod trees;
 mod trees_v5;
 
@@ -53,7 +55,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         "SVMRegressor" => svm::regressor(node),
         "Scaler" => features::scaler(node),
         "TreeEnsemble" => trees_v5::build(node),
-        "TreeEnsembleClassifier" => trees::classifier(node),
+        "TreeEnsembleClassifier" => tree_classes::classifier(node),
         "TreeEnsembleRegressor" => trees::regressor(node),
         _ => zip_map(node),
     }

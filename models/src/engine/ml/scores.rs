@@ -45,15 +45,23 @@ impl Transform {
         }
     }
 
+    /// Refuses what leaves the second of two scores without a value in onnxruntime.
+    pub(super) fn can_pair(self) -> Result<(), String> {
+        match self {
+            Self::Probit => Err("its post_transform `PROBIT` has no second score".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the scores of two classes out of one.
     pub(super) fn pair(self, score: f32, second: Second) -> [f32; 2] {
         match (second, self) {
-            (Second::Probability, _) => [1.0 - score, score],
-            (Second::Margin, Self::Logistic) => {
+            (_, Self::Logistic) => {
                 let mut pair = [-score, score];
                 logistic(&mut pair);
                 pair
             }
+            (Second::Probability, _) => [1.0 - score, score],
             (Second::Margin, _) => [-score, score],
         }
     }
@@ -63,4 +71,11 @@ impl Transform {
 pub(super) fn best<T: PartialOrd + Copy>(scores: &[T]) -> usize {
     let better = |best: usize, at: usize| if scores[at] > scores[best] { at } else { best };
     (1..scores.len()).fold(0, better)
+}
+
+/// A score that stands alone is only ever made a quantile.
+pub(super) fn transform_targets<T: Float>(transform: Transform, scores: &mut [T], targets: usize) {
+    if targets > 1 || transform == Transform::Probit {
+        transform.rows(scores, targets);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::features::{floats, rows_of};
 use super::labels::Labels;
-use super::scores::{Second, Transform, best};
+use super::scores::{Second, Transform, best, transform_targets};
 use crate::engine::array::{Array, Shape, volume};
 use crate::engine::glue::multiply_into;
 use crate::engine::kernel::{Kernel, one};
@@ -161,7 +161,7 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel, String> {
     Ok(Box::new(move |inputs| {
         let (places, scores, width) = classifier.run(inputs.get(0)?)?;
         let shape = Shape::from_slice(&[places.len(), width]);
-        Ok(smallvec![classifier.answers().pick(&places), Array::new(shape, scores)])
+        Ok(smallvec![classifier.labels.pick(&places), Array::new(shape, scores)])
     }))
 }
 
@@ -201,10 +201,14 @@ impl Classifier {
         if odds.0.len() != odds.1.len() || (has_odds && count > 0 && odds.0.len() != pairs) {
             return Err("its probabilities do not fit its classes".to_owned());
         }
+        let transform = Transform::read(node)?;
+        if classes == 2 && count > 0 && !has_odds {
+            transform.can_pair()?;
+        }
         let are_all_positive = coefficients.iter().all(|value| *value >= 0.0);
         Ok(Self {
             labels,
-            transform: Transform::read(node)?,
+            transform,
             vectors,
             coefficients,
             rho,
@@ -218,11 +222,6 @@ impl Classifier {
         self.per_class.is_empty()
     }
 
-    /// The labels that [`run`](Self::run) points to.
-    fn answers(&self) -> Labels {
-        if self.labels.len() == 2 { self.labels.no_and_yes() } else { self.labels.clone() }
-    }
-
     /// Returns the places of the labels, and rows of scores with their width.
     fn run(&self, array: &Array) -> Result<(Vec<usize>, Vec<f32>, usize), String> {
         let (rows, mut near) = self.vectors.near(array)?;
@@ -234,7 +233,7 @@ impl Classifier {
                 self.choose(place, scores[place])
             });
             let places = places.collect();
-            self.transform_rows(&mut near, classes);
+            transform_targets(self.transform, &mut near, classes);
             return Ok((places, near, classes));
         }
         let mut places = Vec::with_capacity(rows);
@@ -245,7 +244,7 @@ impl Classifier {
             match &self.odds {
                 Some(odds) => {
                     let mut chances = self.chances(&pairs, odds);
-                    self.transform_rows(&mut chances, classes);
+                    transform_targets(self.transform, &mut chances, classes);
                     scores.extend(chances);
                 }
                 None if classes == 2 => {
@@ -258,7 +257,7 @@ impl Classifier {
                 None => {
                     let mut pairs = pairs;
                     let width = pairs.len();
-                    self.transform_rows(&mut pairs, width);
+                    transform_targets(self.transform, &mut pairs, width);
                     scores.extend(pairs);
                 }
             }
@@ -269,12 +268,6 @@ impl Classifier {
             None => classes * (classes - 1) / 2,
         };
         Ok((places, scores, width))
-    }
-
-    fn transform_rows(&self, scores: &mut [f32], width: usize) {
-        if width > 1 || self.transform == Transform::Probit {
-            self.transform.rows(scores, width);
-        }
     }
 
     /// Corrects the best class of two as onnxruntime does.

@@ -1,7 +1,7 @@
 //! `TreeEnsemble` of version 5 of ai.onnx.ml: one operator for all kinds of trees.
 
-use super::scores::Transform;
-use super::trees::{Parts, Trees, transform_targets};
+use super::scores::{Transform, transform_targets};
+use super::trees::{Parts, Trees};
 use crate::engine::array::{Array, Data, Shape};
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
@@ -43,9 +43,8 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
     let roots = node.ints("tree_roots")?.unwrap_or_default();
     node.ignore(&["nodes_hitrates"]);
     let (splits, is_wide) = numbers(node, "nodes_splits")?.unwrap_or_default();
-    let modes = match node.tensor("nodes_modes")?.map(|array| array.data) {
-        Some(Data::U8(list)) => list,
-        _ => return Err("it has no modes".to_owned()),
+    let Some(Data::U8(modes)) = node.tensor("nodes_modes")?.map(|array| array.data) else {
+        return Err("it has no modes".to_owned());
     };
     let members = numbers(node, "membership_values")?.unwrap_or_default().0;
     let weights = numbers(node, "leaf_weights")?.unwrap_or_default().0;

@@ -25,6 +25,7 @@ struct Vectorizer {
     /// The column of each run of words of the pool.
     grams: HashMap<Box<[Word]>, usize>,
     width: usize,
+    /// One for each column, or none at all.
     weights: Vec<f32>,
 }
 
@@ -61,6 +62,8 @@ impl Vectorizer {
         if !weights.is_empty() && weights.len() != columns.len() {
             return Err(format!("{} weights do not fit {} columns", weights.len(), columns.len()));
         }
+        let mut by_column = vec![1.0; if weights.is_empty() { 0 } else { width }];
+        columns.iter().zip(&weights).for_each(|(column, weight)| by_column[*column] = *weight);
         let mut texts: HashMap<String, Word> = HashMap::new();
         let mut ints = HashMap::new();
         let pool: Vec<Word> = if let Some(pool) = node.texts("pool_strings")? {
@@ -77,7 +80,7 @@ impl Vectorizer {
             node.ints("pool_int64s")?.unwrap_or_default().iter().map(&mut number).collect()
         };
         let grams = collect(&pool, starts, lengths, &columns)?;
-        Ok(Self { weighting, lengths, skips, texts, ints, grams, width, weights })
+        Ok(Self { weighting, lengths, skips, texts, ints, grams, width, weights: by_column })
     }
 
     fn run(&self, array: &Array) -> Result<Array, String> {

@@ -10,6 +10,11 @@ pub(super) fn concat() -> Result<Kernel, String> {
     one(|inputs| {
         let (left, right) = (inputs.get(0)?, inputs.get(1)?);
         let out = broadcast_shape(&left.shape, &right.shape)?;
+        let longest = |array: &Array| -> Result<usize, String> {
+            Ok(array.list::<String>()?.iter().map(String::len).max().unwrap_or(0))
+        };
+        // Texts may double again and again.
+        volume(&[out.iter().product(), longest(left)? + longest(right)?])?;
         let sides = ((left.list()?, &left.shape[..]), (right.list()?, &right.shape[..]));
         let list = combine(sides.0, sides.1, &out, |a: &String, b: &String| format!("{a}{b}"));
         Ok(Array::new(out, list))

@@ -42,15 +42,35 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         for row in rows.iter().filter(|_| width > 0) {
             list.extend(is_marked.then(|| "\u{2}".to_owned()));
             list.extend(row.iter().map(|word| (*word).to_owned()));
-            list.extend((row.len()..most).map(|_| padding.clone()));
             list.extend(is_marked.then(|| "\u{3}".to_owned()));
+            list.extend((row.len()..most).map(|_| padding.clone()));
         }
         Ok(Array::new(shape, list))
     })
 }
 
+/// Reads an expression of RE2, in which `\w`, `\d`, `\s` and `\b` know ASCII only.
 fn pattern(text: &str) -> Result<Regex, String> {
-    Regex::new(text).map_err(|_| format!("its expression `{text}` is not understood"))
+    let mut ascii = String::with_capacity(text.len());
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '\\' {
+            ascii.push(letter);
+            continue;
+        }
+        match letters.next() {
+            Some('w') => ascii.push_str("[0-9A-Za-z_]"),
+            Some('W') => ascii.push_str("[^0-9A-Za-z_]"),
+            Some('d') => ascii.push_str("[0-9]"),
+            Some('D') => ascii.push_str("[^0-9]"),
+            Some('s') => ascii.push_str("[\\t\\n\\f\\r ]"),
+            Some('S') => ascii.push_str("[^\\t\\n\\f\\r ]"),
+            Some('b') => ascii.push_str("(?-u:\\b)"),
+            Some('B') => ascii.push_str("(?-u:\\B)"),
+            other => ascii.extend([Some(letter), other].into_iter().flatten()),
+        }
+    }
+    Regex::new(&ascii).map_err(|_| format!("its expression `{text}` is not understood"))
 }
 
 impl Cut {

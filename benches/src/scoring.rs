@@ -1,0 +1,123 @@
+//! Small models of tabular data, scored in this process, and by onnxruntime in one of its own.
+
+use crate::programs::{Programs, zoo};
+use crate::quantity::Quantity;
+use crate::report::{Report, Row};
+use crate::rounds::{Subject, take_turns};
+use anyhow::{Context, Result, ensure};
+use mlctl_models::{Input, Model, Tensor, Values, load};
+use std::cell::RefCell;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::Instant;
+
+const PROGRAM: &str = include_str!("../oracle/scoring.py");
+const WIDTH: usize = 20;
+
+/// A model, and how much of onnxruntime's time it may take with 1 and with 1,000 rows.
+const CASES: [(&str, [&str; 2], [f64; 2]); 8] = [
+    ("logistic", ["logistic regression, 1 row", "logistic regression, 1,000 rows"], [1.0, 1.5]),
+    ("pipeline", ["scaled, 1 row", "scaled, 1,000 rows"], [1.0, 1.5]),
+    ("ridge", ["scaled ridge, 1 row", "scaled ridge, 1,000 rows"], [1.0, 1.5]),
+    ("mlp", ["network 20-128-128, 1 row", "network 20-128-128, 1,000 rows"], [1.3, 1.5]),
+    ("forest", ["random forest, 1 row", "random forest, 1,000 rows"], [1.2, 0.4]),
+    ("boosting", ["gradient boosting, 1 row", "gradient boosting, 1,000 rows"], [1.2, 0.4]),
+    ("xgboost", ["XGBoost, 1 row", "XGBoost, 1,000 rows"], [1.2, 0.4]),
+    ("lightgbm", ["LightGBM, 1 row", "LightGBM, 1,000 rows"], [1.2, 0.4]),
+];
+
+/// Measures both, taking turns.
+pub(crate) fn measure(programs: &Programs, rounds: usize) -> Result<Report> {
+    let folder = tempfile::tempdir()?;
+    let oracle = RefCell::new(Oracle::start(&zoo(programs)?, folder.path())?);
+    let mut report = Report::default();
+    for (name, whats, shares) in CASES {
+        let model = load(&folder.path().join(name))?;
+        for ((rows, what), share) in [1, 1000].into_iter().zip(whats).zip(shares) {
+            let calls = calls(&model, rows)?;
+            let mut subjects = [
+                Subject::new(rounds, || ours(&model, rows, calls)),
+                Subject::new(rounds, || oracle.borrow_mut().ask(name, rows, calls)),
+            ];
+            take_turns(&mut subjects)?;
+            let theirs = subjects[1].measured()?;
+            report.row(Row {
+                what,
+                mlctl: subjects[0].measured()?,
+                mlflow: Some(theirs),
+                ceiling: None,
+                goal: Some(theirs.map(|seconds| seconds * share)),
+            });
+        }
+    }
+    report.note("In the column of MLflow: onnxruntime on one thread, input and output bound.");
+    Ok(report)
+}
+
+fn input(rows: usize) -> Result<Input> {
+    let values = (0..rows * WIDTH).map(|at| ((at * 37 % 1001) as f64 / 250.0 - 2.0) as f32);
+    Ok(Input::Tensor(Tensor::new(vec![rows, WIDTH], Values::Float(values.collect()))?))
+}
+
+/// Finds how many calls take about a twentieth of a second, but no more inputs than fit in memory.
+fn calls(model: &Model, rows: usize) -> Result<usize> {
+    const SECONDS: f64 = 0.05;
+    const ROWS_MAX: usize = 200_000;
+    let time = ours(model, rows, 20)?.number();
+    Ok(((SECONDS / time) as usize).clamp(10, ROWS_MAX / rows))
+}
+
+/// Times calls, each with an input of its own, made before.
+fn ours(model: &Model, rows: usize, calls: usize) -> Result<Quantity> {
+    let inputs = (0..calls).map(|_| input(rows)).collect::<Result<Vec<_>>>()?;
+    model.predict(input(rows)?)?;
+    let start = Instant::now();
+    for input in inputs {
+        std::hint::black_box(model.predict(input)?);
+    }
+    Ok(Quantity::Seconds(start.elapsed().as_secs_f64() / calls as f64))
+}
+
+/// The process that times onnxruntime.
+struct Oracle {
+    child: Child,
+    asks: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Oracle {
+    fn start(python: &Path, folder: &Path) -> Result<Self> {
+        let mut command = Command::new(python);
+        command.arg("-c").arg(PROGRAM).arg(folder);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().context("starting onnxruntime's Python")?;
+        let asks = child.stdin.take().context("no standard input")?;
+        let answers = BufReader::new(child.stdout.take().context("no standard output")?);
+        let mut oracle = Self { child, asks, answers };
+        let line = oracle.line()?;
+        ensure!(line.trim() == "ready", "the models cannot be made: {line}");
+        Ok(oracle)
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        Ok(line)
+    }
+
+    fn ask(&mut self, name: &str, rows: usize, calls: usize) -> Result<Quantity> {
+        writeln!(self.asks, "{name} {rows} {calls}")?;
+        let line = self.line()?;
+        let seconds: f64 = line.trim().parse().with_context(|| format!("answered `{line}`"))?;
+        Ok(Quantity::Seconds(seconds / calls as f64))
+    }
+}
+
+impl Drop for Oracle {
+    fn drop(&mut self) {
+        // It only reads what is asked; nothing is lost.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
