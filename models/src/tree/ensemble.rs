@@ -102,9 +102,10 @@ impl<T: Float> Ensemble<T> {
         let (eights, rest) = out.split_at_mut(count / LANES * LANES * self.targets);
         for root in &self.roots {
             for (eight, scores) in eights.chunks_exact_mut(LANES * self.targets).enumerate() {
-                let rows: [&[T]; LANES] = std::array::from_fn(|lane| row(eight * LANES + lane));
+                let first = eight * LANES * self.features;
+                let rows = &rows[first..first + LANES * self.features];
                 let mut at = [root.node; LANES];
-                descend(walk, &mut at, &rows, root.depth);
+                descend(walk, &mut at, rows, self.features, root.depth);
                 self.give(root, &at, scores);
             }
         }
@@ -137,7 +138,7 @@ impl<T: Float> Ensemble<T> {
             // A last group that is not full walks its last tree several times.
             let mut at = std::array::from_fn(|lane| roots.get(lane).unwrap_or(&last).node);
             let depth = roots.iter().map(|root| root.depth).max().unwrap_or(0);
-            descend(walk, &mut at, &[row; LANES], depth);
+            descend(walk, &mut at, row, 0, depth);
             for (root, at) in roots.iter().zip(at) {
                 self.leaves.give(at, root.target, self.aggregate, scores);
             }

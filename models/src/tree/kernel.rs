@@ -82,8 +82,8 @@ impl<T: Float> Set<T> {
 
 /// Takes steps through nodes. A step is total: a leaf leads to itself.
 pub(super) trait Walk<T>: Copy {
-    /// Returns where `row` goes from a node.
-    fn next(self, at: u32, row: &[T]) -> u32;
+    /// Returns where the row that begins at `start` in `rows` goes from a node.
+    fn next(self, at: u32, rows: &[T], start: usize) -> u32;
 
     /// Tells whether a node leads to itself.
     fn is_leaf(self, at: u32) -> bool;
@@ -110,9 +110,9 @@ pub(super) struct Plain<'a, T>(pub(super) &'a [Ordered<T>]);
 
 impl<T: Float> Walk<T> for Plain<'_, T> {
     #[inline]
-    fn next(self, at: u32, row: &[T]) -> u32 {
+    fn next(self, at: u32, rows: &[T], start: usize) -> u32 {
         let node = &self.0[at as usize];
-        node.child(row[node.column()] <= node.threshold)
+        node.child(rows[start + node.column()] <= node.threshold)
     }
 
     #[inline]
@@ -127,9 +127,9 @@ pub(super) struct Gaps<'a, T>(pub(super) &'a [Ordered<T>]);
 
 impl<T: Float> Walk<T> for Gaps<'_, T> {
     #[inline]
-    fn next(self, at: u32, row: &[T]) -> u32 {
+    fn next(self, at: u32, rows: &[T], start: usize) -> u32 {
         let node = &self.0[at as usize];
-        let value = row[node.column()];
+        let value = rows[start + node.column()];
         let missing_left = value.is_nan() & (node.feature & MISSING_LEFT != 0);
         node.child((value <= node.threshold) | missing_left)
     }
@@ -149,9 +149,9 @@ pub(super) struct Any<'a, T> {
 
 impl<T: Float> Walk<T> for Any<'_, T> {
     #[inline]
-    fn next(self, at: u32, row: &[T]) -> u32 {
+    fn next(self, at: u32, rows: &[T], start: usize) -> u32 {
         let node = &self.nodes[at as usize];
-        let value = row[node.ordered.column()];
+        let value = rows[start + node.ordered.column()];
         node.ordered.child(self.answer(node, value))
     }
 
@@ -188,20 +188,23 @@ impl<T: Float> Any<'_, T> {
     }
 }
 
-/// Takes one walk in each lane from the nodes `at` to leaves. No walk is longer than `depth`.
+/// Takes one walk in each lane from the nodes `at` to leaves. No walk is longer than `depth`. Each
+/// lane's row begins `step` values after the last one's: one slice for all keeps its bounds in
+/// registers, which eight do not.
 #[inline]
 pub(super) fn descend<T, W: Walk<T>>(
     walk: W,
     at: &mut [u32; LANES],
-    rows: &[&[T]; LANES],
+    rows: &[T],
+    step: usize,
     depth: u32,
 ) {
     let mut steps_left = depth;
     loop {
         let steps = steps_left.min(STRIDE);
         for _ in 0..steps {
-            for (at, row) in at.iter_mut().zip(rows) {
-                *at = walk.next(*at, row);
+            for (lane, at) in at.iter_mut().enumerate() {
+                *at = walk.next(*at, rows, lane * step);
             }
         }
         steps_left -= steps;

@@ -38,7 +38,7 @@ fn splits(part: &Part<'_>, leaves: usize) -> Result<Vec<Node<f64>>, String> {
             numerical(thresholds[at], decisions[at])?
         } else {
             let set = category_set(&mut sets, thresholds[at]);
-            (Test::InTruncated(set.ok_or(format!("node {at} has no categories"))?), false)
+            (Test::InTruncated(set.ok_or_else(|| format!("node {at} has no categories"))?), false)
         };
         let [yes, no] = [left[at], right[at]].map(|child| place(child, count));
         Ok(Node::Split { feature: features[at], test, missing_yes, yes: yes?, no: no? })

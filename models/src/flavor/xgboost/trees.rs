@@ -81,7 +81,9 @@ fn nodes(tree: &TreeDocument, shape: &Shape, group: u32, factor: f32) -> Result<
             // A category of the set goes right.
             1 => Node::Split {
                 feature,
-                test: Test::In(sets[at].take().ok_or(format!("node {at} has no categories"))?),
+                test: Test::In(
+                    sets[at].take().ok_or_else(|| format!("node {at} has no categories"))?,
+                ),
                 missing_yes: !missing_left,
                 yes: right,
                 no: left,

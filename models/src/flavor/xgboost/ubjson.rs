@@ -132,7 +132,7 @@ impl<'de> Reader<'de> {
         if count.is_some_and(|count| count > rest / size) {
             return Err(self.problem("a list is longer than the file"));
         }
-        Ok(List { reader: self, marker, count })
+        Ok(List { reader: self, marker, count, size })
     }
 }
 
@@ -191,9 +191,28 @@ impl<'de> de::Deserializer<'de> for Item<'_, 'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    /// Most of a model is numbers that nobody reads: they are passed by at once.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        if self.marker.is_some() || !self.reader.eat(b'[') {
+            return self.deserialize_any(visitor);
+        }
+        let reader = self.reader;
+        let list = reader.list()?;
+        let value = match (list.marker, list.count) {
+            (Some(_), Some(count)) => {
+                let bytes = count * list.size;
+                reader.take(bytes)?;
+                visitor.visit_unit()?
+            }
+            _ => visitor.visit_seq(list)?,
+        };
+        reader.depth -= 1;
+        Ok(value)
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct
-        seq tuple tuple_struct map struct enum identifier ignored_any
+        seq tuple tuple_struct map struct enum identifier
     }
 }
 
@@ -202,6 +221,8 @@ struct List<'a, 'de> {
     marker: Option<u8>,
     /// How many are left; without it, the list ends with `]`.
     count: Option<usize>,
+    /// The bytes of each, when all have the same marker.
+    size: usize,
 }
 
 impl<'de> SeqAccess<'de> for List<'_, 'de> {
@@ -271,6 +292,20 @@ mod tests {
         check(b"[#U\x02SU\x02hiCx", Ok(json!(["hi", "x"])));
         check(b"D\x3f\xe0\0\0\0\0\0\0", Ok(json!(0.5)));
         check(b"[$U#U\0", Ok(json!([])));
+    }
+
+    #[test]
+    fn what_nobody_reads_is_passed_by() {
+        #[derive(Debug, Deserialize, PartialEq)]
+        struct Known {
+            b: u8,
+        }
+        for ignored in
+            [&b"[$d#U\x02\0\0\0\0\0\0\0\0"[..], b"[U\x01[#U\x01ZT]", b"{U\x01xZ}", b"SU\x01x"]
+        {
+            let bytes = [&b"{U\x01a"[..], ignored, b"U\x01bU\x07}"].concat();
+            assert_eq!(from_slice::<Known>(&bytes).unwrap(), Known { b: 7 });
+        }
     }
 
     #[test]
