@@ -49,6 +49,14 @@ pub enum Error {
         /// The engine's reason.
         problem: String,
     },
+    /// The flavor's data file cannot be read, or needs what does not run here.
+    #[error("the model `{}` does not load: {problem}", path.display())]
+    UnsupportedModel {
+        /// The data file.
+        path: PathBuf,
+        /// What it needs or lacks, and where.
+        problem: String,
+    },
     /// A request is not one of the forms that `/invocations` takes.
     #[error("{0}")]
     BadRequest(String),

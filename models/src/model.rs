@@ -34,16 +34,35 @@ impl Model {
     /// [`Error::SchemaMismatch`] when the input does not fit; [`Error::Evaluation`] when the model
     /// itself cannot take it.
     pub fn predict(&self, input: Input) -> Result<Predictions> {
-        let input = match self.input_schema() {
-            Some(schema) => schema.enforce(input)?,
-            None => input,
-        };
+        let input = self.enforced(input)?;
         let outputs = self.predictor.predict(&input)?;
-        let form = match &input {
+        Ok(self.in_form(outputs, &input))
+    }
+
+    /// Does the same with another method of the model, such as scikit-learn's `predict_proba`.
+    ///
+    /// # Errors
+    /// As [`Model::predict`]; [`Error::Evaluation`] when the model has no such method.
+    pub fn call(&self, method: &str, input: Input) -> Result<Predictions> {
+        let input = self.enforced(input)?;
+        let outputs = self.predictor.call(method, &input)?;
+        Ok(self.in_form(outputs, &input))
+    }
+
+    fn enforced(&self, input: Input) -> Result<Input> {
+        match self.input_schema() {
+            Some(schema) => schema.enforce(input),
+            None => Ok(input),
+        }
+    }
+
+    fn in_form(&self, outputs: Vec<(String, crate::Tensor)>, input: &Input) -> Predictions {
+        let form = match input {
+            _ if self.predictor.is_nameless() => Form::Array,
             Input::Table(table) if in_rows(&outputs, table.rows()) => Form::Records,
             _ => Form::Outputs,
         };
-        Ok(Predictions { outputs, form })
+        Predictions { outputs, form }
     }
 }
 

@@ -117,6 +117,7 @@ impl From<Error> for Failure {
             | Error::NoFlavor { .. }
             | Error::UnsupportedOperators { .. }
             | Error::UnsupportedGraph { .. }
+            | Error::UnsupportedModel { .. }
             | Error::Io { .. } => {
                 tracing::error!(%error, "a request met a model that is not ready");
                 return Self::new(ErrorCode::InternalError, "internal error");

@@ -2,9 +2,10 @@
 
 #[cfg(feature = "onnx")]
 mod onnx;
+mod sklearn;
 
 use crate::{Error, ModelInfo, Predictor, Result};
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// Opens the best of a model's flavors that runs here.
 pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<Box<dyn Predictor>> {
@@ -12,6 +13,24 @@ pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<Box<dyn Predictor>
     if let Some(settings) = info.flavors.get(onnx::NAME) {
         return Ok(Box::new(onnx::open(folder, settings)?));
     }
+    if let Some(settings) = info.flavors.get(sklearn::NAME) {
+        return Ok(Box::new(sklearn::open(folder, settings, info)?));
+    }
     tracing::debug!(folder = %folder.display(), "no flavor of this model runs here");
     Err(Error::NoFlavor { found: info.flavors.keys().cloned().collect() })
+}
+
+/// Finds the flavor's file, which must lie inside the model's folder.
+fn data_file(folder: &Path, data: &str) -> Result<PathBuf> {
+    let refuse = |problem: String| Error::NotAModel { path: folder.to_owned(), problem };
+    let is_inside = Path::new(data).components().all(|part| matches!(part, Component::Normal(_)));
+    if !is_inside || data.is_empty() {
+        return Err(refuse(format!("its data path `{data}` leads out of the folder")));
+    }
+    let file = folder.join(data);
+    let resolved = file.canonicalize().map_err(|_| refuse(format!("there is no file `{data}`")))?;
+    match folder.canonicalize() {
+        Ok(root) if resolved.starts_with(&root) && resolved.is_file() => Ok(resolved),
+        _ => Err(refuse(format!("`{data}` is no file inside the folder"))),
+    }
 }

@@ -7,7 +7,7 @@ use crate::engine::{Graph, Port};
 use crate::signature::DataType;
 use crate::{Error, Input, Predictor, Result, Table, Tensor, Values};
 use serde_json::{Map, Value};
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 /// The flavor's name in `MLmodel`.
 pub(super) const NAME: &str = "onnx";
@@ -16,22 +16,7 @@ const DATA_DEFAULT: &str = "model.onnx";
 /// Opens the graph that the flavor's settings name.
 pub(super) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<OnnxModel> {
     let data = settings.get("data").and_then(Value::as_str).unwrap_or(DATA_DEFAULT);
-    Ok(OnnxModel { graph: Graph::open(&data_file(folder, data)?)? })
-}
-
-/// Finds the flavor's file, which must lie inside the model's folder.
-fn data_file(folder: &Path, data: &str) -> Result<PathBuf> {
-    let refuse = |problem: String| Error::NotAModel { path: folder.to_owned(), problem };
-    let is_inside = Path::new(data).components().all(|part| matches!(part, Component::Normal(_)));
-    if !is_inside || data.is_empty() {
-        return Err(refuse(format!("its data path `{data}` leads out of the folder")));
-    }
-    let file = folder.join(data);
-    let resolved = file.canonicalize().map_err(|_| refuse(format!("there is no file `{data}`")))?;
-    match folder.canonicalize() {
-        Ok(root) if resolved.starts_with(&root) && resolved.is_file() => Ok(resolved),
-        _ => Err(refuse(format!("`{data}` is no file inside the folder"))),
-    }
+    Ok(OnnxModel { graph: Graph::open(&super::data_file(folder, data)?)? })
 }
 
 /// A graph that scores tables and tensors.

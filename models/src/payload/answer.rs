@@ -30,7 +30,12 @@ impl Serialize for Envelope<'_> {
         let mut map = serializer.serialize_map(Some(1))?;
         match self.0.form {
             Form::Records => map.serialize_entry("predictions", &Records(&self.0.outputs))?,
-            Form::Outputs => map.serialize_entry("predictions", &Outputs(&self.0.outputs))?,
+            Form::Array if self.0.outputs.len() == 1 => {
+                map.serialize_entry("predictions", &Block::of(&self.0.outputs[0].1))?;
+            }
+            Form::Outputs | Form::Array => {
+                map.serialize_entry("predictions", &Outputs(&self.0.outputs))?;
+            }
         }
         map.end()
     }
