@@ -25,7 +25,10 @@ pub enum Error {
         problem: String,
     },
     /// The model has no flavor that runs here.
-    #[error("no flavor of this model runs here: it has {}; `onnx` would", names(found))]
+    #[error(
+        "no flavor of this model runs here: it has {}; `onnx` or `sklearn` would",
+        names(found)
+    )]
     NoFlavor {
         /// The flavors in its `MLmodel`.
         found: Vec<String>,

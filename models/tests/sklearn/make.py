@@ -465,7 +465,8 @@ for strategy in ["prior", "most_frequent", "constant", "stratified", "uniform"]:
         strategy=strategy, constant="x"))
 case("DummyRegressor", regression, lambda: dummy.DummyRegressor())
 case("DummyRegressor-targets", lambda: regression(targets=2), lambda: dummy.DummyRegressor(strategy="median"))
-case("IsotonicRegression", lambda: (regression()[0][:, :1], regression()[1]), lambda: isotonic.IsotonicRegression(out_of_bounds="clip"))
+case("IsotonicRegression", lambda: (regression()[0][:, :1], regression()[1]), lambda: isotonic.IsotonicRegression(out_of_bounds="clip"),
+     methods=["predict"])
 case("NMF", counts, lambda: decomposition.NMF(3))
 case("GaussianProcessRegressor", regression, lambda: __import__("sklearn.gaussian_process").gaussian_process.GaussianProcessRegressor())
 
@@ -474,6 +475,9 @@ for name, make in [
     ("CountVectorizer", lambda: feature_extraction.text.CountVectorizer()),
     ("CountVectorizer-bigrams", lambda: feature_extraction.text.CountVectorizer(
         ngram_range=(1, 2), binary=True, stop_words="english", strip_accents="unicode")),
+    ("CountVectorizer-pairs", lambda: feature_extraction.text.CountVectorizer(
+        ngram_range=(1, 3), binary=True, stop_words=["the", "and"])),
+    ("CountVectorizer-stop", lambda: feature_extraction.text.CountVectorizer(stop_words="english")),
     ("CountVectorizer-char", lambda: feature_extraction.text.CountVectorizer(analyzer="char", ngram_range=(2, 3))),
     ("CountVectorizer-char-wb", lambda: feature_extraction.text.CountVectorizer(analyzer="char_wb", ngram_range=(2, 4), lowercase=False)),
     ("CountVectorizer-pattern", lambda: feature_extraction.text.CountVectorizer(token_pattern=r"[a-z]+", stop_words=["the"])),

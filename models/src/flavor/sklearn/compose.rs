@@ -22,11 +22,6 @@ pub(super) fn load(class: &str, object: &Object<'_>) -> Load<Option<Box<dyn Esti
     }))
 }
 
-/// Loads a `ColumnTransformer`.
-pub(super) fn columns(object: &Object<'_>) -> Load<Box<dyn Estimator>> {
-    Ok(Box::new(Columns::read(object)?))
-}
-
 /// Transformers in a row, and what the last of them feeds.
 #[derive(Debug)]
 struct Pipeline {
@@ -49,7 +44,9 @@ impl Pipeline {
             steps.push((name.clone(), object.within(&name, loaded)?));
         }
         let last = match steps.last() {
-            Some((_, last)) if last.methods() != Methods::TRANSFORM => steps.pop(),
+            Some((_, last)) if last.methods().without(Methods::INVERSE) != Methods::TRANSFORM => {
+                steps.pop()
+            }
             _ => None,
         };
         for (name, step) in &steps {
@@ -255,66 +252,76 @@ impl Estimator for Columns {
     }
 }
 
-/// A function of numpy, cell by cell.
+/// What becomes of one number.
+type Cell = fn(f64) -> f64;
+
+/// A function of numpy, cell by cell, and the one that undoes it.
 #[derive(Debug)]
 struct Function {
-    function: Option<fn(f64) -> f64>,
+    function: Option<Cell>,
+    inverse: Option<Cell>,
 }
 
 impl Function {
     fn read(object: &Object<'_>) -> Load<Self> {
-        if object.some("kw_args").is_some_and(|item| !item.dict().is_ok_and(|dict| dict.is_empty()))
-        {
-            return object.unsupported("kw_args");
+        for name in ["kw_args", "inv_kw_args"] {
+            let is_empty = |item: Item<'_>| item.dict().is_ok_and(|dict| dict.is_empty());
+            if object.some(name).is_some_and(|item| !is_empty(item)) {
+                return object.unsupported(name);
+            }
         }
-        let Some(item) = object.some("func") else { return Ok(Self { function: None }) };
-        // How gradient boosting over histograms checks its numbers.
-        if item.partial().as_deref() == Some("sklearn.utils.validation.check_array") {
-            return Ok(Self { function: None });
-        }
-        let name = item.function();
-        let name = name.as_deref().unwrap_or_default();
-        let is_numpy = name.starts_with("numpy.") || name.starts_with("scipy.special.");
-        let short = name.rsplit('.').next().unwrap_or_default();
-        let function: fn(f64) -> f64 = match short {
-            _ if !is_numpy => return object.unsupported("func"),
-            "log" => f64::ln,
-            "log2" => f64::log2,
-            "log10" => f64::log10,
-            "log1p" => f64::ln_1p,
-            "exp" => f64::exp,
-            "exp2" => f64::exp2,
-            "expm1" => f64::exp_m1,
-            "sqrt" => f64::sqrt,
-            "cbrt" => f64::cbrt,
-            "square" => |value| value * value,
-            "reciprocal" => |value| 1.0 / value,
-            "abs" | "absolute" | "fabs" => f64::abs,
-            "negative" => |value| -value,
-            "positive" => |value| value,
-            "sign" => |value| if value == 0.0 || value.is_nan() { value } else { value.signum() },
-            "sin" => f64::sin,
-            "cos" => f64::cos,
-            "tan" => f64::tan,
-            "tanh" => f64::tanh,
-            "sinh" => f64::sinh,
-            "cosh" => f64::cosh,
-            "arctan" => f64::atan,
-            "arcsinh" => f64::asinh,
-            "floor" => f64::floor,
-            "ceil" => f64::ceil,
-            "trunc" => f64::trunc,
-            "rint" => f64::round_ties_even,
-            "expit" => super::linear::logistic,
-            _ => return object.unsupported("func"),
-        };
-        Ok(Self { function: Some(function) })
+        Ok(Self { function: function(object, "func")?, inverse: function(object, "inverse_func")? })
     }
+}
+
+/// Finds a function that works cell by cell.
+fn function(object: &Object<'_>, attribute: &str) -> Load<Option<Cell>> {
+    let Some(item) = object.some(attribute) else { return Ok(None) };
+    // How gradient boosting over histograms checks its numbers.
+    if item.partial().as_deref() == Some("sklearn.utils.validation.check_array") {
+        return Ok(None);
+    }
+    let name = item.function().unwrap_or_default();
+    if !(name.starts_with("numpy.") || name.starts_with("scipy.special.")) {
+        return object.unsupported(attribute);
+    }
+    let function: Cell = match name.rsplit('.').next().unwrap_or_default() {
+        "log" => f64::ln,
+        "log2" => f64::log2,
+        "log10" => f64::log10,
+        "log1p" => f64::ln_1p,
+        "exp" => f64::exp,
+        "exp2" => f64::exp2,
+        "expm1" => f64::exp_m1,
+        "sqrt" => f64::sqrt,
+        "cbrt" => f64::cbrt,
+        "square" => |value| value * value,
+        "reciprocal" => |value| 1.0 / value,
+        "abs" | "absolute" | "fabs" => f64::abs,
+        "negative" => |value| -value,
+        "positive" => |value| value,
+        "sign" => |value| if value == 0.0 || value.is_nan() { value } else { value.signum() },
+        "sin" => f64::sin,
+        "cos" => f64::cos,
+        "tan" => f64::tan,
+        "tanh" => f64::tanh,
+        "sinh" => f64::sinh,
+        "cosh" => f64::cosh,
+        "arctan" => f64::atan,
+        "arcsinh" => f64::asinh,
+        "floor" => f64::floor,
+        "ceil" => f64::ceil,
+        "trunc" => f64::trunc,
+        "rint" => f64::round_ties_even,
+        "expit" => super::linear::logistic,
+        _ => return object.unsupported(attribute),
+    };
+    Ok(Some(function))
 }
 
 impl Estimator for Function {
     fn methods(&self) -> Methods {
-        Methods::TRANSFORM
+        Methods::TRANSFORM.with(Methods::INVERSE)
     }
 
     fn transform(&self, frame: Frame) -> Answer<Frame> {
@@ -322,5 +329,12 @@ impl Estimator for Function {
         let mut rows = frame.into_numbers()?;
         rows.mapv_inplace(function);
         Ok(Frame::Numbers(rows))
+    }
+
+    fn inverse(&self, mut rows: Array2<f64>) -> Answer<Array2<f64>> {
+        if let Some(inverse) = self.inverse {
+            rows.mapv_inplace(inverse);
+        }
+        Ok(rows)
     }
 }

@@ -226,6 +226,9 @@ impl OneHot {
         for ((categories, grouping), dropped) in categories.into_iter().zip(groupings).zip(dropped)
         {
             let places = grouping.places.iter().max().map_or(0, |most| most + 1);
+            if dropped.is_some_and(|dropped| dropped >= places) {
+                return object.unsupported("drop");
+            }
             let column = |place: usize| match dropped {
                 Some(dropped) if place == dropped => None,
                 Some(dropped) if place > dropped => Some(width + place - 1),

@@ -38,6 +38,11 @@ pub(super) trait Estimator: fmt::Debug + Send + Sync {
         fail("this estimator has no method `transform`")
     }
 
+    /// Returns the features that `transform` makes into these.
+    fn inverse(&self, _rows: Array2<f64>) -> Answer<Array2<f64>> {
+        fail("this estimator has no method `inverse_transform`")
+    }
+
     /// Returns what `predict` answers.
     fn predict(&self, _frame: &Frame) -> Answer<Output> {
         fail("this estimator has no method `predict`")
@@ -69,11 +74,11 @@ pub(super) trait Estimator: fmt::Debug + Send + Sync {
 pub(super) struct Methods(u8);
 
 impl Methods {
-    pub(super) const NONE: Self = Self(0);
     pub(super) const TRANSFORM: Self = Self(1);
     pub(super) const PREDICT: Self = Self(2);
     pub(super) const PROBABILITIES: Self = Self(4);
     pub(super) const DECISION: Self = Self(8);
+    pub(super) const INVERSE: Self = Self(16);
 
     pub(super) const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -163,6 +168,10 @@ impl Estimator for Checked {
         self.inner.transform(frame)
     }
 
+    fn inverse(&self, rows: Array2<f64>) -> Answer<Array2<f64>> {
+        self.inner.inverse(rows)
+    }
+
     fn predict(&self, frame: &Frame) -> Answer<Output> {
         self.check(frame)?;
         self.inner.predict(frame)
@@ -234,6 +243,17 @@ fn load_class(class: &str, object: &Object<'_>) -> Load<Option<Box<dyn Estimator
         linear::load,
         tree::load,
         histogram::load,
+        ensemble::load,
+        multi::load,
+        kernel::load,
+        neighbors::load,
+        bayes::load,
+        network::load,
+        project::load,
+        expand::load,
+        select::load,
+        text::load,
+        dummy::load,
     ];
     for table in tables {
         if let Some(found) = table(class, object)? {

@@ -3,12 +3,11 @@
 //! Thresholds and features have 64 bits. Categories are numbered by the model's own encoder, which
 //! makes unknown ones missing; so a test of categories needs no list of the known ones.
 
-use super::compose;
-use super::estimator::{Answer, Estimator, Methods};
+use super::estimator::{Answer, Estimator, Methods, load_at};
 use super::frame::{Frame, row_major};
 use super::labels::{Labels, Output};
-use super::linear::{first_of_largest, flat_if, logistic, softmax, two_columns};
-use super::skops::{Array, Data, Load, Object};
+use super::linear::{flat_if, largest_of_each, logistic, softmax, two_columns};
+use super::skops::{Data, Load, Object};
 use crate::tree::{Aggregate, Ensemble, Node, Test, Tree};
 use ndarray::Array2;
 use std::sync::Arc;
@@ -39,8 +38,12 @@ impl Histograms {
             _ => return object.unsupported("loss"),
         };
         let has_categories = object.some("is_categorical_").is_some();
-        let encoder = object.some("_preprocessor").map(|item| compose::columns(&item.object()?));
+        let encoder = object.some("_preprocessor").map(|_| load_at(object, "_preprocessor"));
         let encoder = encoder.transpose()?;
+        let features = object.features()?;
+        if encoder.as_ref().is_some_and(|encoder| encoder.width_out() != Some(features)) {
+            return object.unsupported("_preprocessor");
+        }
         if has_categories && encoder.is_none() {
             return object.wrong("`categorical_features` runs here from scikit-learn 1.4 on");
         }
@@ -60,7 +63,7 @@ impl Histograms {
                 trees.push(tree(&predictor.object()?, target)?);
             }
         }
-        let ensemble = Ensemble::build(&trees, object.features()?, sums, Aggregate::Sum, &base)
+        let ensemble = Ensemble::build(&trees, features, sums, Aggregate::Sum, &base)
             .or_else(|problem| object.wrong(problem))?;
         Ok(Self { encoder, ensemble, is_exponential, labels })
     }
@@ -104,6 +107,9 @@ fn tree(object: &Object<'_>, target: u32) -> Load<Tree<f64>> {
     let (is_leaf, is_categorical) = (whole("is_leaf")?, whole("is_categorical")?);
     let (missing_left, sets) = (whole("missing_go_to_left")?, whole("bitset_idx")?);
     let bits = object.get("raw_left_cat_bitsets")?.array()?;
+    let [rows, words] = bits.shape[..] else { return object.unsupported("raw_left_cat_bitsets") };
+    let bits = Array2::from_shape_vec((rows, words), bits.data.to_integers()?)
+        .or_else(|_| object.unsupported("raw_left_cat_bitsets"))?;
     let index = |value: i64| match u32::try_from(value) {
         Ok(index) => Ok(index),
         Err(_) => object.wrong("a node has a child or feature that is not there"),
@@ -128,14 +134,11 @@ fn tree(object: &Object<'_>, target: u32) -> Load<Tree<f64>> {
     Ok(Tree { nodes: (0..values.len()).map(node).collect::<Load<_>>()? })
 }
 
-/// Lists the categories that go left: the bits of eight words of 32.
-fn categories(object: &Object<'_>, bits: &Array, row: i64) -> Load<Vec<u32>> {
-    let [rows, words] = bits.shape[..] else { return object.unsupported("raw_left_cat_bitsets") };
-    let row = usize::try_from(row).ok().filter(|row| *row < rows);
+/// Lists the categories that go left: the bits of words of 32.
+fn categories(object: &Object<'_>, bits: &Array2<i64>, row: i64) -> Load<Vec<u32>> {
+    let row = usize::try_from(row).ok().filter(|row| *row < bits.nrows());
     let Some(row) = row else { return object.unsupported("raw_left_cat_bitsets") };
-    let all = bits.data.to_integers()?;
-    let words = &all[row * words..(row + 1) * words];
-    let set = (0_u32..).zip(words).flat_map(|(at, word)| {
+    let set = (0_u32..).zip(bits.row(row)).flat_map(|(at, word)| {
         (0..32).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at * 32 + bit)
     });
     Ok(set.collect())
@@ -164,7 +167,7 @@ impl Estimator for Histograms {
         let winners = if sums.ncols() == 1 {
             sums.iter().map(|sum| usize::from(*sum > 0.0)).collect()
         } else {
-            sums.rows().into_iter().map(|row| first_of_largest(row)).collect()
+            largest_of_each(&sums)
         };
         Ok(Output::Classes(winners, Arc::clone(labels)))
     }

@@ -264,11 +264,16 @@ pub(super) fn winners(scores: &Array2<f64>) -> Vec<usize> {
     if scores.ncols() == 1 {
         return scores.iter().map(|score| usize::from(*score > 0.0)).collect();
     }
-    scores.rows().into_iter().map(|row| first_of_largest(row)).collect()
+    largest_of_each(scores)
+}
+
+/// Finds the first of the largest values of each row.
+pub(super) fn largest_of_each(scores: &Array2<f64>) -> Vec<usize> {
+    scores.rows().into_iter().map(|row| first_of_largest(&row)).collect()
 }
 
 /// Finds the first of the largest values; NaN counts as the largest, as numpy has it.
-pub(super) fn first_of_largest(row: ArrayView1<'_, f64>) -> usize {
+pub(super) fn first_of_largest(row: &ArrayView1<'_, f64>) -> usize {
     let mut best = 0;
     for (at, value) in row.iter().enumerate() {
         if value.is_nan() {

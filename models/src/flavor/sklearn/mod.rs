@@ -4,17 +4,28 @@
 //! whole model with the name of what does not run here. Arithmetic is in 64 bits, in scikit-learn's
 //! own order where that decides a label. A pickle is never opened.
 
+mod bayes;
 mod compose;
+mod dummy;
 mod encode;
+mod ensemble;
 mod entry;
 mod estimator;
+mod expand;
 mod frame;
 mod histogram;
 mod impute;
+mod kernel;
 mod labels;
 mod linear;
+mod multi;
+mod neighbors;
+mod network;
+mod project;
 mod scale;
+mod select;
 mod skops;
+mod text;
 mod tree;
 
 use crate::{Error, Input, ModelInfo, Predictor, Result, Tensor, Values};
@@ -114,7 +125,7 @@ impl SklearnModel {
         let is_transformer = !estimator.methods().has(method.needs());
         // What cannot predict may still transform, when it is asked for that.
         if is_transformer
-            && !(method == Method::Predict && estimator.methods() == Methods::TRANSFORM)
+            && !(method == Method::Predict && estimator.methods().has(Methods::TRANSFORM))
         {
             return refuse!("`{}` has no such method", object.full_name());
         }

@@ -99,7 +99,23 @@ impl Scaler {
 
 impl Estimator for Scaler {
     fn methods(&self) -> Methods {
-        Methods::TRANSFORM
+        Methods::TRANSFORM.with(Methods::INVERSE)
+    }
+
+    fn inverse(&self, mut rows: Array2<f64>) -> Answer<Array2<f64>> {
+        if let Some(plus) = &self.plus {
+            rows -= &ArrayView1::from(plus);
+        }
+        if let Some(times) = &self.times {
+            rows /= &ArrayView1::from(times);
+        }
+        if let Some(by) = &self.by {
+            rows *= &ArrayView1::from(by);
+        }
+        if let Some(minus) = &self.minus {
+            rows += &ArrayView1::from(minus);
+        }
+        Ok(rows)
     }
 
     fn transform(&self, frame: Frame) -> Answer<Frame> {
@@ -303,7 +319,15 @@ impl Quantiles {
 
 impl Estimator for Quantiles {
     fn methods(&self) -> Methods {
-        Methods::TRANSFORM
+        let methods = Methods::TRANSFORM;
+        if self.is_normal { methods } else { methods.with(Methods::INVERSE) }
+    }
+
+    fn inverse(&self, mut rows: Array2<f64>) -> Answer<Array2<f64>> {
+        for (mut column, (quantiles, _)) in rows.columns_mut().into_iter().zip(&self.features) {
+            column.mapv_inplace(|value| interpolate(value, &self.references, quantiles));
+        }
+        Ok(rows)
     }
 
     fn transform(&self, frame: Frame) -> Answer<Frame> {
@@ -352,7 +376,7 @@ fn normal_quantile(share: f64) -> f64 {
             21_213.794_301_586_597,
             39_307.895_800_092_71,
             28_729.085_735_721_943,
-            5_226.495_278_852_854_5,
+            5_226.495_278_852_854,
         ],
     );
     const MIDDLE: ([f64; 8], [f64; 8]) = (

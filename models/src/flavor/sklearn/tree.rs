@@ -7,7 +7,9 @@
 use super::estimator::{Answer, Estimator, Methods, fail, load_at};
 use super::frame::Frame;
 use super::labels::{Labels, Output};
-use super::linear::{first_of_largest, flat_if, logistic, outlier_labels, softmax, two_columns};
+use super::linear::{
+    first_of_largest, flat_if, largest_of_each, logistic, outlier_labels, softmax, two_columns,
+};
 use super::skops::{Array, Data, Item, Load, Object, Refusal};
 use crate::tree::{Aggregate, Ensemble, Node, Test, Tree};
 use ndarray::Array2;
@@ -267,7 +269,7 @@ impl Estimator for Classifier {
 
     fn predict(&self, frame: &Frame) -> Answer<Output> {
         let shares = self.forest.score(frame)?;
-        let winners = shares.rows().into_iter().map(|row| first_of_largest(row)).collect();
+        let winners = largest_of_each(&shares);
         Ok(Output::Classes(winners, Arc::clone(&self.labels)))
     }
 
@@ -295,7 +297,7 @@ impl Estimator for Targets {
             let first = at * self.classes;
             let winners = shares.rows().into_iter().map(|row| {
                 let known = row.iter().skip(first).take(labels.len());
-                first_of_largest(ndarray::ArrayView1::from(&known.copied().collect::<Vec<_>>()))
+                first_of_largest(&ndarray::ArrayView1::from(&known.copied().collect::<Vec<_>>()))
             });
             (winners.collect(), Arc::clone(labels))
         });
@@ -454,16 +456,10 @@ fn init_of(object: &Object<'_>) -> Load<Option<Box<dyn Estimator>>> {
     }
     let class = item.object()?.class();
     // How near to 0 and 1 its probabilities may come has changed.
-    if !class.starts_with("Dummy") && !is_recent(object) {
+    if !class.starts_with("Dummy") && !object.is_since(1, 9) {
         return object.wrong(format!("`init` = `{class}` runs here from scikit-learn 1.9 on"));
     }
     load_at(object, "init_").map(Some)
-}
-
-fn is_recent(object: &Object<'_>) -> bool {
-    let version = object.text("_sklearn_version").unwrap_or_default();
-    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0_u32));
-    (parts.next(), parts.next()) >= (Some(1), Some(9))
 }
 
 impl Estimator for Boosting {
@@ -484,7 +480,7 @@ impl Estimator for Boosting {
         let winners = if sums.ncols() == 1 {
             sums.iter().map(|sum| usize::from(*sum >= 0.0)).collect()
         } else {
-            sums.rows().into_iter().map(|row| first_of_largest(row)).collect()
+            largest_of_each(&sums)
         };
         Ok(Output::Classes(winners, Arc::clone(labels)))
     }

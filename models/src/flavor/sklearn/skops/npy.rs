@@ -386,7 +386,7 @@ impl Parser<'_> {
         let mut letters = self.rest.char_indices();
         let Some((_, quote)) = letters.next() else { return refuse!("its header is cut") };
         let mut text = String::new();
-        while let Some((at, letter)) = letters.next() {
+        for (at, letter) in letters {
             if letter == quote {
                 self.rest = &self.rest[at + letter.len_utf8()..];
                 return Ok(text);

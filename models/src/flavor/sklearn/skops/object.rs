@@ -105,7 +105,7 @@ impl<'a> Object<'a> {
         self.get(name)?.list()
     }
 
-    pub(crate) fn object(&self, name: &str) -> Load<Object<'a>> {
+    pub(crate) fn object(&self, name: &str) -> Load<Self> {
         self.get(name)?.object()
     }
 
@@ -135,6 +135,13 @@ impl<'a> Object<'a> {
             return self.wrong(format!("`{name}` has shape {:?}, not {shape:?}", matrix.dim()));
         }
         Ok(matrix)
+    }
+
+    /// Tells whether the object was fitted with a version of scikit-learn, or a newer one.
+    pub(crate) fn is_since(&self, major: u32, minor: u32) -> bool {
+        let version = self.text("_sklearn_version").unwrap_or_default();
+        let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+        (parts.next(), parts.next()) >= (Some(major), Some(minor))
     }
 
     pub(crate) fn features(&self) -> Load<usize> {
