@@ -26,7 +26,7 @@ pub enum Error {
     },
     /// The model has no flavor that runs here.
     #[error(
-        "no flavor of this model runs here: it has {}; `onnx`, `xgboost` and `lightgbm` would",
+        "no flavor of this model runs here: it has {}; `onnx`, `xgboost`, `lightgbm` and `sklearn` would",
         names(found)
     )]
     NoFlavor {

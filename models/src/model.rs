@@ -1,6 +1,5 @@
 //! A model folder, opened.
 
-use crate::predictor::method;
 use crate::signature::Schema;
 use crate::{
     Answer, Error, Input, ModelInfo, Predictions, Predictor, Result, Tensor, flavor, manifest,
@@ -43,7 +42,8 @@ impl Model {
     /// [`Error::SchemaMismatch`] when the input does not fit; [`Error::Evaluation`] when the model
     /// itself cannot take it.
     pub fn predict(&self, input: Input) -> Result<Predictions> {
-        self.call(method::PREDICT, input)
+        let input = self.enforce(input)?;
+        Ok(laid_out(self.predictor.predict(&input)?, &input))
     }
 
     /// Does the same with another method of the model, such as scikit-learn's `predict_proba`.
@@ -52,18 +52,7 @@ impl Model {
     /// As [`predict`](Self::predict); [`Error::Evaluation`] when the model has no such method.
     pub fn call(&self, method: &str, input: Input) -> Result<Predictions> {
         let input = self.enforce(input)?;
-        let answer = match method {
-            method::PREDICT => self.predictor.predict(&input)?,
-            other => self.predictor.call(other, &input)?,
-        };
-        Ok(match (answer, &input) {
-            (Answer::Array(array), _) => Predictions::Array(array),
-            (Answer::Json(value), _) => Predictions::Json(value),
-            (Answer::Outputs(outputs), Input::Table(table)) if in_rows(&outputs, table.rows()) => {
-                Predictions::Records(outputs)
-            }
-            (Answer::Outputs(outputs), _) => Predictions::Outputs(outputs),
-        })
+        Ok(laid_out(self.predictor.call(method, &input)?, &input))
     }
 
     fn enforce(&self, input: Input) -> Result<Input> {
@@ -102,6 +91,17 @@ pub fn read_info(folder: &Path) -> Result<ModelInfo> {
         Err(error) => {
             Err(Error::Io { doing: format!("reading `{}`", path.display()), source: error.into() })
         }
+    }
+}
+
+fn laid_out(answer: Answer, input: &Input) -> Predictions {
+    match (answer, input) {
+        (Answer::Array(array), _) => Predictions::Array(array),
+        (Answer::Json(value), _) => Predictions::Json(value),
+        (Answer::Outputs(outputs), Input::Table(table)) if in_rows(&outputs, table.rows()) => {
+            Predictions::Records(outputs)
+        }
+        (Answer::Outputs(outputs), _) => Predictions::Outputs(outputs),
     }
 }
 

@@ -29,12 +29,12 @@ fn a_folder_without_mlmodel_is_no_model() {
 
 #[test]
 fn a_model_without_a_flavor_of_ours_names_its_flavors() {
-    let folder = folder("flavors: {sklearn: {pickled_model: m.skops}, python_function: {}}\n");
+    let folder = folder("flavors: {spark: {model_data: m}, python_function: {}}\n");
 
     let error = load(folder.path()).unwrap_err().to_string();
 
-    assert!(error.contains("it has `python_function`, `sklearn`"), "{error}");
-    assert!(read_info(folder.path()).unwrap().flavors.contains_key("sklearn"));
+    assert!(error.contains("it has `python_function`, `spark`"), "{error}");
+    assert!(read_info(folder.path()).unwrap().flavors.contains_key("spark"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod lightgbm;
 mod matrix;
 #[cfg(feature = "onnx")]
 pub(crate) mod onnx;
+mod sklearn;
 mod xgboost;
 
 use crate::{Error, ModelInfo, Predictor, Result};
@@ -22,6 +23,9 @@ pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<(&'static str, Box
     }
     if let Some(settings) = info.flavors.get(lightgbm::NAME) {
         return Ok((lightgbm::NAME, Box::new(lightgbm::open(folder, settings)?)));
+    }
+    if let Some(settings) = info.flavors.get(sklearn::NAME) {
+        return Ok((sklearn::NAME, Box::new(sklearn::open(folder, settings, info)?)));
     }
     tracing::debug!(folder = %folder.display(), "no flavor of this model runs here");
     Err(Error::NoFlavor { found: info.flavors.keys().cloned().collect() })

@@ -1,0 +1,123 @@
+//! Reads `model.skops`: a zip of `schema.json`, a tree of typed nodes, and the arrays it points to.
+//!
+//! The format is what skops 0.10 to 0.16 write (protocols 0 to 2): a node has `__class__`,
+//! `__module__`, `__loader__` and content of its loader's own form. Nothing here runs code or makes
+//! an object of a named class; an estimator asks an [`Object`] for the attributes that it knows.
+
+mod archive;
+mod item;
+mod npy;
+mod object;
+
+pub(crate) use archive::Archive;
+pub(crate) use item::{Item, Scalar};
+pub(crate) use npy::{Array, Data};
+pub(crate) use object::Object;
+
+use serde_json::{Map, Value};
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// The newest protocol that is understood.
+const PROTOCOL_MAX: u64 = 2;
+/// How many nodes are visited at most, references counted each time.
+const NODES_MAX: usize = 50_000_000;
+
+/// Says in one line why a model is not loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal(pub(crate) String);
+
+/// What reading a model returns.
+pub(crate) type Load<T> = Result<T, Refusal>;
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Refuses with a formatted reason.
+macro_rules! refuse {
+    ($($part:tt)*) => {
+        Err($crate::flavor::sklearn::skops::Refusal(format!($($part)*)))
+    };
+}
+pub(crate) use refuse;
+
+/// A skops file: its schema, and the arrays that are read when they are asked for.
+#[derive(Debug)]
+pub(crate) struct Document {
+    archive: RefCell<Archive>,
+    arrays: RefCell<HashMap<String, Arc<Array>>>,
+    schema: Map<String, Value>,
+    visited: Cell<usize>,
+}
+
+impl Document {
+    /// Reads the schema of a file that lies in memory.
+    pub(crate) fn read(bytes: Vec<u8>) -> Load<Self> {
+        let mut archive = Archive::open(bytes)?;
+        let text = archive.member("schema.json")?;
+        let schema: Value = serde_json::from_slice(&text)
+            .map_err(|error| Refusal(format!("schema.json is not JSON: {error}")))?;
+        let Value::Object(schema) = schema else {
+            return refuse!("schema.json holds no node");
+        };
+        match schema.get("protocol").and_then(Value::as_u64) {
+            Some(0..=PROTOCOL_MAX) => {}
+            Some(newer) => {
+                return refuse!("skops protocol {newer} is newer than {PROTOCOL_MAX}");
+            }
+            None => return refuse!("schema.json names no protocol"),
+        }
+        Ok(Self {
+            archive: RefCell::new(archive),
+            arrays: RefCell::default(),
+            schema,
+            visited: Cell::new(0),
+        })
+    }
+
+    /// Returns the object that the file holds.
+    pub(crate) fn root(&self) -> Load<Object<'_>> {
+        self.item(&self.schema, "the file", "model").object()
+    }
+
+    fn item<'a>(&'a self, node: &'a Map<String, Value>, owner: &'a str, name: &'a str) -> Item<'a> {
+        Item::new(self, node, owner, name)
+    }
+
+    /// Counts a visited node, so that no file can keep its reader busy for ever.
+    fn visit(&self) -> Load<()> {
+        let visited = self.visited.get() + 1;
+        self.visited.set(visited);
+        if visited > NODES_MAX {
+            return refuse!("schema.json holds more than {NODES_MAX} nodes");
+        }
+        Ok(())
+    }
+
+    fn array(&self, member: &str) -> Load<Arc<Array>> {
+        if let Some(array) = self.arrays.borrow().get(member) {
+            return Ok(Arc::clone(array));
+        }
+        let bytes = self.archive.borrow_mut().member(member)?;
+        let array =
+            npy::read(&bytes).map_err(|Refusal(why)| Refusal(format!("`{member}`: {why}")))?;
+        let array = Arc::new(array);
+        self.arrays.borrow_mut().insert(member.to_owned(), Arc::clone(&array));
+        Ok(array)
+    }
+
+    /// Reads the named arrays of an `.npz` member, as scipy writes sparse matrices.
+    fn arrays_of(&self, member: &str, names: &[&str]) -> Load<Vec<Array>> {
+        let bytes = self.archive.borrow_mut().member(member)?;
+        let mut inner = Archive::open(bytes)?;
+        names.iter().map(|name| npy::read(&inner.member(&format!("{name}.npy"))?)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;
