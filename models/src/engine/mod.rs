@@ -7,6 +7,7 @@
 mod array;
 mod attributes;
 mod convert;
+mod exponential;
 mod glue;
 mod graph;
 mod kernel;
@@ -15,6 +16,8 @@ mod ml;
 mod node;
 mod program;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(crate) use graph::{Graph, Port};
