@@ -85,7 +85,7 @@ impl Graph {
         })
     }
 
-    fn compile(loader: &Loader<'_>) -> Result<Self, Refusal> {
+    pub(super) fn compile(loader: &Loader<'_>) -> Result<Self, Refusal> {
         let graph = loader.model.graph.as_ref();
         let graph = graph.ok_or_else(|| "the file holds no graph".to_owned())?;
         let own: Vec<&str> = graph.initializer.iter().map(|one| one.name.as_str()).collect();

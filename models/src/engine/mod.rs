@@ -8,6 +8,7 @@ mod array;
 mod attributes;
 mod convert;
 mod external;
+mod exponential;
 mod glue;
 mod graph;
 mod kernel;
@@ -16,6 +17,8 @@ mod ml;
 mod node;
 mod program;
 mod segment;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub(crate) use external::external_files;

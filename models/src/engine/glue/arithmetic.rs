@@ -2,6 +2,7 @@
 
 use super::broadcast;
 use crate::engine::array::{Array, Data, Element};
+use crate::engine::exponential::{exp_all, logistic_all};
 use crate::engine::kernel::{Inputs, Kernel, one};
 use crate::engine::node::Node;
 
@@ -245,11 +246,27 @@ pub(super) fn single(node: &mut Node<'_>) -> Result<Kernel, String> {
     match node.op {
         "Ceil" => float!(value => value.ceil()),
         "Erf" => float!(value => Number::nearest(erf(value.wide()))),
-        "Exp" => float!(value => value.exp()),
+        "Exp" => one(|mut inputs| {
+            let mut array = inputs.take(0)?;
+            match &mut array.data {
+                Data::F32(list) => exp_all(list),
+                Data::F64(list) => list.iter_mut().for_each(|value| *value = value.exp()),
+                other => return Err(format!("values of type {} are no floats", other.kind())),
+            }
+            Ok(array)
+        }),
         "Floor" => float!(value => value.floor()),
         "Log" => float!(value => value.ln()),
         "Reciprocal" => float!(value => value.recip()),
-        "Sigmoid" => float!(value => 1.0 / (1.0 + (-value).exp())),
+        "Sigmoid" => one(|mut inputs| {
+            let mut array = inputs.take(0)?;
+            match &mut array.data {
+                Data::F32(list) => logistic_all(list),
+                Data::F64(list) => crate::tree::transform::logistic(list),
+                other => return Err(format!("values of type {} are no floats", other.kind())),
+            }
+            Ok(array)
+        }),
         "Sqrt" => float!(value => value.sqrt()),
         "Tanh" => float!(value => value.tanh()),
         "Clip" => clip(node),

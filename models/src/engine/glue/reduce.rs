@@ -2,7 +2,8 @@
 
 use super::arithmetic::{Number, floats, greater, less, numbers};
 use super::shape::axes;
-use crate::engine::array::{Array, Element, Shape, around, axis};
+use crate::engine::array::{Array, Data, Element, Shape, around, axis};
+use crate::engine::exponential::softmax_rows;
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
 
@@ -142,6 +143,10 @@ fn softmax(node: &mut Node<'_>) -> Result<Kernel, String> {
         if is_old {
             // Older versions see a matrix: what comes before the axis, and all the rest.
             around = (around.0, around.1 * around.2, 1);
+        }
+        if let (Data::F32(list), (_, width, 1)) = (&mut array.data, around) {
+            softmax_rows(list, width);
+            return Ok(array);
         }
         floats!(&mut array.data, list => {
             lines(list, around, crate::tree::transform::softmax);

@@ -10,11 +10,30 @@ use crate::engine::node::Node;
 use smallvec::smallvec;
 use std::borrow::Cow;
 
+/// For no more targets than this, the product of matrices does not pay.
+const FEW: usize = 4;
+
+/// Multiplies and adds up, in four lanes side by side.
+fn dot(left: &[f32], right: &[f32]) -> f32 {
+    let (left, left_rest) = left.as_chunks::<4>();
+    let (right, right_rest) = right.as_chunks::<4>();
+    let mut lanes = [0.0; 4];
+    for (one, other) in left.iter().zip(right) {
+        for lane in 0..4 {
+            lanes[lane] += one[lane] * other[lane];
+        }
+    }
+    let rest: f32 = left_rest.iter().zip(right_rest).map(|(a, b)| a * b).sum();
+    (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + rest
+}
+
 /// Weights and intercepts of one or several targets.
 #[derive(Debug)]
 struct Linear {
     /// One row for each feature.
     weights: Vec<f32>,
+    /// The same, one row for each target.
+    by_target: Vec<f32>,
     intercepts: Vec<f32>,
     features: usize,
     targets: usize,
@@ -33,6 +52,7 @@ impl Linear {
         let weight = |at: usize| coefficients[at % targets * features + at / targets];
         Ok(Self {
             weights: (0..coefficients.len()).map(weight).collect(),
+            by_target: coefficients.to_vec(),
             intercepts: intercepts.to_vec(),
             features,
             targets,
@@ -47,7 +67,15 @@ impl Linear {
         }
         let input: Cow<'_, [f32]> = floats(array)?;
         let mut scores = vec![0.0; rows * self.targets];
-        if rows > 0 {
+        if self.targets <= FEW && rows > 1 {
+            for (row, scores) in
+                input.chunks_exact(width).zip(scores.chunks_exact_mut(self.targets))
+            {
+                for (score, weights) in scores.iter_mut().zip(self.by_target.chunks_exact(width)) {
+                    *score = dot(row, weights);
+                }
+            }
+        } else if rows > 0 {
             multiply_into(&input, &self.weights, &mut scores, [rows, width, self.targets]);
         }
         if !self.intercepts.is_empty() {

@@ -1,8 +1,8 @@
 //! What `post_transform` makes of a model's scores.
 
+use crate::engine::exponential::{logistic_all, softmax_rows};
 use crate::engine::node::Node;
-use crate::tree::Float;
-use crate::tree::transform::{logistic, probit, softmax, softmax_zero};
+use crate::tree::transform::{probit, softmax_zero};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Transform {
@@ -35,12 +35,12 @@ impl Transform {
     }
 
     /// Changes rows of `width` scores.
-    pub(super) fn rows<T: Float>(self, scores: &mut [T], width: usize) {
+    pub(super) fn rows(self, scores: &mut [f32], width: usize) {
         match self {
             Self::None => {}
-            Self::Logistic => logistic(scores),
+            Self::Logistic => logistic_all(scores),
             Self::Probit => probit(scores),
-            Self::Softmax => scores.chunks_exact_mut(width.max(1)).for_each(softmax),
+            Self::Softmax => softmax_rows(scores, width),
             Self::SoftmaxZero => scores.chunks_exact_mut(width.max(1)).for_each(softmax_zero),
         }
     }
@@ -58,7 +58,7 @@ impl Transform {
         match (second, self) {
             (_, Self::Logistic) => {
                 let mut pair = [-score, score];
-                logistic(&mut pair);
+                logistic_all(&mut pair);
                 pair
             }
             (Second::Probability, _) => [1.0 - score, score],
@@ -74,7 +74,7 @@ pub(super) fn best<T: PartialOrd + Copy>(scores: &[T]) -> usize {
 }
 
 /// A score that stands alone is only ever made a quantile.
-pub(super) fn transform_targets<T: Float>(transform: Transform, scores: &mut [T], targets: usize) {
+pub(super) fn transform_targets(transform: Transform, scores: &mut [f32], targets: usize) {
     if targets > 1 || transform == Transform::Probit {
         transform.rows(scores, targets);
     }
