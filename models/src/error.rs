@@ -26,7 +26,8 @@ pub enum Error {
     },
     /// The model has no flavor that runs here.
     #[error(
-        "no flavor of this model runs here: it has {}; `onnx` or `sklearn` would",
+        "no flavor of this model runs here: it has {}; `onnx`, `sklearn` (as skops), `xgboost` and `lightgbm` \
+         would",
         names(found)
     )]
     NoFlavor {
@@ -52,12 +53,12 @@ pub enum Error {
         /// The engine's reason.
         problem: String,
     },
-    /// The flavor's data file cannot be read, or needs what does not run here.
+    /// The data of a flavor is broken, or asks for what is not known here.
     #[error("the model `{}` does not load: {problem}", path.display())]
     UnsupportedModel {
-        /// The data file.
+        /// The model's file.
         path: PathBuf,
-        /// What it needs or lacks, and where.
+        /// What is wrong, or not known.
         problem: String,
     },
     /// A request is not one of the forms that `/invocations` takes.

@@ -18,7 +18,7 @@
 //!
 //! What a `models:/` or `runs:/` address means is the caller's business: this crate opens folders.
 //! With the feature `rest`, [`rest::router`] answers MLflow's scoring protocol; without `onnx`,
-//! folders are read but nothing runs.
+//! graphs do not run, but models of the other flavors do.
 
 mod data;
 #[cfg(feature = "onnx")]
@@ -32,12 +32,18 @@ mod predictor;
 #[cfg(feature = "rest")]
 pub mod rest;
 pub mod signature;
-#[cfg_attr(not(test), expect(dead_code, reason = "the readers of formats come next"))]
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        reason = "all that ONNX's tree ensembles can say is not in the other formats"
+    )
+)]
 mod tree;
 
 pub use data::{Input, Table, Tensor, Values};
 pub use error::{Error, Result};
 pub use mlmodel::ModelInfo;
 pub use model::{MLMODEL_FILE, Model, load, read_info};
-pub use predictor::{Form, Predictions, Predictor};
+pub use predictor::{Form, Predictions, Predictor, Scores};
 pub use signature::Signature;

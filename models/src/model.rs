@@ -1,7 +1,9 @@
 //! A model folder, opened.
 
 use crate::signature::Schema;
-use crate::{Error, Form, Input, ModelInfo, Predictions, Predictor, Result, flavor};
+use crate::{
+    Error, Form, Input, ModelInfo, Predictions, Predictor, Result, Scores, Tensor, flavor,
+};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -34,35 +36,34 @@ impl Model {
     /// [`Error::SchemaMismatch`] when the input does not fit; [`Error::Evaluation`] when the model
     /// itself cannot take it.
     pub fn predict(&self, input: Input) -> Result<Predictions> {
-        let input = self.enforced(input)?;
+        let input = self.enforce(input)?;
         let outputs = self.predictor.predict(&input)?;
-        Ok(self.in_form(outputs, &input))
+        Ok(in_form(outputs, &input))
     }
 
-    /// Does the same with another method of the model, such as scikit-learn's `predict_proba`.
+    /// Does the same with another method of the model, such as scikit-learn's `transform`.
     ///
     /// # Errors
-    /// As [`Model::predict`]; [`Error::Evaluation`] when the model has no such method.
+    /// As [`predict`](Self::predict); [`Error::Evaluation`] when the model has no such method.
     pub fn call(&self, method: &str, input: Input) -> Result<Predictions> {
-        let input = self.enforced(input)?;
+        let input = self.enforce(input)?;
         let outputs = self.predictor.call(method, &input)?;
-        Ok(self.in_form(outputs, &input))
+        Ok(in_form(outputs, &input))
     }
 
-    fn enforced(&self, input: Input) -> Result<Input> {
+    /// Checks the input against the signature, and computes what its predictions are made of.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict); [`Error::Evaluation`] when the model has no such scores.
+    pub fn scores(&self, input: Input, scores: Scores) -> Result<Tensor> {
+        self.predictor.scores(&self.enforce(input)?, scores)
+    }
+
+    fn enforce(&self, input: Input) -> Result<Input> {
         match self.input_schema() {
             Some(schema) => schema.enforce(input),
             None => Ok(input),
         }
-    }
-
-    fn in_form(&self, outputs: Vec<(String, crate::Tensor)>, input: &Input) -> Predictions {
-        let form = match input {
-            _ if self.predictor.is_nameless() => Form::Array,
-            Input::Table(table) if in_rows(&outputs, table.rows()) => Form::Records,
-            _ => Form::Outputs,
-        };
-        Predictions { outputs, form }
     }
 }
 
@@ -95,6 +96,14 @@ pub fn read_info(folder: &Path) -> Result<ModelInfo> {
     }
 }
 
-fn in_rows(outputs: &[(String, crate::Tensor)], rows: usize) -> bool {
+fn in_form(outputs: Vec<(String, Tensor)>, input: &Input) -> Predictions {
+    let form = match input {
+        Input::Table(table) if in_rows(&outputs, table.rows()) => Form::Records,
+        _ => Form::Outputs,
+    };
+    Predictions { outputs, form }
+}
+
+fn in_rows(outputs: &[(String, Tensor)], rows: usize) -> bool {
     outputs.iter().all(|(_, output)| output.shape().first() == Some(&rows))
 }

@@ -1,11 +1,13 @@
 //! A place of its own for each test, and mlctl in it.
 
 use serde_json::Value;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+
+pub(crate) use mlctl_test_python::{lock, skip};
 
 /// The folder of this repository.
 pub(crate) const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -194,16 +196,6 @@ pub(crate) fn until(what: &str, reached: impl Fn() -> bool) {
     }
 }
 
-/// Says that a test did not take place, where a passing test is otherwise silent.
-#[expect(
-    clippy::print_stderr,
-    reason = "a test that is skipped must not look like one that passed"
-)]
-pub(crate) fn skip(why: &str) {
-    let name = std::thread::current().name().unwrap_or("a test").to_owned();
-    eprintln!("SKIPPED {name}: {why}");
-}
-
 /// Reads a JSON text.
 #[track_caller]
 pub(crate) fn text(value: &Value) -> String {
@@ -228,11 +220,4 @@ pub(crate) fn datum<'a>(run: &'a Value, kind: &str, key: &str) -> Option<&'a Val
 /// Finds the text of a param or tag of a run.
 pub(crate) fn datum_text<'a>(run: &'a Value, kind: &str, key: &str) -> Option<&'a str> {
     datum(run, kind, key)?.as_str()
-}
-
-/// Opens a lock that other processes of this test binary wait for.
-pub(crate) fn lock(path: &Path) -> File {
-    let file = File::options().create(true).append(true).open(path).unwrap();
-    file.lock().unwrap();
-    file
 }

@@ -5,7 +5,8 @@
 
 use crate::harness::{Place, REPOSITORY, datum, datum_text, finish, lock, text};
 use crate::http::Server;
-use crate::python::{cache, is_wanted};
+use crate::python::cache;
+use mlctl_test_python::is_wanted;
 use serde_json::{Value, json};
 use std::fs;
 

@@ -1,10 +1,15 @@
-//! One file per flavor: what an `MLmodel` says about it, turned into a [`Predictor`].
+//! One module per flavor: what an `MLmodel` says about it, turned into a [`Predictor`].
 
+mod lightgbm;
+mod matrix;
 #[cfg(feature = "onnx")]
 mod onnx;
 mod sklearn;
+mod xgboost;
 
 use crate::{Error, ModelInfo, Predictor, Result};
+use serde_json::{Map, Value};
+use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// Opens the best of a model's flavors that runs here.
@@ -13,11 +18,29 @@ pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<Box<dyn Predictor>
     if let Some(settings) = info.flavors.get(onnx::NAME) {
         return Ok(Box::new(onnx::open(folder, settings)?));
     }
+    if let Some(settings) = info.flavors.get(xgboost::NAME) {
+        return Ok(Box::new(xgboost::open(folder, settings)?));
+    }
+    if let Some(settings) = info.flavors.get(lightgbm::NAME) {
+        return Ok(Box::new(lightgbm::open(folder, settings)?));
+    }
     if let Some(settings) = info.flavors.get(sklearn::NAME) {
         return Ok(Box::new(sklearn::open(folder, settings, info)?));
     }
     tracing::debug!(folder = %folder.display(), "no flavor of this model runs here");
     Err(Error::NoFlavor { found: info.flavors.keys().cloned().collect() })
+}
+
+/// Returns a text of a flavor's settings.
+fn setting<'a>(settings: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    settings.get(name).and_then(Value::as_str)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| Error::Io {
+        doing: format!("reading `{}`", path.display()),
+        source: error.into(),
+    })
 }
 
 /// Finds the flavor's file, which must lie inside the model's folder.

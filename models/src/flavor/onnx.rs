@@ -3,6 +3,7 @@
 //! As in MLflow, a table goes whole into a graph with one input and column by column into one with
 //! several. Values are cast to the types of the graph's inputs; MLflow casts only double to float.
 
+use super::data_file;
 use crate::engine::{Graph, Port};
 use crate::signature::DataType;
 use crate::{Error, Input, Predictor, Result, Table, Tensor, Values};
@@ -16,7 +17,7 @@ const DATA_DEFAULT: &str = "model.onnx";
 /// Opens the graph that the flavor's settings name.
 pub(super) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<OnnxModel> {
     let data = settings.get("data").and_then(Value::as_str).unwrap_or(DATA_DEFAULT);
-    Ok(OnnxModel { graph: Graph::open(&super::data_file(folder, data)?)? })
+    Ok(OnnxModel { graph: Graph::open(&data_file(folder, data)?)? })
 }
 
 /// A graph that scores tables and tensors.

@@ -6,7 +6,8 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 /// Writes predictions as MLflow's server does.
 ///
 /// Floats of 32 bits are written with the digits of their 64-bit value. JSON has no NaN and no
-/// infinities: they become null, where MLflow writes a word that is not JSON.
+/// infinities: they become null, where MLflow writes a word that is not JSON. A single output
+/// without a name is written as the array that it is.
 ///
 /// ```
 /// use mlctl_models::{Form, Predictions, Tensor, Values, payload};
@@ -29,13 +30,13 @@ impl Serialize for Envelope<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
         match self.0.form {
+            _ if let [(name, output)] = self.0.outputs.as_slice()
+                && name.is_empty() =>
+            {
+                map.serialize_entry("predictions", &Block::of(output))?;
+            }
             Form::Records => map.serialize_entry("predictions", &Records(&self.0.outputs))?,
-            Form::Array if self.0.outputs.len() == 1 => {
-                map.serialize_entry("predictions", &Block::of(&self.0.outputs[0].1))?;
-            }
-            Form::Outputs | Form::Array => {
-                map.serialize_entry("predictions", &Outputs(&self.0.outputs))?;
-            }
+            Form::Outputs => map.serialize_entry("predictions", &Outputs(&self.0.outputs))?,
         }
         map.end()
     }
@@ -132,6 +133,18 @@ mod tests {
             text,
             r#"{"predictions":[{"label":1,"odds":[0.25,0.75]},{"label":0,"odds":[1.0,0.0]}]}"#
         );
+    }
+
+    #[test]
+    fn an_output_without_a_name_is_an_array() {
+        let odds = Tensor::new(vec![2, 2], Values::Double(vec![0.25, 0.75, 1.0, 0.0])).unwrap();
+        for form in [Form::Records, Form::Outputs] {
+            let outputs = vec![(String::new(), odds.clone())];
+
+            let text = to_json(&Predictions { outputs, form });
+
+            assert_eq!(text, r#"{"predictions":[[0.25,0.75],[1.0,0.0]]}"#);
+        }
     }
 
     #[test]

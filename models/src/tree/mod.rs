@@ -15,11 +15,12 @@ mod tests;
 pub(crate) mod transform;
 
 pub(crate) use ensemble::Ensemble;
-#[expect(unused_imports, reason = "the readers of formats come next")]
-pub(crate) use float::{Float, round_down, round_up};
+pub(crate) use float::Float;
+#[expect(unused_imports, reason = "for the readers of formats with 64-bit thresholds")]
+pub(crate) use float::{round_down, round_up};
 
 /// A value this near to zero is missing for [`Test::AtMostUnlessZero`], as LightGBM has it.
-pub(crate) const ZERO: f64 = 1e-35;
+pub(crate) const ZERO: f64 = 1e-35_f32 as f64;
 
 /// How a split asks its feature. NaN is never asked: it goes where the split's `missing_yes` says.
 #[derive(Clone, Debug, PartialEq)]

@@ -25,9 +25,12 @@ mod project;
 mod scale;
 mod select;
 mod skops;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tree;
 
+use crate::predictor::Scores;
 use crate::{Error, Input, ModelInfo, Predictor, Result, Tensor, Values};
 use entry::Entry;
 use estimator::{Estimator, Failure, Methods};
@@ -35,13 +38,12 @@ use frame::{Column, Frame};
 use labels::Output;
 use serde_json::{Map, Value};
 use skops::{Document, Load, Refusal, refuse};
-use std::fs;
 use std::path::Path;
 
 /// The flavor's name in `MLmodel`.
 pub(super) const NAME: &str = "sklearn";
-/// What the only output is called.
-const OUTPUT: &str = "predictions";
+/// The only output has no name: numpy's arrays have none.
+const OUTPUT: &str = "";
 /// How many numbers a batch of rows becomes at most, and how many rows it has.
 const BATCH_NUMBERS: usize = 1 << 21;
 const BATCH_ROWS_MAX: usize = 4096;
@@ -52,7 +54,7 @@ pub(super) fn open(
     settings: &Map<String, Value>,
     info: &ModelInfo,
 ) -> Result<SklearnModel> {
-    let text = |key| settings.get(key).and_then(Value::as_str);
+    let text = |name| super::setting(settings, name);
     let data = text("pickled_model").unwrap_or("model.pkl");
     let path = super::data_file(folder, data)?;
     let refused = |problem: String| Error::UnsupportedModel { path: path.clone(), problem };
@@ -64,10 +66,7 @@ pub(super) fn open(
                 .to_owned(),
         ));
     }
-    let bytes = fs::read(&path).map_err(|error| Error::Io {
-        doing: format!("reading `{}`", path.display()),
-        source: error.into(),
-    })?;
+    let bytes = super::read(&path)?;
     let method = info.flavors.get("python_function").and_then(|flavor| flavor.get("predict_fn"));
     let method = method.and_then(Value::as_str).unwrap_or("predict");
     SklearnModel::read(bytes, method).map_err(|Refusal(problem)| refused(problem))
@@ -231,7 +230,13 @@ impl Predictor for SklearnModel {
         }
     }
 
-    fn is_nameless(&self) -> bool {
-        true
+    fn scores(&self, input: &Input, scores: Scores) -> Result<Tensor> {
+        let method = match scores {
+            Scores::Probability => Method::Probabilities,
+            Scores::Raw => Method::Decision,
+        };
+        let outputs = self.run(method, input)?;
+        let missing = || Error::Evaluation { problem: "it answers with nothing".to_owned() };
+        outputs.into_iter().next().map(|(_, scores)| scores).ok_or_else(missing)
     }
 }

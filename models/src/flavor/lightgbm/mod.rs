@@ -1,0 +1,77 @@
+//! The lightgbm flavor: a booster's text file.
+//!
+//! What comes out is what `mlflow.pyfunc` gives: `Booster.predict`. The wrappers for scikit-learn
+//! are saved by skops or as a pickle, with the same text inside.
+
+mod booster;
+mod objective;
+mod text;
+mod trees;
+
+use super::matrix::{Matrix, refuse};
+use super::{data_file, read, setting};
+use crate::{Error, Input, Predictor, Result, Scores, Tensor, Values};
+use booster::Booster;
+use serde_json::{Map, Value};
+use std::path::Path;
+
+/// The flavor's name in `MLmodel`.
+pub(super) const NAME: &str = "lightgbm";
+const DATA_DEFAULT: &str = "model.lgb";
+const CLASS_DEFAULT: &str = "lightgbm.basic.Booster";
+
+/// Opens the model that the flavor's settings name.
+pub(super) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<LightgbmModel> {
+    let path = data_file(folder, setting(settings, "data").unwrap_or(DATA_DEFAULT))?;
+    let class = setting(settings, "model_class").unwrap_or(CLASS_DEFAULT);
+    if class != CLASS_DEFAULT {
+        let problem = format!(
+            "it is a `{class}`; save its booster with \
+             `mlflow.lightgbm.save_model(model.booster_, PATH)`, or the model as ONNX"
+        );
+        return Err(Error::UnsupportedModel { path, problem });
+    }
+    let bytes = read(&path)?;
+    let text = str::from_utf8(&bytes).map_err(|_| "it is not text".to_owned());
+    let booster = text.and_then(|text| Booster::from_text(text, None));
+    let booster = booster.map_err(|problem| Error::UnsupportedModel { path, problem })?;
+    Ok(LightgbmModel { booster })
+}
+
+/// A booster that scores tables and tensors.
+#[derive(Debug)]
+pub(super) struct LightgbmModel {
+    booster: Booster,
+}
+
+impl Predictor for LightgbmModel {
+    fn predict(&self, input: &Input) -> Result<Vec<(String, Tensor)>> {
+        let matrix = Matrix::<f64>::of(input, &self.booster)?;
+        let raw = self.booster.raw(&matrix.values, matrix.rows);
+        let output = self.shape(self.booster.predictions(raw), matrix.rows)?;
+        Ok(vec![(String::new(), output)])
+    }
+
+    fn scores(&self, input: &Input, scores: Scores) -> Result<Tensor> {
+        let matrix = Matrix::<f64>::of(input, &self.booster)?;
+        let raw = self.booster.raw(&matrix.values, matrix.rows);
+        match scores {
+            Scores::Raw => self.shape(raw, matrix.rows),
+            Scores::Probability => {
+                let probabilities = self.booster.probabilities(raw).map_err(refuse)?;
+                let width = probabilities.len() / matrix.rows.max(1);
+                Tensor::new(vec![matrix.rows, width], Values::Double(probabilities))
+            }
+        }
+    }
+}
+
+impl LightgbmModel {
+    /// One value for each row is a vector, several are a matrix.
+    fn shape(&self, values: Vec<f64>, rows: usize) -> Result<Tensor> {
+        match self.booster.groups() {
+            1 => Ok(Tensor::vector(Values::Double(values))),
+            groups => Tensor::new(vec![rows, groups], Values::Double(values)),
+        }
+    }
+}
