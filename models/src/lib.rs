@@ -18,7 +18,7 @@
 //!
 //! What a `models:/` or `runs:/` address means is the caller's business: this crate opens folders.
 //! With the feature `rest`, [`rest::router`] answers MLflow's scoring protocol; without `onnx`,
-//! folders are read but nothing runs.
+//! graphs do not run, but models of the other flavors do.
 
 mod data;
 #[cfg(feature = "onnx")]

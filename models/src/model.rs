@@ -46,7 +46,7 @@ impl Model {
         Ok(laid_out(self.predictor.predict(&input)?, &input))
     }
 
-    /// Does the same with another method of the model, such as scikit-learn's `predict_proba`.
+    /// Does the same with another method of the model, such as scikit-learn's `transform`.
     ///
     /// # Errors
     /// As [`predict`](Self::predict); [`Error::Evaluation`] when the model has no such method.

@@ -1,11 +1,11 @@
 //! What scikit-learn answers, and what we answer: every kind of model in `sklearn/make.py`.
 //!
-//! Needs a Python with scikit-learn and skops, named by `MLCTL_ZOO_PYTHON`. A few recorded models
-//! in `fixtures/sklearn` are tested without it.
+//! `make.py` runs in the Python of the libraries' tests, where there is one; a few models that it
+//! recorded lie in `fixtures/sklearn`, and are compared without Python.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use mlctl_models::{Input, Model, Table, Tensor, Values, load};
+use mlctl_models::{Input, Model, Table, Tensor, Values, load, method, payload};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,22 +27,13 @@ fn recorded_models_answer_as_scikit_learn_does() {
 
 #[test]
 fn every_kind_of_model_answers_as_scikit_learn_does_or_is_refused() {
-    let Some(python) = std::env::var_os("MLCTL_ZOO_PYTHON") else {
-        eprintln!("nothing was tested: MLCTL_ZOO_PYTHON is not set");
-        return;
-    };
-    let made = match std::env::var_os("MLCTL_ZOO_SKLEARN") {
-        Some(made) => PathBuf::from(made),
-        None => {
-            let made = tempfile::tempdir().unwrap().keep();
-            let script = folder().join("sklearn/make.py");
-            let status = Command::new(python).arg(script).arg(&made).status().unwrap();
-            assert!(status.success(), "make.py failed: {status}");
-            made
-        }
-    };
+    let cache = mlctl_test_python::cache(env!("CARGO_TARGET_TMPDIR"));
+    let Some(python) = mlctl_test_python::zoo(&cache) else { return };
+    let made = tempfile::tempdir().unwrap();
+    let script = folder().join("sklearn/make.py");
+    mlctl_test_python::succeed(Command::new(python).arg(script).arg(made.path()));
     let refused = REFUSED.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
-    compare_all(&made, &refused.collect());
+    compare_all(made.path(), &refused.collect());
 }
 
 /// Compares all models of a folder; returns how many were not refused.
@@ -70,6 +61,54 @@ fn compare_all(made: &Path, refused: &BTreeSet<&str>) -> usize {
     compared
 }
 
+#[test]
+fn what_is_refused_is_named() {
+    let check = |settings: &str, file: &str, want: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("MLmodel"), format!("flavors: {{sklearn: {{{settings}}}}}\n"))
+            .unwrap();
+        fs::write(folder.path().join(file), b"not a zip").unwrap();
+        let error = load(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(want) && !error.contains('\n'), "{error}");
+    };
+    check("pickled_model: model.pkl", "model.pkl", "serialization_format=\"skops\"");
+    check(
+        "pickled_model: model.pkl, serialization_format: cloudpickle",
+        "model.pkl",
+        "never run here; save it again",
+    );
+    check(
+        "pickled_model: model.skops, serialization_format: skops",
+        "model.skops",
+        "it is no zip file",
+    );
+}
+
+#[test]
+fn a_model_answers_as_one_array_without_a_name() {
+    let model = load(&folder().join("fixtures/sklearn/columns-missing")).unwrap();
+    let body = br#"{"dataframe_records": [
+        {"plan": "pro", "city": "Rome", "income": 12.5, "age": null, "visits": 3},
+        {"plan": "free", "city": null, "income": 30.25, "age": 61.0, "visits": 1}]}"#;
+
+    let input = payload::from_json(body, None).unwrap();
+    let answer = payload::to_json(&model.predict(input.clone()).unwrap());
+    let shares = model.call(method::PREDICT_PROBA, input).unwrap();
+
+    assert_eq!(answer, r#"{"predictions":[0,1]}"#);
+    assert_eq!(shares.tensors()[0].1.shape(), [2, 2]);
+}
+
+#[test]
+fn columns_are_checked_by_name() {
+    let model = load(&folder().join("fixtures/sklearn/columns-missing")).unwrap();
+    let body = br#"{"dataframe_records": [{"plan": "pro", "age": 40.0, "visits": 3}]}"#;
+
+    let error = model.predict(payload::from_json(body, None).unwrap()).unwrap_err();
+
+    assert!(error.to_string().ends_with("columns are missing: `income`, `city`"), "{error}");
+}
+
 enum Problem {
     Refused(String),
     Differs(String),
@@ -93,7 +132,12 @@ fn tolerance(name: &str) -> f64 {
 }
 
 fn answer(model: &Model, method: &str, input: Input) -> Result<Value, String> {
-    let predictions = model.call(method, input).map_err(|error| error.to_string())?;
+    let predictions = match method {
+        // What the model's own settings make of `predict`.
+        "pyfunc" => model.predict(input),
+        method => model.call(method, input),
+    };
+    let predictions = predictions.map_err(|error| error.to_string())?;
     match predictions.tensors().as_slice() {
         [("", only)] => Ok(rows(only)),
         several => {
@@ -158,7 +202,11 @@ fn input(recorded: &Value) -> Input {
     if let Some(columns) = recorded["columns"].as_array() {
         let columns = columns.iter().map(|column| {
             let cells = column[1].as_array().unwrap();
-            let kind = if cells.iter().any(Value::is_string) { "text" } else { "float64" };
+            let kind = match cells {
+                cells if cells.iter().any(Value::is_string) => "text",
+                cells if cells.iter().all(Value::is_i64) => "int64",
+                _ => "float64",
+            };
             (column[0].as_str().unwrap().to_owned(), Tensor::vector(values(cells, kind)))
         });
         return Input::Table(Table::new(columns.collect()).unwrap());

@@ -7,8 +7,8 @@
 mod array;
 mod attributes;
 mod convert;
-mod external;
 mod exponential;
+mod external;
 mod glue;
 mod graph;
 mod kernel;

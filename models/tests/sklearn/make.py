@@ -541,8 +541,36 @@ def record(folder, name, compression=zipfile.ZIP_STORED):
     (folder / f"{name}.json").write_text(json.dumps({"input": recorded_input(rows), "answers": answers}))
 
 
+def record_with_mlflow(folder, name, **arguments):
+    """Saves a model as MLflow does, and records what its generic interface answers."""
+    import os
+
+    import mlflow.sklearn
+    from mlflow.models import infer_signature
+
+    os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "true"
+    data, make, _, _ = CASES[name]
+    x, y = data()
+    estimator = make().fit(x, y)
+    target = folder / f"mlflow-{name}"
+    trees = ["sklearn.tree._tree.Tree"]
+    mlflow.sklearn.save_model(
+        estimator, target, serialization_format="skops", skops_trusted_types=trees,
+        signature=infer_signature(x, estimator.predict(x)), pip_requirements=[], **arguments,
+    )
+    rows = x[:20]
+    answers = {"pyfunc": cells(mlflow.pyfunc.load_model(str(target)).predict(rows))}
+    recorded = {"input": recorded_input(rows), "answers": answers}
+    (folder / f"mlflow-{name}.json").write_text(json.dumps(recorded))
+
+
 if __name__ == "__main__":
     out, names = Path(sys.argv[1]), sys.argv[2:]
     small = "--small" in names
     for wanted in [name for name in names if name != "--small"] or CASES:
         record(out, wanted, zipfile.ZIP_DEFLATED if small else zipfile.ZIP_STORED)
+    if len(names) == 0:
+        record_with_mlflow(out, "columns", pyfunc_predict_fn="predict_proba")
+        record_with_mlflow(out, "table-of-numbers")
+        record_with_mlflow(out, "LogisticRegression-multi")
+        record_with_mlflow(out, "RandomForestRegressor")

@@ -25,6 +25,8 @@ mod project;
 mod scale;
 mod select;
 mod skops;
+#[cfg(test)]
+mod tests;
 mod text;
 mod tree;
 
@@ -36,7 +38,6 @@ use frame::{Column, Frame};
 use labels::Output;
 use serde_json::{Map, Value};
 use skops::{Document, Load, Refusal, refuse};
-use std::fs;
 use std::path::Path;
 
 /// The flavor's name in `MLmodel`.
@@ -51,7 +52,7 @@ pub(super) fn open(
     settings: &Map<String, Value>,
     info: &ModelInfo,
 ) -> Result<SklearnModel> {
-    let text = |key| settings.get(key).and_then(Value::as_str);
+    let text = |name| super::setting(settings, name);
     let data = text("pickled_model").unwrap_or("model.pkl");
     let path = super::data_file(folder, data)?;
     let refused = |problem: String| Error::UnsupportedModel { path: path.clone(), problem };
@@ -63,10 +64,7 @@ pub(super) fn open(
                 .to_owned(),
         ));
     }
-    let bytes = fs::read(&path).map_err(|error| Error::Io {
-        doing: format!("reading `{}`", path.display()),
-        source: error.into(),
-    })?;
+    let bytes = super::read(&path)?;
     let method = info.flavors.get("python_function").and_then(|flavor| flavor.get("predict_fn"));
     let method = method.and_then(Value::as_str).unwrap_or("predict");
     SklearnModel::read(bytes, method).map_err(|Refusal(problem)| refused(problem))

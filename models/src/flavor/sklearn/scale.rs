@@ -79,21 +79,38 @@ impl Scaler {
     }
 
     pub(super) fn apply(&self, rows: &mut Array2<f64>) {
+        for row in rows.rows_mut() {
+            // Rows of a matrix in memory are slices, which a compiler makes fast loops of.
+            match row.into_slice() {
+                Some(cells) => self.apply_to(cells),
+                None => return self.apply_slowly(rows),
+            }
+        }
+    }
+
+    fn apply_to(&self, cells: &mut [f64]) {
         if let Some(minus) = &self.minus {
-            *rows -= &ArrayView1::from(minus);
+            cells.iter_mut().zip(minus).for_each(|(cell, minus)| *cell -= minus);
         }
         if let Some(by) = &self.by {
-            *rows /= &ArrayView1::from(by);
+            cells.iter_mut().zip(by).for_each(|(cell, by)| *cell /= by);
         }
         if let Some(times) = &self.times {
-            *rows *= &ArrayView1::from(times);
+            cells.iter_mut().zip(times).for_each(|(cell, times)| *cell *= times);
         }
         if let Some(plus) = &self.plus {
-            *rows += &ArrayView1::from(plus);
+            cells.iter_mut().zip(plus).for_each(|(cell, plus)| *cell += plus);
         }
         if let Some((low, high)) = self.clip {
-            rows.mapv_inplace(|value| value.clamp(low, high));
+            cells.iter_mut().for_each(|cell| *cell = cell.clamp(low, high));
         }
+    }
+
+    /// Does the same with a matrix whose columns lie together.
+    fn apply_slowly(&self, rows: &mut Array2<f64>) {
+        let mut sorted = super::frame::row_major(std::mem::take(rows));
+        self.apply(&mut sorted);
+        *rows = sorted;
     }
 }
 
