@@ -69,6 +69,9 @@ enum What {
     ServerIdle,
     /// A server on a database, under load
     Server,
+    /// The part of `server` that is about registered models
+    #[value(hide = true)]
+    Registry,
     /// A server that does nothing, for the others to be compared with
     #[value(hide = true)]
     NullServer,
@@ -95,7 +98,8 @@ fn measure(options: &Options) -> Result<()> {
     show(&machine::description(&programs))?;
     let kinds = What::value_variants().iter();
     for what in kinds.filter(|what| !matches!(what, What::All | What::NullServer)) {
-        if options.what == What::All || options.what == *what {
+        let is_of_all = options.what == What::All && *what != What::Registry;
+        if is_of_all || options.what == *what {
             let name = what.to_possible_value().map_or_else(String::new, |v| v.get_name().into());
             let report = one(*what, &programs, options).with_context(|| name.clone())?;
             show(&format!("\n## {name}\n\n{report}"))?;
@@ -107,10 +111,13 @@ fn measure(options: &Options) -> Result<()> {
 fn one(what: What, programs: &Programs, options: &Options) -> Result<String> {
     let rounds = |count: f64| (count * options.rounds).ceil().max(1.0) as usize;
     let report = match what {
-        What::Server => {
+        What::Server | What::Registry => {
+            let parts =
+                if what == What::Server { server::Parts::All } else { server::Parts::Registry };
             return server::measure(
                 programs,
                 server::Options {
+                    parts,
                     seconds: 5.0 * options.rounds,
                     with_mlflow: !options.no_mlflow,
                     runs: options.runs,

@@ -20,9 +20,18 @@ use std::time::Duration;
 use subject::{Cost, Kind, Subject, can_trade_durability};
 use table::{Line, Table};
 
+/// What to measure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parts {
+    All,
+    /// Registered models only.
+    Registry,
+}
+
 /// How much to measure.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
+    pub(crate) parts: Parts,
     /// How long each load lasts.
     pub(crate) seconds: f64,
     /// Whether MLflow is measured too.
@@ -55,6 +64,10 @@ pub(crate) fn measure(programs: &Programs, options: Options) -> Result<String> {
     let here = folder.path();
     let mut bench = Bench::start(programs, options, here)?;
     let mut table = Table::default();
+    if options.parts == Parts::Registry {
+        bench.registry(&mut table)?;
+        return Ok(table.to_string());
+    }
     bench.small(&mut table)?;
     bench.searches(&mut table)?;
     bench.registry(&mut table)?;

@@ -50,9 +50,11 @@ mod tree;
 
 pub use data::{Input, Table, Tensor, Values};
 pub use error::{Error, Result};
-pub use example::{Example, SavedExample};
+pub use example::SavedExample;
 pub use manifest::Manifest;
 pub use mlmodel::ModelInfo;
 pub use model::{MLMODEL_FILE, Model, load, read_info};
 pub use predictor::{Answer, Predictions, Predictor, method};
+#[cfg(feature = "onnx")]
+pub use save::Example;
 pub use signature::Signature;

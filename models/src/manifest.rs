@@ -65,7 +65,7 @@ impl Manifest {
     }
 
     /// Lists the digests as an `MLmodel` states them: all but the `MLmodel` itself.
-    pub(crate) fn stated(&self) -> Value {
+    pub fn stated(&self) -> Value {
         let files = self.files.iter().filter(|file| file.path != MLMODEL_FILE);
         let entry = |file: &ModelFile| (file.path.clone(), Value::from(file.sha256.as_str()));
         Value::Object(files.map(entry).collect::<Map<_, _>>())

@@ -4,10 +4,13 @@
 //! `requirements.txt`, `conda.yaml`, `python_env.yaml`, and the example of an input twice, plain
 //! and as a body of `/invocations`.
 
+mod example;
+
 use crate::manifest::{DIGESTS, Manifest};
 use crate::model::MLMODEL_FILE;
 use crate::signature::{Schema, TensorSpec};
-use crate::{Error, Example, Model, ModelInfo, Result, Signature, flavor, payload};
+use crate::{Error, Model, ModelInfo, Result, Signature, flavor, payload};
+pub use example::Example;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;

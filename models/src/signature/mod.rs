@@ -86,7 +86,7 @@ impl ColumnSpec {
 
 impl TensorSpec {
     /// Describes a tensor whose first dimension counts rows.
-    pub(crate) fn of(name: Option<&str>, tensor: &Tensor) -> Self {
+    pub fn of(name: Option<&str>, tensor: &Tensor) -> Self {
         let sizes = tensor.shape().iter().skip(1).map(|size| *size as i64);
         let rows = tensor.shape().first().map(|_| -1);
         Self {
@@ -128,7 +128,7 @@ impl DataType {
 
 impl Schema {
     /// Describes an input: the columns of a table, or tensors whose first dimension counts rows.
-    pub(crate) fn of(input: &Input) -> Self {
+    pub fn of(input: &Input) -> Self {
         let column = |(name, tensor): &(String, Tensor)| {
             let kind = serde_json::to_value(tensor.values().data_type()).unwrap_or_default();
             ColumnSpec {
