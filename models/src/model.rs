@@ -43,7 +43,8 @@ impl Model {
     /// itself cannot take it.
     pub fn predict(&self, input: Input) -> Result<Predictions> {
         let input = self.enforce(input)?;
-        Ok(laid_out(self.predictor.predict(&input)?, &input))
+        let rows = rows(&input);
+        Ok(laid_out(self.predictor.predict_owned(input)?, rows))
     }
 
     /// Does the same with another method of the model, such as scikit-learn's `transform`.
@@ -52,7 +53,7 @@ impl Model {
     /// As [`predict`](Self::predict); [`Error::Evaluation`] when the model has no such method.
     pub fn call(&self, method: &str, input: Input) -> Result<Predictions> {
         let input = self.enforce(input)?;
-        Ok(laid_out(self.predictor.call(method, &input)?, &input))
+        Ok(laid_out(self.predictor.call(method, &input)?, rows(&input)))
     }
 
     fn enforce(&self, input: Input) -> Result<Input> {
@@ -94,14 +95,22 @@ pub fn read_info(folder: &Path) -> Result<ModelInfo> {
     }
 }
 
-fn laid_out(answer: Answer, input: &Input) -> Predictions {
-    match (answer, input) {
+fn laid_out(answer: Answer, rows: Option<usize>) -> Predictions {
+    match (answer, rows) {
         (Answer::Array(array), _) => Predictions::Array(array),
         (Answer::Json(value), _) => Predictions::Json(value),
-        (Answer::Outputs(outputs), Input::Table(table)) if in_rows(&outputs, table.rows()) => {
+        (Answer::Outputs(outputs), Some(rows)) if in_rows(&outputs, rows) => {
             Predictions::Records(outputs)
         }
         (Answer::Outputs(outputs), _) => Predictions::Outputs(outputs),
+    }
+}
+
+/// Counts the rows of a table; other inputs have none.
+fn rows(input: &Input) -> Option<usize> {
+    match input {
+        Input::Table(table) => Some(table.rows()),
+        _ => None,
     }
 }
 

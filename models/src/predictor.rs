@@ -22,6 +22,12 @@ pub trait Predictor: fmt::Debug + Send + Sync {
     /// Computes the model's answer.
     fn predict(&self, input: &Input) -> Result<Answer>;
 
+    /// Computes the model's answer to an input that nobody else needs, and so without a copy of it
+    /// where the model can take it as it is.
+    fn predict_owned(&self, input: Input) -> Result<Answer> {
+        self.predict(&input)
+    }
+
     /// Computes what another [`method`] of the model answers.
     fn call(&self, method: &str, input: &Input) -> Result<Answer> {
         match method {

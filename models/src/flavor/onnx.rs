@@ -52,10 +52,14 @@ impl OnnxModel {
 
 impl Predictor for OnnxModel {
     fn predict(&self, input: &Input) -> Result<Answer> {
+        self.predict_owned(input.clone())
+    }
+
+    fn predict_owned(&self, input: Input) -> Result<Answer> {
         let fed = match (input, self.graph.inputs()) {
             (Input::Table(table), [port]) => vec![whole(port, table)?],
-            (Input::Table(table), ports) => by_name(ports, table.columns())?,
-            (Input::Tensor(tensor), [port]) => vec![fit(port, tensor.clone())?],
+            (Input::Table(table), ports) => by_name(ports, table.into_columns())?,
+            (Input::Tensor(tensor), [port]) => vec![fit(port, tensor)?],
             (Input::Tensor(_), ports) => {
                 return Err(Error::Evaluation {
                     problem: format!(
@@ -71,15 +75,16 @@ impl Predictor for OnnxModel {
 }
 
 /// Makes one tensor of a whole table: a matrix, or its only column as it is.
-fn whole(port: &Port, table: &Table) -> Result<Tensor> {
-    if let [(_, only)] = table.columns()
+fn whole(port: &Port, table: Table) -> Result<Tensor> {
+    let mut columns = table.into_columns();
+    if let [(_, only)] = &columns[..]
         && (only.shape().len() > 1 || port.rank() == Some(1))
     {
-        return fit(port, only.clone());
+        return fit(port, columns.remove(0).1);
     }
-    let columns = table.columns().iter().map(|(name, column)| {
-        let (shape, values) = column.clone().into_parts();
-        Ok((name.clone(), Tensor::new(shape, convert(&port.name, values, port.data_type)?)?))
+    let columns = columns.into_iter().map(|(name, column)| {
+        let (shape, values) = column.into_parts();
+        Ok((name, Tensor::new(shape, convert(&port.name, values, port.data_type)?)?))
     });
     let matrix = Table::new(columns.collect::<Result<_>>()?)?.into_matrix();
     let matrix = matrix.ok_or_else(|| Error::Evaluation {
@@ -89,7 +94,7 @@ fn whole(port: &Port, table: &Table) -> Result<Tensor> {
 }
 
 /// Feeds inputs by their names; each must be there, and nothing else.
-fn by_name(ports: &[Port], given: &[(String, Tensor)]) -> Result<Vec<Tensor>> {
+fn by_name(ports: &[Port], mut given: Vec<(String, Tensor)>) -> Result<Vec<Tensor>> {
     if let Some((stranger, _)) =
         given.iter().find(|(name, _)| ports.iter().all(|port| port.name != *name))
     {
@@ -98,11 +103,11 @@ fn by_name(ports: &[Port], given: &[(String, Tensor)]) -> Result<Vec<Tensor>> {
         });
     }
     let fed = ports.iter().map(|port| {
-        let found = given.iter().find(|(name, _)| *name == port.name);
-        let (_, tensor) = found.ok_or_else(|| Error::Evaluation {
+        let found = given.iter().position(|(name, _)| *name == port.name);
+        let found = found.ok_or_else(|| Error::Evaluation {
             problem: format!("the input lacks `{}`; the model has {}", port.name, names(ports)),
         })?;
-        fit(port, tensor.clone())
+        fit(port, given.swap_remove(found).1)
     });
     fed.collect()
 }
