@@ -28,6 +28,7 @@ const WIDENED: &[&str] = &[
     "LessOrEqual",
     "Log",
     "LpNormalization",
+    "LpPool",
     "MatMul",
     "Max",
     "Mean",

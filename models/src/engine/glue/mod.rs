@@ -13,6 +13,7 @@ mod half;
 mod losses;
 mod matrix;
 mod pad;
+mod pool;
 mod range;
 mod reduce;
 mod scan;
@@ -65,6 +66,7 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("", "LessOrEqual"),
     ("", "Log"),
     ("", "LpNormalization"),
+    ("", "LpPool"),
     ("", "MatMul"),
     ("", "Max"),
     ("", "Mean"),
@@ -147,6 +149,7 @@ fn plain(node: &mut Node<'_>) -> Result<Kernel, String> {
         "CenterCropPad" => crop::build(node),
         "Det" => matrix::determinant(),
         "NegativeLogLikelihoodLoss" | "SoftmaxCrossEntropyLoss" => losses::build(node),
+        "LpPool" => pool::build(node),
         "Pad" => pad::build(node),
         "Range" => range::build(node),
         "CDist" => distance::build(node),
