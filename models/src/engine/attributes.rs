@@ -33,7 +33,6 @@ BlackmanWindow output_datatype periodic
 Cast round_mode saturate to
 CastLike round_mode saturate
 Ceil consumed_inputs
-Celu alpha
 Clip consumed_inputs max min
 Compress axis
 Concat axis
@@ -193,12 +192,25 @@ pub(super) fn check(node: &NodeProto) -> Result<(), String> {
     for attribute in &node.attribute {
         let name = attribute.name.as_str();
         let is_ignored = known.iter().any(|one| one.strip_suffix('?') == Some(name));
-        if (is_ignored && !is_default(attribute)) || (!is_ignored && !known.contains(&name)) {
+        if is_misread(&node.op_type, attribute)
+            || (is_ignored && !is_default(attribute))
+            || (!is_ignored && !known.contains(&name))
+        {
             let op = &node.op_type;
             return Err(format!("{op} does not run: its attribute `{name}` is not known here"));
         }
     }
     Ok(())
+}
+
+/// Tells whether tract looks for an attribute and still answers otherwise than ONNX wants.
+fn is_misread(op: &str, attribute: &AttributeProto) -> bool {
+    match (op, attribute.name.as_str()) {
+        ("GRU" | "LSTM" | "RNN", "direction") => attribute.s == b"reverse",
+        ("SpaceToDepth", "mode") => attribute.s != b"DCR",
+        ("Swish", "alpha") => attribute.f != 1.0,
+        _ => false,
+    }
 }
 
 /// Tells whether an attribute says what is the case without it: nothing, zero, minus one as a

@@ -100,7 +100,8 @@ fn inside(folder: &Path, location: &str) -> Option<PathBuf> {
     (file.starts_with(&folder) && file.is_file()).then_some(file)
 }
 
-fn raw(kind: i32, bytes: &[u8], name: &str) -> Result<Data, String> {
+/// Reads values of a type from their bytes.
+pub(super) fn raw(kind: i32, bytes: &[u8], name: &str) -> Result<Data, String> {
     macro_rules! read {
         ($kind:ty) => {{
             let (chunks, rest) = bytes.as_chunks();

@@ -60,7 +60,10 @@ macro_rules! float_number {
             fn sub(self, other: Self) -> Self { self - other }
             fn mul(self, other: Self) -> Self { self * other }
             fn div(self, other: Self) -> Self { self / other }
-            fn modulo(self, other: Self) -> Self { self - (self / other).floor() * other }
+            fn modulo(self, other: Self) -> Self {
+                let rest = self % other;
+                if rest != 0.0 && (rest < 0.0) != (other < 0.0) { rest + other } else { rest }
+            }
             fn remainder(self, other: Self) -> Self { self % other }
             fn power(self, exponent: f64) -> Self {
                 if exponent == 2.0 { self * self } else { self.powf(exponent as Self) }
@@ -72,7 +75,7 @@ macro_rules! float_number {
     )*};
 }
 
-whole_number!(i32, i64, u8, u32, u64);
+whole_number!(i8, i16, i32, i64, u8, u16, u32, u64);
 float_number!(f32, f64);
 
 /// Does the same for numbers of whatever type.
@@ -81,9 +84,12 @@ macro_rules! numbers {
         match $data {
             $crate::engine::array::Data::F32($list) => $body,
             $crate::engine::array::Data::F64($list) => $body,
+            $crate::engine::array::Data::I8($list) => $body,
+            $crate::engine::array::Data::I16($list) => $body,
             $crate::engine::array::Data::I32($list) => $body,
             $crate::engine::array::Data::I64($list) => $body,
             $crate::engine::array::Data::U8($list) => $body,
+            $crate::engine::array::Data::U16($list) => $body,
             $crate::engine::array::Data::U32($list) => $body,
             $crate::engine::array::Data::U64($list) => $body,
             other => Err(format!("values of type {} are no numbers here", other.kind())),
@@ -257,6 +263,7 @@ pub(super) fn single(node: &mut Node<'_>) -> Result<Kernel, String> {
         }),
         "Floor" => float!(value => value.floor()),
         "Log" => float!(value => value.ln()),
+        "Round" => float!(value => value.round_ties_even()),
         "Reciprocal" => float!(value => value.recip()),
         "Sigmoid" => one(|mut inputs| {
             let mut array = inputs.take(0)?;
@@ -270,6 +277,10 @@ pub(super) fn single(node: &mut Node<'_>) -> Result<Kernel, String> {
         "Sqrt" => float!(value => value.sqrt()),
         "Tanh" => float!(value => value.tanh()),
         "Clip" => clip(node),
+        "Celu" => {
+            let alpha = node.float("alpha")?.unwrap_or(1.0);
+            float!(value => Number::nearest(celu(value.wide(), alpha.into())))
+        }
         "Abs" => one(|mut inputs| signed(&mut inputs, |sign| if sign < 0 { -1 } else { 1 })),
         "Neg" => one(|mut inputs| signed(&mut inputs, |_| -1)),
         "Relu" => one(|mut inputs| {
@@ -284,6 +295,10 @@ pub(super) fn single(node: &mut Node<'_>) -> Result<Kernel, String> {
             })
         }),
     }
+}
+
+fn celu(value: f64, alpha: f64) -> f64 {
+    value.max(0.0) + (alpha * (value / alpha).exp_m1()).min(0.0)
 }
 
 fn relu<T: Number>(value: &mut T) {

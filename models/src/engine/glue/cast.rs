@@ -7,6 +7,14 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::prelude::f16;
 
 pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
+    if node.op == "CastLike" {
+        node.ignore(&["saturate", "round_mode"]);
+        return one(|mut inputs| {
+            let kind = kind(&inputs.get(1)?.data);
+            let array = inputs.take(0)?;
+            Ok(Array { shape: array.shape, data: cast(array.data, kind)? })
+        });
+    }
     let to = node.int("to")?.ok_or("its attribute `to` is missing")?;
     // Only 8-bit floats know the difference.
     node.ignore(&["saturate"]);
@@ -18,6 +26,25 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         let array = inputs.take(0)?;
         Ok(Array { shape: array.shape, data: cast(array.data, kind)? })
     })
+}
+
+/// Returns ONNX's type of values.
+fn kind(data: &Data) -> DataType {
+    match data {
+        Data::Bool(_) => DataType::Bool,
+        Data::I8(_) => DataType::Int8,
+        Data::I16(_) => DataType::Int16,
+        Data::I32(_) => DataType::Int32,
+        Data::I64(_) => DataType::Int64,
+        Data::U8(_) => DataType::Uint8,
+        Data::U16(_) => DataType::Uint16,
+        Data::U32(_) => DataType::Uint32,
+        Data::U64(_) => DataType::Uint64,
+        Data::F16(_) => DataType::Float16,
+        Data::F32(_) => DataType::Float,
+        Data::F64(_) => DataType::Double,
+        Data::Str(_) => DataType::String,
+    }
 }
 
 fn is_known(kind: DataType) -> bool {

@@ -7,7 +7,7 @@ use crate::engine::kernel::{Inputs, Kernel, one};
 use crate::engine::node::Node;
 
 pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
-    if node.version < 7 {
+    if node.version < 7 && node.op != "Not" {
         return Err(format!("version {} of the operators is too old", node.version));
     }
     match node.op {

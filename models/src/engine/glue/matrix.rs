@@ -175,3 +175,52 @@ fn multiply<T: LinalgScalar>(left: &[T], right: &[T], out: &mut [T], sizes: Size
         general_mat_mul(T::one(), &left, &right, T::zero(), &mut out);
     }
 }
+
+/// Makes the kernel of `Det`: the determinants of square matrices.
+pub(super) fn determinant() -> Result<Kernel, String> {
+    one(|inputs| {
+        let array = inputs.get(0)?;
+        let [outer @ .., rows, columns] = &array.shape[..] else {
+            return Err("its input is no matrix".to_owned());
+        };
+        if rows != columns {
+            return Err(format!("a matrix of {rows} rows and {columns} columns is not square"));
+        }
+        let (size, count) = (*rows, outer.iter().product::<usize>());
+        let data = floats!(&array.data, list => Ok(determinants(list, size, count)))?;
+        Ok(Array { shape: outer.into(), data })
+    })
+}
+
+fn determinants<T: Number>(list: &[T], size: usize, count: usize) -> Data {
+    let one = |at: usize| {
+        let own = &list[at * size * size..(at + 1) * size * size];
+        T::nearest(eliminate(own.iter().map(|value| value.wide()).collect(), size))
+    };
+    T::data((0..count).map(one).collect())
+}
+
+/// Returns the product of the diagonal after Gauss's elimination with the greatest pivots.
+fn eliminate(mut matrix: Vec<f64>, size: usize) -> f64 {
+    let mut product = 1.0;
+    for at in 0..size {
+        let magnitude = |row: &usize| matrix[row * size + at].abs();
+        let best = (at..size).max_by(|a, b| magnitude(a).total_cmp(&magnitude(b))).unwrap_or(at);
+        if best != at {
+            (0..size).for_each(|column| matrix.swap(at * size + column, best * size + column));
+            product = -product;
+        }
+        let pivot = matrix[at * size + at];
+        product *= pivot;
+        if pivot == 0.0 {
+            return 0.0;
+        }
+        for row in at + 1..size {
+            let factor = matrix[row * size + at] / pivot;
+            for column in at..size {
+                matrix[row * size + column] -= factor * matrix[at * size + column];
+            }
+        }
+    }
+    product
+}

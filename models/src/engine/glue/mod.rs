@@ -2,12 +2,19 @@
 
 mod arithmetic;
 mod arrange;
+mod bits;
 mod broadcast;
 mod cast;
 mod compare;
+mod crop;
 mod distance;
 mod gather;
+mod half;
+mod losses;
 mod matrix;
+mod pad;
+mod pool;
+mod range;
 mod reduce;
 mod scan;
 mod select;
@@ -27,14 +34,20 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("", "And"),
     ("", "ArgMax"),
     ("", "ArgMin"),
+    ("", "BitCast"),
     ("", "Cast"),
+    ("", "CastLike"),
     ("", "Ceil"),
+    ("", "Celu"),
+    ("", "CenterCropPad"),
     ("", "Clip"),
     ("", "Compress"),
     ("", "Concat"),
     ("", "Constant"),
     ("", "ConstantOfShape"),
+    ("", "CumProd"),
     ("", "CumSum"),
+    ("", "Det"),
     ("", "Div"),
     ("", "Equal"),
     ("", "Erf"),
@@ -53,6 +66,7 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("", "LessOrEqual"),
     ("", "Log"),
     ("", "LpNormalization"),
+    ("", "LpPool"),
     ("", "MatMul"),
     ("", "Max"),
     ("", "Mean"),
@@ -60,10 +74,13 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("", "Mod"),
     ("", "Mul"),
     ("", "Neg"),
+    ("", "NegativeLogLikelihoodLoss"),
     ("", "NonZero"),
     ("", "Not"),
     ("", "Or"),
+    ("", "Pad"),
     ("", "Pow"),
+    ("", "Range"),
     ("", "Reciprocal"),
     ("", "ReduceL1"),
     ("", "ReduceL2"),
@@ -77,13 +94,16 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("", "ReduceSumSquare"),
     ("", "Relu"),
     ("", "Reshape"),
+    ("", "Round"),
     ("", "Scan"),
     ("", "ScatterElements"),
     ("", "Shape"),
     ("", "Sigmoid"),
     ("", "Sign"),
+    ("", "Size"),
     ("", "Slice"),
     ("", "Softmax"),
+    ("", "SoftmaxCrossEntropyLoss"),
     ("", "Sqrt"),
     ("", "Squeeze"),
     ("", "Sub"),
@@ -100,16 +120,23 @@ pub(super) const NAMES: &[(&str, &str)] = &[
 
 /// Makes the kernel of a node whose operator is in [`NAMES`].
 pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
+    let (op, kernel) = (node.op, plain(node)?);
+    Ok(if half::is_widened(op) { half::widened(kernel) } else { kernel })
+}
+
+fn plain(node: &mut Node<'_>) -> Result<Kernel, String> {
     match node.op {
         "Add" | "Sub" | "Mul" | "Div" | "Pow" | "Mod" | "Max" | "Min" | "Sum" | "Mean" => {
             arithmetic::many(node)
         }
         "Abs" | "Ceil" | "Erf" | "Exp" | "Floor" | "Log" | "Neg" | "Reciprocal" | "Relu"
-        | "Sigmoid" | "Sign" | "Sqrt" | "Tanh" | "Clip" => arithmetic::single(node),
+        | "Round" | "Celu" | "Sigmoid" | "Sign" | "Sqrt" | "Tanh" | "Clip" => {
+            arithmetic::single(node)
+        }
         "And" | "Or" | "Xor" | "Not" | "Equal" | "Greater" | "GreaterOrEqual" | "Less"
         | "LessOrEqual" | "IsNaN" | "Where" => compare::build(node),
-        "Cast" => cast::build(node),
-        "Identity" | "Constant" | "ConstantOfShape" | "Shape" | "Reshape" | "Flatten"
+        "Cast" | "CastLike" => cast::build(node),
+        "Identity" | "Constant" | "ConstantOfShape" | "Shape" | "Size" | "Reshape" | "Flatten"
         | "Squeeze" | "Unsqueeze" => shape::build(node),
         "Concat" | "Slice" | "Transpose" | "Expand" | "Tile" => arrange::build(node),
         "Gather" | "GatherElements" | "ScatterElements" | "Compress" | "NonZero" => {
@@ -118,6 +145,13 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         "ArgMax" | "ArgMin" | "TopK" => select::build(node),
         "MatMul" | "Gemm" => matrix::build(node),
         "Scan" => scan::build(node),
+        "BitCast" => bits::build(node),
+        "CenterCropPad" => crop::build(node),
+        "Det" => matrix::determinant(),
+        "NegativeLogLikelihoodLoss" | "SoftmaxCrossEntropyLoss" => losses::build(node),
+        "LpPool" => pool::build(node),
+        "Pad" => pad::build(node),
+        "Range" => range::build(node),
         "CDist" => distance::build(node),
         _ => reduce::build(node),
     }

@@ -11,7 +11,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
     match node.op {
         "Softmax" => return softmax(node),
         "LpNormalization" => return normalize(node),
-        "CumSum" => return cumulate(node),
+        "CumProd" | "CumSum" => return cumulate(node),
         _ => {}
     }
     let how = match node.op {
@@ -33,14 +33,28 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
     one(move |mut inputs| {
         let wanted = axes(&inputs, own.as_deref())?.filter(|list| !list.is_empty());
         let array = inputs.take(0)?;
-        let rank = array.rank();
-        let wanted = match wanted {
-            Some(list) => list.iter().map(|at| axis(*at, rank)).collect::<Result<Vec<_>, _>>()?,
-            None if none_is_nothing => Vec::new(),
-            None => (0..rank).collect(),
-        };
+        let wanted = planned(wanted, none_is_nothing, array.rank())?;
+        if let (Data::Bool(list), How::Max | How::Min) = (&array.data, how) {
+            let numbers: Vec<u8> = list.iter().copied().map(u8::from).collect();
+            let reduced = how.reduce(&numbers, &array.shape, &wanted, keeps)?;
+            let list = reduced.list::<u8>()?.iter().map(|value| *value != 0).collect();
+            return Ok(Array::new::<bool>(reduced.shape.clone(), list));
+        }
         numbers!(&array.data, list => how.reduce(list, &array.shape, &wanted, keeps))
     })
+}
+
+/// Returns the axes to reduce: those that are wanted, or all or none of them.
+fn planned(
+    wanted: Option<Vec<i64>>,
+    none_is_nothing: bool,
+    rank: usize,
+) -> Result<Vec<usize>, String> {
+    match wanted {
+        Some(list) => list.iter().map(|at| axis(*at, rank)).collect(),
+        None if none_is_nothing => Ok(Vec::new()),
+        None => Ok((0..rank).collect()),
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +86,7 @@ impl How {
         };
         let outer: usize = (0..shape.len()).filter(kept).map(|at| shape[at]).product();
         let count = list.len().checked_div(outer).unwrap_or(0);
-        if count == 0 && outer > 0 && matches!(self, Self::Max | Self::Min | Self::Mean) {
+        if count == 0 && outer > 0 && self == Self::Mean {
             return Err("there is nothing to reduce".to_owned());
         }
         // The usual case: the last axes.
@@ -106,9 +120,15 @@ impl How {
                 let sum: f64 = list.iter().map(|value| (value.wide() - most).exp()).sum();
                 T::nearest(sum.ln() + most)
             }
-            Self::Max => list.iter().copied().reduce(greater).unwrap_or_default(),
+            Self::Max => {
+                let most = list.iter().copied().reduce(greater);
+                most.unwrap_or_else(|| T::nearest(f64::NEG_INFINITY))
+            }
             Self::Mean => sum(|value| value).div(T::nearest(list.len() as f64)),
-            Self::Min => list.iter().copied().reduce(less).unwrap_or_default(),
+            Self::Min => {
+                let least = list.iter().copied().reduce(less);
+                least.unwrap_or_else(|| T::nearest(f64::INFINITY))
+            }
             Self::Prod => list.iter().fold(T::ONE, |product, value| product.mul(*value)),
             Self::Sum => sum(|value| value),
             Self::SumSquare => sum(square),
@@ -117,7 +137,11 @@ impl How {
 }
 
 /// Changes each line of values along an axis.
-fn lines<T: Number>(list: &mut [T], around: (usize, usize, usize), work: impl Fn(&mut [T])) {
+pub(super) fn lines<T: Number>(
+    list: &mut [T],
+    around: (usize, usize, usize),
+    work: impl Fn(&mut [T]),
+) {
     let (outer, size, inner) = around;
     if inner == 1 && size > 0 {
         return list.chunks_exact_mut(size).for_each(work);
@@ -183,19 +207,21 @@ fn divide<T: Number>(line: &mut [T], how: How) {
 fn cumulate(node: &mut Node<'_>) -> Result<Kernel, String> {
     let is_exclusive = node.flag("exclusive", false)?;
     let is_reverse = node.flag("reverse", false)?;
-    fn add_up<T: Number>(line: &mut [T], is_exclusive: bool) {
-        let mut sum = T::ZERO;
+    let is_product = node.op == "CumProd";
+    fn run_up<T: Number>(line: &mut [T], is_exclusive: bool, is_product: bool) {
+        let mut sum = if is_product { T::ONE } else { T::ZERO };
         for value in line {
-            let next = sum.add(*value);
+            let next = if is_product { sum.mul(*value) } else { sum.add(*value) };
             *value = if is_exclusive { sum } else { next };
             sum = next;
         }
     }
-    fn work<T: Number>(line: &mut [T], is_exclusive: bool, is_reverse: bool) {
+    let ways = (is_exclusive, is_reverse, is_product);
+    fn work<T: Number>(line: &mut [T], (is_exclusive, is_reverse, is_product): (bool, bool, bool)) {
         if is_reverse {
             line.reverse();
         }
-        add_up(line, is_exclusive);
+        run_up(line, is_exclusive, is_product);
         if is_reverse {
             line.reverse();
         }
@@ -205,7 +231,7 @@ fn cumulate(node: &mut Node<'_>) -> Result<Kernel, String> {
         let mut array = inputs.take(0)?;
         let around = around(&array.shape, axis(at, array.rank())?);
         numbers!(&mut array.data, list => {
-            lines(list, around, |line| work(line, is_exclusive, is_reverse));
+            lines(list, around, |line| work(line, ways));
             Ok(array)
         })
     })

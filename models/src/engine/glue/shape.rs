@@ -10,6 +10,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         "Constant" => constant(node),
         "ConstantOfShape" => filled(node),
         "Shape" => shape_of(node),
+        "Size" => one(|inputs| Ok(Array::scalar(inputs.get(0)?.len() as i64))),
         "Reshape" => {
             let keeps_zero = node.flag("allowzero", false)?;
             let own = node.ints("shape")?.map(<[i64]>::to_vec);

@@ -10,6 +10,7 @@ use super::node::Node;
 
 /// Domain and name of each.
 pub(super) const NAMES: &[(&str, &str)] = &[
+    ("", "RegexFullMatch"),
     ("", "StringConcat"),
     ("", "StringNormalizer"),
     ("", "StringSplit"),
@@ -21,6 +22,7 @@ pub(super) const NAMES: &[(&str, &str)] = &[
 /// Makes the kernel of a node whose operator is in [`NAMES`].
 pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
     match node.op {
+        "RegexFullMatch" => strings::matches(node),
         "StringConcat" => strings::concat(),
         "StringNormalizer" => normalize::build(node),
         "StringSplit" => strings::split(node),

@@ -4,6 +4,7 @@ use crate::engine::array::{Array, Data, Shape, volume};
 use crate::engine::glue::{broadcast_shape, combine};
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
+use regex::Regex;
 use smallvec::smallvec;
 
 pub(super) fn concat() -> Result<Kernel, String> {
@@ -132,4 +133,16 @@ mod tests {
         assert_eq!(hash(b"", 1), 0x514e_28b7);
         assert_eq!(hash(b"Hello, world!", 0x9747_b28c), 0x2488_4cba);
     }
+}
+
+/// Makes the kernel of `RegexFullMatch`: whether a pattern describes a text from end to end.
+pub(super) fn matches(node: &mut Node<'_>) -> Result<Kernel, String> {
+    let pattern = node.text("pattern")?.ok_or("its pattern is missing")?;
+    let pattern = Regex::new(&format!("^(?:{pattern})$"))
+        .map_err(|_| format!("its pattern `{pattern}` is not understood"))?;
+    one(move |inputs| {
+        let array = inputs.get(0)?;
+        let list = array.list::<String>()?.iter().map(|text| pattern.is_match(text)).collect();
+        Ok(Array::new::<bool>(array.shape.clone(), list))
+    })
 }
