@@ -111,6 +111,18 @@ fn hash(bytes: &[u8], seed: u32) -> u32 {
     state ^ (state >> 16)
 }
 
+/// Makes the kernel of `RegexFullMatch`: whether a pattern describes a text from end to end.
+pub(super) fn matches(node: &mut Node<'_>) -> Result<Kernel, String> {
+    let pattern = node.text("pattern")?.ok_or("its pattern is missing")?;
+    let pattern = Regex::new(&format!("^(?:{pattern})$"))
+        .map_err(|_| format!("its pattern `{pattern}` is not understood"))?;
+    one(move |inputs| {
+        let array = inputs.get(0)?;
+        let list = array.list::<String>()?.iter().map(|text| pattern.is_match(text)).collect();
+        Ok(Array::new::<bool>(array.shape.clone(), list))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,16 +145,4 @@ mod tests {
         assert_eq!(hash(b"", 1), 0x514e_28b7);
         assert_eq!(hash(b"Hello, world!", 0x9747_b28c), 0x2488_4cba);
     }
-}
-
-/// Makes the kernel of `RegexFullMatch`: whether a pattern describes a text from end to end.
-pub(super) fn matches(node: &mut Node<'_>) -> Result<Kernel, String> {
-    let pattern = node.text("pattern")?.ok_or("its pattern is missing")?;
-    let pattern = Regex::new(&format!("^(?:{pattern})$"))
-        .map_err(|_| format!("its pattern `{pattern}` is not understood"))?;
-    one(move |inputs| {
-        let array = inputs.get(0)?;
-        let list = array.list::<String>()?.iter().map(|text| pattern.is_match(text)).collect();
-        Ok(Array::new::<bool>(array.shape.clone(), list))
-    })
 }
