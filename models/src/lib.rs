@@ -20,6 +20,8 @@
 //! With the feature `rest`, [`rest::router`] answers MLflow's scoring protocol; without `onnx`,
 //! graphs do not run, but models of the other flavors do.
 
+#[cfg(feature = "onnx")]
+pub mod convert;
 mod data;
 #[cfg(feature = "onnx")]
 mod engine;
