@@ -7,7 +7,8 @@ mod server;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use models::{
-    ModelUri, ModelsCommand, PredictArgs, RowFormat, SaveCommand, SaveOnnxArgs,
+    ConvertArgs, ConvertFormat, ModelUri, ModelsCommand, PredictArgs, RowFormat, SaveCommand,
+    SaveOnnxArgs,
 };
 pub(crate) use registry::{
     AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand, WebhooksCommand,

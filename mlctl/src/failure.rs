@@ -106,6 +106,7 @@ fn model_hint(error: &mlctl_models::Error) -> Option<String> {
         | E::UnsupportedModel { .. } => {
             Some("with --python the model is scored by Python, in its own environment".to_owned())
         }
+        E::Unconvertible { .. } => Some("save it with skl2onnx or onnxmltools instead".to_owned()),
         _ => None,
     }
 }

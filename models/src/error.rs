@@ -60,6 +60,14 @@ pub enum Error {
         /// What is wrong, or not known.
         problem: String,
     },
+    /// The model runs here, but has no form in ONNX.
+    #[error("the model `{}` cannot be converted to ONNX: {problem}", path.display())]
+    Unconvertible {
+        /// The model's folder.
+        path: PathBuf,
+        /// What has no form.
+        problem: String,
+    },
     /// A request is not one of the forms that `/invocations` takes.
     #[error("{0}")]
     BadRequest(String),

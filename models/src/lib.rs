@@ -20,6 +20,8 @@
 //! With the feature `rest`, [`rest::router`] answers MLflow's scoring protocol; without `onnx`,
 //! graphs do not run, but models of the other flavors do.
 
+#[cfg(feature = "onnx")]
+pub mod convert;
 mod data;
 #[cfg(feature = "onnx")]
 mod engine;
@@ -40,7 +42,7 @@ pub mod rest;
 pub mod save;
 pub mod signature;
 #[cfg_attr(
-    not(test),
+    not(any(test, feature = "onnx")),
     expect(
         dead_code,
         reason = "all that ONNX's tree ensembles can say is not in the other formats"

@@ -119,6 +119,7 @@ impl From<Error> for Failure {
             | Error::UnsupportedOperators { .. }
             | Error::UnsupportedGraph { .. }
             | Error::UnsupportedModel { .. }
+            | Error::Unconvertible { .. }
             | Error::Io { .. } => {
                 tracing::error!(%error, "a request met a model that is not ready");
                 return Self::new(ErrorCode::InternalError, "internal error");

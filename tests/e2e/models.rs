@@ -203,6 +203,34 @@ fn a_saved_model_says_what_it_is_and_answers_its_example() {
 }
 
 #[test]
+fn a_model_of_trees_becomes_onnx_or_is_refused_by_name() {
+    let place = Place::new();
+    place.copy("models/tests/fixtures/trees/xgb_classifier_early", "trees");
+    place.copy("models/tests/fixtures/sklearn/GaussianNB", "bayes");
+    place.write("rows.csv", "age,bmi,a b,d\n0.5,-1.25,,0.75\n-2.0,0.1,1.5,\n");
+
+    let told = place.json(&["models", "convert", "trees", "--to", "onnx", "-o", "converted"]);
+
+    assert_eq!(told, json!({ "path": "converted" }));
+    assert_eq!(place.json(&["models", "describe", "converted"])["runs_with"], "onnx");
+    let answer = |model| -> Value {
+        let text = place.ok(&["models", "predict", model, "-i", "rows.csv"]);
+        serde_json::from_str::<Value>(&text).unwrap()["predictions"].take()
+    };
+    let (before, after) = (answer("trees"), answer("converted"));
+    for row in 0..2 {
+        assert_eq!(after[row]["label"], before[row], "{after} for {before}");
+    }
+    place.check_failure(
+        &["models", "convert", "bayes", "--to", "onnx", "-o", "other"],
+        1,
+        "error: the model `/W/bayes` cannot be converted to ONNX: `GaussianNB` has no conversion \
+         here\nhint: save it with skl2onnx or onnxmltools instead",
+    );
+    assert!(!place.path("other").exists());
+}
+
+#[test]
 fn a_model_whose_files_changed_is_refused() {
     let place = Place::new();
     let graph = format!("{}/model.onnx", model());

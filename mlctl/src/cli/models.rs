@@ -35,6 +35,8 @@ pub(crate) enum ModelsCommand {
         #[arg(long, default_value_t = 1.0)]
         seconds: f64,
     },
+    /// Convert a model of trees or weighted sums: mlctl models convert churn/ --to onnx -o churn-onnx/
+    Convert(ConvertArgs),
     /// Make a model folder of a file
     #[command(subcommand)]
     Save(SaveCommand),
@@ -85,6 +87,26 @@ pub(crate) struct PredictArgs {
     /// How many rows are scored at once
     #[arg(long, value_name = "ROWS", default_value_t = 10_000)]
     pub(crate) batch_rows: usize,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// The model: a folder, runs:/ID/NAME, models:/NAME/VERSION-OR-STAGE or models:/NAME@ALIAS
+    #[arg(value_name = "URI")]
+    pub(crate) uri: String,
+    /// What it becomes
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) to: ConvertFormat,
+    /// The folder to make
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+/// What a model becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ConvertFormat {
+    /// An ONNX graph in a model folder
+    Onnx,
 }
 
 /// What rows are written in.

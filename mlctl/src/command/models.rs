@@ -1,6 +1,7 @@
 //! `mlctl models`.
 
 mod bench;
+mod convert;
 mod describe;
 mod predict;
 mod python;
@@ -31,6 +32,7 @@ pub(crate) fn dispatch(context: &Context, command: ModelsCommand) -> Outcome {
         ModelsCommand::Bench { model, input, rows, seconds } => {
             bench::run(context, &model, input.as_deref(), &rows, seconds)?;
         }
+        ModelsCommand::Convert(args) => convert::run(context, &args)?,
         ModelsCommand::Save(command) => save::dispatch(context, command)?,
         ModelsCommand::Serve { model, host, port } => {
             return serve::run(context, &model, &host, port);

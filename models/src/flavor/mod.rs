@@ -31,6 +31,31 @@ pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<(&'static str, Box
     Err(Error::NoFlavor { found: info.flavors.keys().cloned().collect() })
 }
 
+/// Tells what a model computes; or, in a line, what of it cannot be told.
+#[cfg(feature = "onnx")]
+pub(crate) fn recipe(
+    folder: &Path,
+    info: &ModelInfo,
+) -> Result<std::result::Result<crate::convert::recipe::Recipe, String>> {
+    if info.flavors.contains_key(onnx::NAME) {
+        return Ok(Err("it is ONNX already".to_owned()));
+    }
+    if let Some(settings) = info.flavors.get(xgboost::NAME) {
+        return Ok(xgboost::open(folder, settings)?.recipe());
+    }
+    if let Some(settings) = info.flavors.get(lightgbm::NAME) {
+        return Ok(lightgbm::open(folder, settings)?.recipe());
+    }
+    if let Some(settings) = info.flavors.get(sklearn::NAME) {
+        return Ok(sklearn::open(folder, settings, info)?.recipe());
+    }
+    let found: Vec<&str> = info.flavors.keys().map(String::as_str).collect();
+    Ok(Err(format!(
+        "it has the flavors {}; those of xgboost, lightgbm and sklearn can be",
+        found.join(", ")
+    )))
+}
+
 /// Returns a text of a flavor's settings.
 fn setting<'a>(settings: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     settings.get(name).and_then(Value::as_str)

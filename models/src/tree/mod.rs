@@ -16,8 +16,8 @@ pub(crate) mod transform;
 
 pub(crate) use ensemble::Ensemble;
 pub(crate) use float::Float;
-#[expect(unused_imports, reason = "for the readers of formats with 64-bit thresholds")]
-pub(crate) use float::{round_down, round_up};
+#[cfg(feature = "onnx")]
+pub(crate) use float::round_down;
 
 /// A value this near to zero is missing for [`Test::AtMostUnlessZero`], as LightGBM has it.
 pub(crate) const ZERO: f64 = 1e-35_f32 as f64;

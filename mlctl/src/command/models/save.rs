@@ -88,16 +88,11 @@ fn fill(
 /// Writes the folder, and tells when the model does not run here.
 fn write(args: &SaveOnnxArgs, folder: &Path, origin: Origin) -> Result<()> {
     let cannot = || format!("cannot save `{}`", args.file.display());
-    let utc = Timestamp::now().to_zoned(TimeZone::UTC);
     let mut model = OnnxModel {
         graph: &args.file,
         signature: args.signature.as_deref().map(signature).transpose()?,
         example: args.example.as_deref().map(example).transpose()?,
-        origin: Origin {
-            model_uuid: Uuid::new_v4().simple().to_string(),
-            utc_time_created: utc.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string(),
-            ..origin
-        },
+        origin: now_made(origin),
         metadata: None,
     };
     match model.complete() {
@@ -109,6 +104,16 @@ fn write(args: &SaveOnnxArgs, folder: &Path, origin: Origin) -> Result<()> {
     }
     save_onnx(folder, &model).with_context(cannot)?;
     Ok(())
+}
+
+/// Gives a saving its id and its time.
+pub(super) fn now_made(origin: Origin) -> Origin {
+    let utc = Timestamp::now().to_zoned(TimeZone::UTC);
+    Origin {
+        model_uuid: Uuid::new_v4().simple().to_string(),
+        utc_time_created: utc.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string(),
+        ..origin
+    }
 }
 
 fn example(path: &Path) -> Result<Example> {

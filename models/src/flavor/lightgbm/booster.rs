@@ -15,11 +15,14 @@ const GROUPS_MAX: usize = 1 << 16;
 /// A model that turns rows into raw scores, and these into predictions.
 #[derive(Debug)]
 pub(in crate::flavor) struct Booster {
-    ensemble: Ensemble<f64>,
-    objective: Objective,
+    pub(super) ensemble: Ensemble<f64>,
+    pub(super) objective: Objective,
+    /// Whether it was trained to tell two classes apart.
+    #[cfg(feature = "onnx")]
+    pub(super) is_binary: bool,
     /// How many iterations a random forest's scores are divided by.
-    averaged: Option<usize>,
-    names: Vec<String>,
+    pub(super) averaged: Option<usize>,
+    pub(super) names: Vec<String>,
     /// By column, the codes of pandas' categories.
     categories: Vec<Option<Codes>>,
 }
@@ -63,6 +66,10 @@ impl Booster {
         Ok(Self {
             ensemble: Ensemble::build(&trees, names.len(), groups, Aggregate::Sum, &[])?,
             objective,
+            #[cfg(feature = "onnx")]
+            is_binary: header
+                .text("objective")
+                .is_ok_and(|line| line.split_whitespace().next() == Some("binary")),
             averaged: header.has("average_output").then_some(kept.max(1)),
             categories: codes(&header, categories)?,
             names,

@@ -5,6 +5,8 @@
 
 mod booster;
 mod objective;
+#[cfg(feature = "onnx")]
+mod recipe;
 mod text;
 mod trees;
 
@@ -71,6 +73,12 @@ impl Predictor for LightgbmModel {
 }
 
 impl LightgbmModel {
+    /// Tells what the model computes; or what cannot be told.
+    #[cfg(feature = "onnx")]
+    pub(super) fn recipe(&self) -> std::result::Result<crate::convert::recipe::Recipe, String> {
+        self.booster.recipe()
+    }
+
     /// One value for each row is a vector, several are a matrix.
     fn shape(&self, values: Vec<f64>, rows: usize) -> Result<Tensor> {
         match self.booster.groups() {

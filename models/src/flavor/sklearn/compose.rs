@@ -4,6 +4,8 @@ use super::estimator::{Answer, Estimator, Methods, fail, load as load_estimator,
 use super::frame::Frame;
 use super::labels::{Labels, Output};
 use super::skops::{Item, Load, Object};
+#[cfg(feature = "onnx")]
+use crate::convert::recipe::Recipe;
 use ndarray::Array2;
 use std::sync::Arc;
 
@@ -128,6 +130,18 @@ impl Estimator for Pipeline {
 
     fn width_out(&self) -> Option<usize> {
         self.transformers.last()?.width_out()
+    }
+
+    #[cfg(feature = "onnx")]
+    fn recipe(&self) -> Result<Option<Recipe>, String> {
+        let Some(last) = &self.last else { return Ok(None) };
+        let mut recipe = last.recipe()?;
+        for transformer in self.transformers.iter().rev() {
+            if let (Some(inner), Some(scaling)) = (recipe.take(), transformer.scaling()?) {
+                recipe = Some(inner.after(scaling)?);
+            }
+        }
+        Ok(recipe)
     }
 }
 

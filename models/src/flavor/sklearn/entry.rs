@@ -28,6 +28,12 @@ impl Entry {
         Ok(Self { names, chosen })
     }
 
+    /// Returns the names of the columns, if the model was fitted with a table.
+    #[cfg(feature = "onnx")]
+    pub(super) fn names(&self) -> Option<&[String]> {
+        self.names.as_deref()
+    }
+
     /// Lays the input out as the model was fitted.
     pub(super) fn frame(&self, input: &Input) -> Answer<Frame> {
         match input {

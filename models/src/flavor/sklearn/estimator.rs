@@ -4,6 +4,8 @@ use super::frame::Frame;
 use super::labels::{Labels, Output};
 use super::skops::{Load, Object};
 use super::*;
+#[cfg(feature = "onnx")]
+use crate::convert::recipe::{Recipe, Scaling};
 use ndarray::Array2;
 use std::fmt;
 use std::sync::Arc;
@@ -66,6 +68,19 @@ pub(super) trait Estimator: fmt::Debug + Send + Sync {
     /// Returns how many columns come out of `transform`, if that is known.
     fn width_out(&self) -> Option<usize> {
         None
+    }
+
+    /// Tells what the estimator predicts in the terms of ONNX; `None` when these do not know it at
+    /// all, a reason when something in it is in the way.
+    #[cfg(feature = "onnx")]
+    fn recipe(&self) -> Result<Option<Recipe>, String> {
+        Ok(None)
+    }
+
+    /// Tells what `transform` does, when it scales each column.
+    #[cfg(feature = "onnx")]
+    fn scaling(&self) -> Result<Option<Scaling>, String> {
+        Ok(None)
     }
 }
 
@@ -193,6 +208,22 @@ impl Estimator for Checked {
 
     fn width_out(&self) -> Option<usize> {
         self.inner.width_out()
+    }
+
+    #[cfg(feature = "onnx")]
+    fn recipe(&self) -> Result<Option<Recipe>, String> {
+        match self.inner.recipe()? {
+            Some(recipe) => Ok(Some(recipe)),
+            None => Err(format!("`{}` has no conversion here", self.class)),
+        }
+    }
+
+    #[cfg(feature = "onnx")]
+    fn scaling(&self) -> Result<Option<Scaling>, String> {
+        match self.inner.scaling()? {
+            Some(scaling) => Ok(Some(scaling)),
+            None => Err(format!("`{}` before the model has no conversion here", self.class)),
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use super::frame::{Frame, row_major};
 use super::labels::{Labels, Output};
 use super::linear::{flat_if, largest_of_each, logistic, softmax, two_columns};
 use super::skops::{Data, Load, Object};
+#[cfg(feature = "onnx")]
+use crate::convert::recipe::{self, Forest, Link, Recipe, Rule, Scores};
 use crate::tree::{Aggregate, Ensemble, Node, Test, Tree};
 use ndarray::Array2;
 use std::sync::Arc;
@@ -183,5 +185,30 @@ impl Estimator for Histograms {
             return Ok(softmax(sums));
         }
         Ok(two_columns(sums.iter().map(|sum| logistic(*sum)), rows))
+    }
+
+    #[cfg(feature = "onnx")]
+    fn recipe(&self) -> Result<Option<Recipe>, String> {
+        if self.encoder.is_some() {
+            return Err("its features are categories (`categorical_features`)".to_owned());
+        }
+        let is_single = self.ensemble.targets() == 1;
+        let answer = match &self.labels {
+            None if self.is_exponential => recipe::Answer::Amounts(vec![Link::Exp]),
+            None => recipe::Answer::Amounts(Vec::new()),
+            Some(labels) => recipe::Answer::Classes {
+                labels: labels.classes(),
+                rule: if is_single { Rule::Positive } else { Rule::Largest },
+                odds: Some(vec![if is_single { Link::Logistic } else { Link::Softmax }]),
+            },
+        };
+        Ok(Some(Recipe {
+            features: self.ensemble.features(),
+            names: None,
+            rewrites_names: false,
+            scalings: Vec::new(),
+            scores: Scores::Trees(Forest::of(&self.ensemble)?),
+            answer,
+        }))
     }
 }

@@ -73,6 +73,18 @@ impl Labels {
         }
     }
 
+    /// Returns them in the terms of ONNX.
+    #[cfg(feature = "onnx")]
+    pub(super) fn classes(&self) -> crate::convert::recipe::Classes {
+        use crate::convert::recipe::Classes;
+        match self {
+            Self::Bools(list) => Classes::Bools(list.clone()),
+            Self::Ints(list) => Classes::Ints(list.clone()),
+            Self::Floats(list) => Classes::Floats(list.clone()),
+            Self::Text(list) => Classes::Text(list.clone()),
+        }
+    }
+
     /// Returns a class as a number, as an array with other numbers would hold it.
     pub(super) fn number(&self, at: usize) -> Option<f64> {
         match self {

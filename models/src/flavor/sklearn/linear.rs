@@ -4,6 +4,8 @@ use super::estimator::{Answer, Estimator, Methods, load_at};
 use super::frame::Frame;
 use super::labels::{Labels, Output};
 use super::skops::{Load, Object};
+#[cfg(feature = "onnx")]
+use crate::convert::recipe::{self, Link, Recipe, Rule, Scores};
 use ndarray::{Array2, ArrayView1, Axis};
 use std::sync::Arc;
 
@@ -93,6 +95,23 @@ impl Linear {
     pub(super) fn targets(&self) -> usize {
         self.intercept.len()
     }
+
+    #[cfg(feature = "onnx")]
+    fn recipe(&self, answer: recipe::Answer) -> Recipe {
+        let linear = recipe::Linear {
+            weights: self.weights.iter().copied().collect(),
+            intercepts: self.intercept.clone(),
+            skips_missing: false,
+        };
+        Recipe {
+            features: self.weights.nrows(),
+            names: None,
+            rewrites_names: false,
+            scalings: Vec::new(),
+            scores: Scores::Linear(linear),
+            answer,
+        }
+    }
 }
 
 /// Transposes a matrix in memory as well.
@@ -134,6 +153,12 @@ impl Estimator for Regressor {
             scores.mapv_inplace(f64::exp);
         }
         Ok(flat_if(self.linear.is_flat, scores))
+    }
+
+    #[cfg(feature = "onnx")]
+    fn recipe(&self) -> Result<Option<Recipe>, String> {
+        let links = if self.is_exponential { vec![Link::Exp] } else { Vec::new() };
+        Ok(Some(self.linear.recipe(recipe::Answer::Amounts(links))))
     }
 }
 
@@ -256,6 +281,27 @@ impl Estimator for Classifier {
             Probabilities::ModifiedHuber => modified_huber(&scores),
             Probabilities::OneVsRest | Probabilities::None => one_vs_rest(&scores),
         })
+    }
+
+    #[cfg(feature = "onnx")]
+    fn recipe(&self) -> Result<Option<Recipe>, String> {
+        let is_single = self.linear.targets() == 1;
+        let mut odds = match self.probabilities {
+            Probabilities::None => None,
+            // Of `-s` and `s`, which are `2 s` apart.
+            Probabilities::Softmax if is_single => Some(vec![Link::Times(2.0), Link::Logistic]),
+            Probabilities::Softmax => Some(vec![Link::Softmax]),
+            Probabilities::OneVsRest => Some(vec![Link::Logistic]),
+            Probabilities::ModifiedHuber => Some(vec![Link::Half]),
+        };
+        if let (false, Some(links), false) =
+            (is_single, &mut odds, self.probabilities == Probabilities::Softmax)
+        {
+            links.push(Link::Share);
+        }
+        let rule = if is_single { Rule::Positive } else { Rule::Largest };
+        let labels = self.labels.classes();
+        Ok(Some(self.linear.recipe(recipe::Answer::Classes { labels, rule, odds })))
     }
 }
 

@@ -129,6 +129,19 @@ impl SklearnModel {
         Ok(Self { entry: Entry::read(&object)?, estimator, method })
     }
 
+    /// Tells what the model computes; or what cannot be told.
+    #[cfg(feature = "onnx")]
+    pub(super) fn recipe(&self) -> std::result::Result<crate::convert::recipe::Recipe, String> {
+        if !matches!(self.method, Method::Predict | Method::Probabilities) {
+            return Err(format!("it answers {:?}, not what it predicts", self.method));
+        }
+        let Some(mut recipe) = self.estimator.recipe()? else {
+            return Err("its estimator".to_owned());
+        };
+        recipe.names = self.entry.names().map(<[String]>::to_vec);
+        Ok(recipe)
+    }
+
     fn run(&self, method: Method, input: &Input) -> Result<Answer> {
         let failed = |Failure(problem)| Error::Evaluation { problem };
         if !self.estimator.methods().has(method.needs()) {

@@ -3,6 +3,8 @@
 use super::estimator::{Answer, Estimator, Methods, fail};
 use super::frame::Frame;
 use super::skops::{Load, Object};
+#[cfg(feature = "onnx")]
+use crate::convert::recipe::Scaling;
 use ndarray::{Array2, ArrayView1, Axis};
 
 /// Loads a scaler, if the class is one.
@@ -139,6 +141,17 @@ impl Estimator for Scaler {
         let mut rows = frame.into_numbers()?;
         self.apply(&mut rows);
         Ok(Frame::Numbers(rows))
+    }
+
+    #[cfg(feature = "onnx")]
+    fn scaling(&self) -> Result<Option<Scaling>, String> {
+        Ok(Some(Scaling {
+            minus: self.minus.clone(),
+            by: self.by.clone(),
+            times: self.times.clone(),
+            plus: self.plus.clone(),
+            clip: self.clip,
+        }))
     }
 }
 

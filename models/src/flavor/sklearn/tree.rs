@@ -4,6 +4,8 @@
 //! [`crate::tree`] does the same on rounded rows of 64 bits. Leaves are added up in 64 bits, in the
 //! order of the trees.
 
+#[cfg(feature = "onnx")]
+use super::estimator::Failure;
 use super::estimator::{Answer, Estimator, Methods, fail, load_at};
 use super::frame::Frame;
 use super::labels::{Labels, Output};
@@ -11,6 +13,8 @@ use super::linear::{
     first_of_largest, flat_if, largest_of_each, logistic, outlier_labels, softmax, two_columns,
 };
 use super::skops::{Array, Data, Item, Load, Object, Refusal};
+#[cfg(feature = "onnx")]
+use crate::convert::recipe::{self, Link, Recipe, Rule, Scores};
 use crate::tree::{Aggregate, Ensemble, Node, Test, Tree};
 use ndarray::Array2;
 use std::sync::Arc;
@@ -233,6 +237,20 @@ impl Forest {
     }
 }
 
+/// Tells what is made of trees that see numbers rounded to 32 bits.
+#[cfg(feature = "onnx")]
+fn recipe(ensemble: &Ensemble<f64>, answer: recipe::Answer) -> Result<Recipe, String> {
+    let forest = recipe::Forest { rounds: true, ..recipe::Forest::of(ensemble)? };
+    Ok(Recipe {
+        features: ensemble.features(),
+        names: None,
+        rewrites_names: false,
+        scalings: Vec::new(),
+        scores: Scores::Trees(forest),
+        answer,
+    })
+}
+
 /// Makes a classifier of one target or of several.
 fn classifier(object: &Object<'_>, grown: &[Grown]) -> Load<Box<dyn Estimator>> {
     let forest = Forest::new(object, grown, true)?;
@@ -276,6 +294,14 @@ impl Estimator for Classifier {
     fn probabilities(&self, frame: &Frame) -> Answer<Array2<f64>> {
         self.forest.score(frame)
     }
+
+    #[cfg(feature = "onnx")]
+    fn recipe(&self) -> Result<Option<Recipe>, String> {
+        let labels = self.labels.classes();
+        let odds = Some(Vec::new());
+        let answer = recipe::Answer::Classes { labels, rule: Rule::Largest, odds };
+        recipe(&self.forest.ensemble, answer).map(Some)
+    }
 }
 
 /// A classifier of several targets at once.
@@ -303,6 +329,11 @@ impl Estimator for Targets {
         });
         Ok(Output::Targets(targets.collect()))
     }
+
+    #[cfg(feature = "onnx")]
+    fn recipe(&self) -> Result<Option<Recipe>, String> {
+        Err("it gives several labels to a row".to_owned())
+    }
 }
 
 #[derive(Debug)]
@@ -326,6 +357,11 @@ impl Estimator for Regressor {
 
     fn predict(&self, frame: &Frame) -> Answer<Output> {
         Ok(flat_if(true, self.forest.score(frame)?))
+    }
+
+    #[cfg(feature = "onnx")]
+    fn recipe(&self) -> Result<Option<Recipe>, String> {
+        recipe(&self.forest.ensemble, recipe::Answer::Amounts(Vec::new())).map(Some)
     }
 }
 
@@ -394,6 +430,9 @@ impl Loss {
 struct Boosting {
     ensemble: Ensemble<f64>,
     init: Option<Box<dyn Estimator>>,
+    /// Whether the initial estimator says the same of all rows.
+    #[cfg(feature = "onnx")]
+    is_init_constant: bool,
     loss: Loss,
     labels: Option<Arc<Labels>>,
 }
@@ -427,7 +466,17 @@ impl Boosting {
         if init.as_ref().is_some_and(|init| !init.methods().has(needed)) {
             return object.unsupported("init_");
         }
-        Ok(Self { ensemble: build(object, &trees, sums, Aggregate::Sum)?, init, loss, labels })
+        Ok(Self {
+            ensemble: build(object, &trees, sums, Aggregate::Sum)?,
+            #[cfg(feature = "onnx")]
+            is_init_constant: object
+                .get("init_")?
+                .object()
+                .is_ok_and(|init| init.class().starts_with("Dummy")),
+            init,
+            loss,
+            labels,
+        })
     }
 
     fn sums(&self, frame: &Frame) -> Answer<Array2<f64>> {
@@ -446,6 +495,28 @@ impl Boosting {
         }
         sums += &self.loss.start(&start);
         Ok(sums)
+    }
+}
+
+#[cfg(feature = "onnx")]
+impl Boosting {
+    /// Returns the sums of a row that no tree has seen, when they are the same for all rows.
+    fn constant_start(&self) -> Result<Vec<f64>, String> {
+        let Some(init) = &self.init else { return Ok(vec![0.0; self.ensemble.targets()]) };
+        if !self.is_init_constant {
+            return Err("its initial estimator (`init`) looks at the rows".to_owned());
+        }
+        let row = Frame::Numbers(Array2::zeros((1, self.ensemble.features())));
+        let start = if self.labels.is_some() {
+            init.probabilities(&row)
+        } else {
+            init.predict(&row).map(|output| output.numbers().unwrap_or_default())
+        };
+        let start = self.loss.start(&start.map_err(|Failure(problem)| problem)?);
+        if start.len() != self.ensemble.targets() {
+            return Err("its initial estimator (`init`) does not fit the classes".to_owned());
+        }
+        Ok(start.iter().copied().collect())
     }
 }
 
@@ -491,6 +562,29 @@ impl Estimator for Boosting {
 
     fn probabilities(&self, frame: &Frame) -> Answer<Array2<f64>> {
         Ok(self.loss.probabilities(self.sums(frame)?))
+    }
+
+    #[cfg(feature = "onnx")]
+    fn recipe(&self) -> Result<Option<Recipe>, String> {
+        let odds = match self.loss {
+            Loss::Identity => Vec::new(),
+            Loss::Logistic => vec![Link::Logistic],
+            Loss::HalfLogistic => vec![Link::Times(2.0), Link::Logistic],
+            Loss::Softmax => vec![Link::Softmax],
+        };
+        let answer = match &self.labels {
+            None => recipe::Answer::Amounts(odds),
+            Some(labels) => {
+                let is_single = self.ensemble.targets() == 1;
+                let rule = if is_single { Rule::NotNegative } else { Rule::Largest };
+                recipe::Answer::Classes { labels: labels.classes(), rule, odds: Some(odds) }
+            }
+        };
+        let mut told = recipe(&self.ensemble, answer)?;
+        if let Scores::Trees(forest) = &mut told.scores {
+            forest.base = self.constant_start()?;
+        }
+        Ok(Some(told))
     }
 }
 

@@ -15,7 +15,7 @@ const UNTRAINED: &str = "it is not trained: it has no boosting rounds";
 /// A model that turns rows into margins, and margins into predictions.
 #[derive(Debug)]
 pub(super) struct Booster {
-    learner: Scorer,
+    pub(super) learner: Scorer,
     pub(super) objective: Objective,
     pub(super) objective_name: String,
     /// The columns' names; none when the training data had none.
@@ -30,18 +30,18 @@ pub(super) struct Booster {
 }
 
 #[derive(Debug)]
-enum Scorer {
+pub(super) enum Scorer {
     Trees(Ensemble<f32>),
     Linear(Linear),
 }
 
 /// `gblinear`: a weight for each column and output.
 #[derive(Debug)]
-struct Linear {
+pub(super) struct Linear {
     /// columns × outputs
-    weights: Vec<f32>,
+    pub(super) weights: Vec<f32>,
     /// What a row of missing values gets.
-    bias: Vec<f32>,
+    pub(super) bias: Vec<f32>,
 }
 
 /// How much of a model counts.

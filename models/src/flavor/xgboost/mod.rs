@@ -6,6 +6,8 @@
 mod booster;
 mod document;
 mod objective;
+#[cfg(feature = "onnx")]
+mod recipe;
 mod trees;
 mod ubjson;
 

@@ -1,0 +1,34 @@
+//! `mlctl models convert`: the same model in another format.
+
+use super::save;
+use crate::cli::{ConvertArgs, ConvertFormat};
+use crate::command::Context;
+use crate::resolve;
+use anyhow::{Context as _, Result};
+use mlctl_models::Example;
+use mlctl_models::convert::to_onnx;
+use mlctl_models::save::{OnnxModel, Origin, save_onnx};
+use serde_json::json;
+use std::fs;
+
+pub(super) fn run(context: &Context, args: &ConvertArgs) -> Result<()> {
+    let ConvertFormat::Onnx = args.to;
+    let folder = resolve::fetch(context, &args.uri)?;
+    let converted = to_onnx(&folder.path)?;
+    let draft = tempfile::Builder::new().prefix("mlctl-model-").tempdir()?;
+    let graph = draft.path().join("model.onnx");
+    fs::write(&graph, &converted.graph)
+        .with_context(|| format!("cannot write `{}`", graph.display()))?;
+    let mut model = OnnxModel {
+        graph: &graph,
+        signature: Some(converted.signature),
+        example: converted.example.map(|input| Example { input, answer: None }),
+        origin: save::now_made(Origin::default()),
+        metadata: None,
+    };
+    model.complete().with_context(|| format!("what `{}` became does not run", args.uri))?;
+    save_onnx(&args.output, &model)
+        .with_context(|| format!("cannot save `{}`", args.output.display()))?;
+    let told = json!({ "path": args.output });
+    context.output.show(&told, |_| format!("saved {}\n", args.output.display()))
+}
