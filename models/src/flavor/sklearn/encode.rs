@@ -180,8 +180,10 @@ fn groupings(object: &Object<'_>, categories: &[Categories]) -> Load<Vec<Groupin
         }
         let (places, rare) = (map.indices()?, rare.indices()?);
         let first = rare.first().and_then(|first| places.get(*first));
+        let is_whole = places.len() == categories.count();
         match first {
-            Some(first) if places.len() == categories.count() => {
+            // More places than categories there cannot be.
+            Some(first) if is_whole && places.iter().all(|place| *place < places.len()) => {
                 Ok(Grouping { infrequent: Some(*first), places })
             }
             _ => map.wrong("it does not fit the categories"),

@@ -38,6 +38,7 @@ use frame::{Column, Frame};
 use labels::Output;
 use serde_json::{Map, Value};
 use skops::{Document, Load, Refusal, refuse};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// The flavor's name in `MLmodel`.
@@ -45,6 +46,8 @@ pub(super) const NAME: &str = "sklearn";
 /// How many numbers a batch of rows becomes at most, and how many rows it has.
 const BATCH_NUMBERS: usize = 1 << 21;
 const BATCH_ROWS_MAX: usize = 4096;
+/// More numbers for one row than any honest model makes.
+const ROW_NUMBERS_MAX: usize = 1 << 24;
 
 /// Opens the skops file that the flavor's settings name.
 pub(super) fn open(
@@ -67,7 +70,9 @@ pub(super) fn open(
     let bytes = super::read(&path)?;
     let method = info.flavors.get("python_function").and_then(|flavor| flavor.get("predict_fn"));
     let method = method.and_then(Value::as_str).unwrap_or("predict");
-    SklearnModel::read(bytes, method).map_err(|Refusal(problem)| refused(problem))
+    let read = catch_unwind(|| SklearnModel::read(bytes, method));
+    read.unwrap_or_else(|_| refuse!("its attributes contradict each other"))
+        .map_err(|Refusal(problem)| refused(problem))
 }
 
 /// A method of an estimator that a caller may ask for.
@@ -116,6 +121,10 @@ impl SklearnModel {
         let document = Document::read(bytes)?;
         let object = document.root()?;
         let estimator = estimator::load(&object)?;
+        let numbers = estimator.numbers_per_row();
+        if numbers > ROW_NUMBERS_MAX {
+            return refuse!("a row becomes {numbers} numbers; {ROW_NUMBERS_MAX} are the most");
+        }
         let Some(method) = Method::parse(method) else {
             return refuse!("the method `{method}` does not run here");
         };
@@ -142,7 +151,16 @@ impl SklearnModel {
         Ok(recipe)
     }
 
+    /// Computes an answer. Attributes that contradict each other, in a file that somebody changed,
+    /// are an error of the model and must not end whoever serves it.
     fn run(&self, method: Method, input: &Input) -> Result<Answer> {
+        catch_unwind(AssertUnwindSafe(|| self.answer(method, input))).unwrap_or_else(|_| {
+            let problem = "its attributes contradict each other".to_owned();
+            Err(Error::Evaluation { problem })
+        })
+    }
+
+    fn answer(&self, method: Method, input: &Input) -> Result<Answer> {
         let failed = |Failure(problem)| Error::Evaluation { problem };
         if !self.estimator.methods().has(method.needs()) {
             return Err(failed(Failure(format!("the model has no method {method:?}"))));
