@@ -1,6 +1,6 @@
 //! Estimators that hardly look at their input.
 
-use super::ensemble::Isotonic;
+use super::calibrate::Isotonic;
 use super::estimator::{Answer, Estimator, Methods, fail};
 use super::frame::Frame;
 use super::labels::{Labels, Output};

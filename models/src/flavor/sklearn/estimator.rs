@@ -275,6 +275,7 @@ fn load_class(class: &str, object: &Object<'_>) -> Load<Option<Box<dyn Estimator
         tree::load,
         histogram::load,
         ensemble::load,
+        calibrate::load,
         multi::load,
         kernel::load,
         neighbors::load,

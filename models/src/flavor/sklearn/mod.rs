@@ -5,6 +5,7 @@
 //! own order where that decides a label. A pickle is never opened.
 
 mod bayes;
+mod calibrate;
 mod compose;
 mod dummy;
 mod encode;
