@@ -104,6 +104,20 @@ fn change() -> impl Strategy<Value = (Index, Change)> {
     (any::<Index>(), change)
 }
 
+#[test]
+fn arrays_without_a_file_are_refused() {
+    for fixture in fixtures() {
+        let mut members = members(fixture);
+        for (name, bytes) in &mut members {
+            if name == "schema.json" {
+                let text = String::from_utf8(bytes.clone()).unwrap();
+                *bytes = text.replace("\"file\":", "\"fine\":").into_bytes();
+            }
+        }
+        assert!(SklearnModel::read(zipped(&members), "predict").is_err());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -113,6 +113,10 @@ impl<'a> Item<'a> {
         if self.node.get("type").and_then(Value::as_str) != Some("numpy") {
             return self.wrong("expected a plain value, found an array of objects");
         }
+        // A refusal that describes the value would ask for it again, without end.
+        if self.node.get("file").and_then(Value::as_str).is_none() {
+            return self.wrong("expected a plain value, found an array without a file");
+        }
         let array = self.array()?;
         if array.shape.iter().product::<usize>() != 1 || array.shape.len() > 1 {
             return self.wrong("expected a plain value, found an array");
