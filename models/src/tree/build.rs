@@ -1,5 +1,6 @@
 //! Trees as readers find them, checked and laid out.
 
+use super::compact::CompactList;
 use super::ensemble::{Root, Splits};
 use super::kernel::{MISSING_LEFT, Mixed, Ordered, Question, Set};
 use super::leaves::Leaves;
@@ -153,7 +154,10 @@ impl<T: Float> Layout<T> {
         let splits = if self.nodes.iter().all(|node| is_usual(node.question)) {
             let nodes: Vec<_> = self.nodes.into_iter().map(|node| node.ordered).collect();
             let any_missing_left = nodes.iter().any(|node| node.feature & MISSING_LEFT != 0);
-            Splits::Ordered { nodes, any_missing_left }
+            match CompactList::pack(&nodes, self.features, &self.roots) {
+                Some(nodes) => Splits::Compact { nodes, any_missing_left },
+                None => Splits::Ordered { nodes, any_missing_left },
+            }
         } else {
             Splits::Mixed { nodes: self.nodes, sets: self.sets }
         };

@@ -10,7 +10,7 @@ use super::{Float, ZERO};
 pub(super) const LANES: usize = 8;
 
 /// After so many steps, walks that have all ended are stopped.
-const STRIDE: u32 = 4;
+pub(super) const STRIDE: u32 = 6;
 
 /// The bit of [`Ordered::feature`] that sends NaN to the left.
 pub(super) const MISSING_LEFT: u32 = 1 << 31;
@@ -81,16 +81,31 @@ impl<T: Float> Set<T> {
 }
 
 /// Takes steps through nodes. A step is total: a leaf leads to itself.
-pub(super) trait Walk<T>: Copy {
-    /// Returns where the row that begins at `start` in `rows` goes from a node.
-    fn next(self, at: u32, rows: &[T], start: usize) -> u32;
+pub(super) trait Walk: Copy {
+    /// Returns where the row of a lane goes from a node.
+    fn next(self, at: usize, lane: usize) -> usize;
 
-    /// Tells whether a node leads to itself.
-    fn is_leaf(self, at: u32) -> bool;
+    /// Tells whether the node where a lane has come leads to itself.
+    fn is_leaf(self, at: usize, lane: usize) -> bool;
+}
+
+/// Rows, one for each lane. One slice for all keeps its bounds in registers, which eight do not.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a, T> {
+    pub(super) values: &'a [T],
+    /// How far a lane's row begins from the last one's: 0 when all walk the same row.
+    pub(super) step: usize,
+}
+
+impl<T: Float> Rows<'_, T> {
+    #[inline]
+    fn get(self, lane: usize, column: usize) -> T {
+        self.values[lane * self.step + column]
+    }
 }
 
 impl<T: Float> Ordered<T> {
-    fn column(&self) -> usize {
+    pub(super) fn column(&self) -> usize {
         (self.feature & !MISSING_LEFT) as usize
     }
 
@@ -104,39 +119,25 @@ impl<T: Float> Ordered<T> {
     }
 }
 
-/// Walks ordered splits with rows in which NaN always goes right, or does not occur.
+/// Walks ordered splits. `GAPS` tells that values may be missing; else NaN goes right.
 #[derive(Clone, Copy)]
-pub(super) struct Plain<'a, T>(pub(super) &'a [Ordered<T>]);
-
-impl<T: Float> Walk<T> for Plain<'_, T> {
-    #[inline]
-    fn next(self, at: u32, rows: &[T], start: usize) -> u32 {
-        let node = &self.0[at as usize];
-        node.child(rows[start + node.column()] <= node.threshold)
-    }
-
-    #[inline]
-    fn is_leaf(self, at: u32) -> bool {
-        self.0[at as usize].is_leaf(at)
-    }
+pub(super) struct Plain<'a, T, const GAPS: bool> {
+    pub(super) nodes: &'a [Ordered<T>],
+    pub(super) rows: Rows<'a, T>,
 }
 
-/// Walks ordered splits with rows in which values are missing.
-#[derive(Clone, Copy)]
-pub(super) struct Gaps<'a, T>(pub(super) &'a [Ordered<T>]);
-
-impl<T: Float> Walk<T> for Gaps<'_, T> {
+impl<T: Float, const GAPS: bool> Walk for Plain<'_, T, GAPS> {
     #[inline]
-    fn next(self, at: u32, rows: &[T], start: usize) -> u32 {
-        let node = &self.0[at as usize];
-        let value = rows[start + node.column()];
-        let missing_left = value.is_nan() & (node.feature & MISSING_LEFT != 0);
-        node.child((value <= node.threshold) | missing_left)
+    fn next(self, at: usize, lane: usize) -> usize {
+        let node = &self.nodes[at];
+        let value = self.rows.get(lane, node.column());
+        let missing_left = GAPS && (value.is_nan() & (node.feature & MISSING_LEFT != 0));
+        node.child((value <= node.threshold) | missing_left) as usize
     }
 
     #[inline]
-    fn is_leaf(self, at: u32) -> bool {
-        self.0[at as usize].is_leaf(at)
+    fn is_leaf(self, at: usize, _lane: usize) -> bool {
+        self.nodes[at].is_leaf(at as u32)
     }
 }
 
@@ -145,19 +146,20 @@ impl<T: Float> Walk<T> for Gaps<'_, T> {
 pub(super) struct Any<'a, T> {
     pub(super) nodes: &'a [Mixed<T>],
     pub(super) sets: &'a [Set<T>],
+    pub(super) rows: Rows<'a, T>,
 }
 
-impl<T: Float> Walk<T> for Any<'_, T> {
+impl<T: Float> Walk for Any<'_, T> {
     #[inline]
-    fn next(self, at: u32, rows: &[T], start: usize) -> u32 {
-        let node = &self.nodes[at as usize];
-        let value = rows[start + node.ordered.column()];
-        node.ordered.child(self.answer(node, value))
+    fn next(self, at: usize, lane: usize) -> usize {
+        let node = &self.nodes[at];
+        let value = self.rows.get(lane, node.ordered.column());
+        node.ordered.child(self.answer(node, value)) as usize
     }
 
     #[inline]
-    fn is_leaf(self, at: u32) -> bool {
-        self.nodes[at as usize].ordered.is_leaf(at)
+    fn is_leaf(self, at: usize, _lane: usize) -> bool {
+        self.nodes[at].ordered.is_leaf(at as u32)
     }
 }
 
@@ -188,28 +190,21 @@ impl<T: Float> Any<'_, T> {
     }
 }
 
-/// Takes one walk in each lane from the nodes `at` to leaves. No walk is longer than `depth`. Each
-/// lane's row begins `step` values after the last one's: one slice for all keeps its bounds in
-/// registers, which eight do not.
+/// Takes one walk in each lane from the nodes `at` to leaves, and returns these. No walk is longer
+/// than `depth`.
 #[inline]
-pub(super) fn descend<T, W: Walk<T>>(
-    walk: W,
-    at: &mut [u32; LANES],
-    rows: &[T],
-    step: usize,
-    depth: u32,
-) {
+pub(super) fn descend<W: Walk>(walk: W, mut at: [usize; LANES], depth: u32) -> [usize; LANES] {
     let mut steps_left = depth;
     loop {
         let steps = steps_left.min(STRIDE);
         for _ in 0..steps {
             for (lane, at) in at.iter_mut().enumerate() {
-                *at = walk.next(*at, rows, lane * step);
+                *at = walk.next(*at, lane);
             }
         }
         steps_left -= steps;
-        if steps_left == 0 || at.iter().all(|at| walk.is_leaf(*at)) {
-            return;
+        if steps_left == 0 || at.iter().enumerate().all(|(lane, at)| walk.is_leaf(*at, lane)) {
+            return at;
         }
     }
 }

@@ -5,6 +5,7 @@
 //! transform behind the sum, is the reader's business: [`transform`] has the usual ones.
 
 mod build;
+mod compact;
 mod ensemble;
 mod float;
 mod kernel;

@@ -18,6 +18,7 @@ impl<T: Float> Ensemble<T> {
 
     fn node_count(&self) -> u32 {
         match &self.splits {
+            Splits::Compact { nodes, .. } => nodes.len() as u32,
             Splits::Ordered { nodes, .. } => nodes.len() as u32,
             Splits::Mixed { nodes, .. } => nodes.len() as u32,
         }
@@ -25,6 +26,10 @@ impl<T: Float> Ensemble<T> {
 
     fn restore(&self, root: &Root, at: u32) -> Node<T> {
         let (ordered, test) = match &self.splits {
+            Splits::Compact { nodes, .. } => {
+                let node = nodes.ordered(at, root.node);
+                (node, Test::AtMost(node.threshold))
+            }
             Splits::Ordered { nodes, .. } => {
                 let node = nodes[at as usize];
                 (node, Test::AtMost(node.threshold))

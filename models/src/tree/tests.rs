@@ -266,8 +266,57 @@ fn a_forest_of_constants_needs_no_columns() {
     assert_eq!((ensemble.aggregate(), ensemble.base()), (Aggregate::Sum, &[0.5][..]));
 }
 
+/// Makes a tree that splits `depth` times on the way to each leaf, whose weight is its place.
+fn complete(depth: u32, features: u32) -> Tree<f32> {
+    let splits = (1_u32 << depth) - 1;
+    let split = |at: u32| Node::Split {
+        feature: at * 7 % features,
+        test: Test::AtMost(at as f32 % 13.0),
+        missing_yes: at % 3 == 0,
+        yes: 2 * at + 1,
+        no: 2 * at + 2,
+    };
+    let leaf = |at: u32| Node::Leaf { weights: vec![(0, at as f32)] };
+    Tree { nodes: (0..splits).map(split).chain((splits..2 * splits + 1).map(leaf)).collect() }
+}
+
+#[track_caller]
+fn check_form(depth: u32, features: u32, has_form: fn(&ensemble::Splits<f32>) -> bool) {
+    let forest = Forest {
+        trees: vec![Tree { nodes: vec![end(0)] }, complete(depth, features), complete(2, features)],
+        features: features as usize,
+        targets: 1,
+        aggregate: Aggregate::Sum,
+        base: vec![0.0],
+    };
+    let value = |at: u32| if at % 11 == 0 { f32::NAN } else { (at * 37 % 17) as f32 };
+    let rows: Vec<f32> = (0..75 * features).map(value).collect();
+
+    assert!(has_form(&forest.build().splits));
+    check(&forest, &rows).unwrap();
+}
+
+#[test]
+fn trees_of_every_size_score_alike() {
+    use compact::{LARGE, SMALL};
+    use ensemble::Splits;
+    check_form(
+        3,
+        256,
+        |form| matches!(form, Splits::Compact { nodes, .. } if nodes.window == SMALL),
+    );
+    check_form(
+        12,
+        3,
+        |form| matches!(form, Splits::Compact { nodes, .. } if nodes.window == LARGE),
+    );
+    check_form(15, 3, |form| matches!(form, Splits::Ordered { .. }));
+    check_form(3, 257, |form| matches!(form, Splits::Ordered { .. }));
+}
+
 #[test]
 fn usual_nodes_are_small() {
+    assert_eq!(size_of::<compact::Compact<f32>>(), 8);
     assert_eq!(size_of::<kernel::Ordered<f32>>(), 12);
     assert_eq!(size_of::<kernel::Ordered<f64>>(), 16);
 }
