@@ -78,8 +78,9 @@ struct SavedModel {
 }
 
 fn answer(model: &Model, body: &str) -> Value {
-    let input = payload::from_json(body.as_bytes(), model.input_schema()).unwrap();
-    serde_json::from_str(&payload::to_json(&model.predict(input).unwrap())).unwrap()
+    let asked = payload::request(body.as_bytes(), model.input_schema()).unwrap();
+    let answer = model.predict_with(asked.input, asked.params.as_ref()).unwrap();
+    serde_json::from_str(&payload::to_json(&answer)).unwrap()
 }
 
 /// Lets MLflow save models, and loads them here.
@@ -121,13 +122,17 @@ fn check_saved_by(python: &Path, version: &str, want: &[&str]) {
 const ONNX: [&str; 5] =
     ["onnx-columns", "onnx-matrix", "onnx-forest", "onnx-classes", "onnx-zipmap"];
 const SKLEARN: [&str; 3] = ["sklearn-pipeline", "sklearn-odds", "sklearn-default"];
-const TREES: [&str; 7] = [
+const TREES: [&str; 11] = [
     "xgboost-booster",
     "xgboost-json",
     "xgboost-binary",
+    "xgboost-margin",
+    "xgboost-default",
     "xgboost-classes",
+    "xgboost-margins",
     "xgboost-numbers",
     "lightgbm-numbers",
+    "lightgbm-ignores",
     "lightgbm-classes",
 ];
 

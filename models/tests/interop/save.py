@@ -50,30 +50,34 @@ YES = NUMBER > 0
 NARROW = X.astype("float32")
 
 
-def tell(name, rows):
+def tell(name, rows, params):
     """Notes what MLflow answers to rows; without them only that the folder is there."""
     if rows is None:
         told.append({"name": name})
         return
     model = mlflow.pyfunc.load_model(str(FOLDER / name))
     text = io.StringIO()
-    predictions_to_json(model.predict(rows), text)
+    predictions_to_json(model.predict(rows, params=params), text)
     if isinstance(rows, pd.DataFrame):
         data = rows.astype(object).where(rows.notna(), None).to_numpy().tolist()
         body = {"dataframe_split": {"columns": list(rows.columns), "data": data}}
     else:
         body = {"inputs": rows.tolist()}
+    if params is not None:
+        body["params"] = params
     told.append({"name": name, "body": json.dumps(body), "answer": json.loads(text.getvalue())})
 
 
-def save(name, flavor, model, rows, **options):
+def save(name, flavor, model, rows, params=None, **options):
     example = None if rows is None else rows[:3]
+    if params is not None:
+        example = (example, params)
     if rows is not None and "signature" not in options:
         options["signature"] = infer_signature(rows)
     # Given requirements are not searched for, which would take a quarter of a minute.
     options["pip_requirements"] = ["mlflow"]
     flavor.save_model(model, str(FOLDER / name), input_example=example, **options)
-    tell(name, rows)
+    tell(name, rows, params)
 
 
 def onnx():
@@ -122,8 +126,16 @@ def xgb():
     save("xgboost-json", mlflow.xgboost, booster, holed, model_format="json")
     binary = xgboost.train({"objective": "binary:logistic", **options}, xgboost.DMatrix(X, YES), 12)
     save("xgboost-binary", mlflow.xgboost, binary, holed)
+    declared = infer_signature(holed, params={"output_margin": False, "other": 1})
+    margin = {"output_margin": True, "unknown": "x"}
+    save("xgboost-margin", mlflow.xgboost, binary, holed, margin, signature=declared)
+    declared = infer_signature(holed, params={"output_margin": True, "strict_shape": False})
+    save("xgboost-default", mlflow.xgboost, binary, holed, signature=declared)
     classes = xgboost.XGBClassifier(n_estimators=8, max_depth=3).fit(X, KIND)
     save("xgboost-classes", mlflow.xgboost, classes, holed)
+    declared = infer_signature(holed, params={"output_margin": False, "pred_leaf": False})
+    margin = {"output_margin": True, "pred_leaf": True}
+    save("xgboost-margins", mlflow.xgboost, classes, holed, margin, signature=declared)
     numbers = xgboost.XGBRegressor(n_estimators=8, max_depth=3).fit(X, NUMBER)
     save("xgboost-numbers", mlflow.xgboost, numbers, holed)
 
@@ -133,6 +145,9 @@ def lgb():
     options = {"verbose": -1, "num_leaves": 15, "min_data_in_leaf": 5}
     numbers = lightgbm.train(options, lightgbm.Dataset(X, NUMBER), 12)
     save("lightgbm-numbers", mlflow.lightgbm, numbers, holed)
+    declared = infer_signature(holed, params={"raw_score": False})
+    raw = {"raw_score": True}
+    save("lightgbm-ignores", mlflow.lightgbm, numbers, holed, raw, signature=declared)
     several = {"objective": "multiclass", "num_class": 3, **options}
     kinds = lightgbm.train(several, lightgbm.Dataset(X, KIND), 8)
     save("lightgbm-classes", mlflow.lightgbm, kinds, holed)
