@@ -1,9 +1,10 @@
 //! A model folder, opened.
 
-use crate::signature::Schema;
+use crate::signature::{Params, Schema};
 use crate::{
     Answer, Error, Input, ModelInfo, Predictions, Predictor, Result, Tensor, flavor, manifest,
 };
+use serde_json::Value;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -18,12 +19,20 @@ pub struct Model {
     pub info: ModelInfo,
     flavor: &'static str,
     predictor: Box<dyn Predictor>,
+    /// The params of a request that gives none.
+    defaults: Params,
 }
 
 impl Model {
     /// Pairs a description with what computes: for predictors that no folder holds.
     pub fn new(info: ModelInfo, predictor: Box<dyn Predictor>) -> Self {
-        Self { info, flavor: "custom", predictor }
+        Self::with_flavor(info, "custom", predictor)
+    }
+
+    fn with_flavor(info: ModelInfo, flavor: &'static str, predictor: Box<dyn Predictor>) -> Self {
+        // Without a value there is nothing to refuse.
+        let defaults = Params::check(info.signature.as_ref(), None).unwrap_or_default();
+        Self { info, flavor, predictor, defaults }
     }
 
     /// Returns the name of the flavor that answers, or `custom` for a predictor from elsewhere.
@@ -42,9 +51,30 @@ impl Model {
     /// [`Error::SchemaMismatch`] when the input does not fit; [`Error::Evaluation`] when the model
     /// itself cannot take it.
     pub fn predict(&self, input: Input) -> Result<Predictions> {
+        self.predict_checked(input, &self.defaults)
+    }
+
+    /// Does the same under the params of a request, which [`Params::check`] checks.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict); [`Error::SchemaMismatch`] names params that do not fit, and
+    /// [`Error::Evaluation`] those whose values the model cannot honour.
+    pub fn predict_with(&self, input: Input, params: Option<&Value>) -> Result<Predictions> {
+        if params.is_none() {
+            return self.predict(input);
+        }
+        let params = Params::check(self.info.signature.as_ref(), params)?;
+        self.predict_checked(input, &params)
+    }
+
+    fn predict_checked(&self, input: Input, params: &Params) -> Result<Predictions> {
         let input = self.enforce(input)?;
         let rows = rows(&input);
-        Ok(laid_out(self.predictor.predict_owned(input)?, rows))
+        let answer = match params.is_empty() {
+            true => self.predictor.predict_owned(input)?,
+            false => self.predictor.predict_with(input, params)?,
+        };
+        Ok(laid_out(answer, rows))
     }
 
     /// Does the same with another method of the model, such as scikit-learn's `transform`.
@@ -74,7 +104,7 @@ pub fn load(folder: &Path) -> Result<Model> {
     let info = read_info(folder)?;
     manifest::check(folder, &info)?;
     let (flavor, predictor) = flavor::open(folder, &info)?;
-    Ok(Model { info, flavor, predictor })
+    Ok(Model::with_flavor(info, flavor, predictor))
 }
 
 /// Reads a folder's `MLmodel` and nothing else.

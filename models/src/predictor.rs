@@ -1,5 +1,6 @@
 //! What every flavor becomes: something that answers an input.
 
+use crate::signature::Params;
 use crate::{Error, Input, Result, Tensor};
 use serde_json::Value;
 use std::fmt;
@@ -26,6 +27,12 @@ pub trait Predictor: fmt::Debug + Send + Sync {
     /// where the model can take it as it is.
     fn predict_owned(&self, input: Input) -> Result<Answer> {
         self.predict(&input)
+    }
+
+    /// Does the same under params that the model's signature declares. A model that has no use for
+    /// them leaves them aside, as most of MLflow's flavors do.
+    fn predict_with(&self, input: Input, _params: &Params) -> Result<Answer> {
+        self.predict_owned(input)
     }
 
     /// Computes what another [`method`] of the model answers.

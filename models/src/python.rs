@@ -6,6 +6,7 @@
 
 mod frame;
 
+use crate::signature::Params;
 use crate::{Answer, Error, Input, Predictor, Result};
 use frame::{Array, Header};
 use std::collections::VecDeque;
@@ -110,13 +111,31 @@ impl Worker {
         }
     }
 
-    fn ask(&self, process: &mut Process, input: &Input) -> io::Result<(Header, Vec<Array>)> {
-        frame::write(&mut process.stream.get_ref(), input)?;
-        Header::read(&mut process.stream)
+    fn answer(&self, input: &Input, params: &Params) -> Result<Answer> {
+        let mut place = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut process = match place.take() {
+            Some(process) => process,
+            None => self.spawn()?,
+        };
+        let Ok((header, arrays)) = process.ask(input, params) else {
+            // The next input finds a new process.
+            return Err(Error::Python { problem: process.end() });
+        };
+        *place = Some(process);
+        drop(place);
+        if let Some(problem) = header.error {
+            return Err(Error::Evaluation { problem });
+        }
+        frame::answer(header, arrays)
     }
 }
 
 impl Process {
+    fn ask(&mut self, input: &Input, params: &Params) -> io::Result<(Header, Vec<Array>)> {
+        frame::write(&mut self.stream.get_ref(), input, params)?;
+        Header::read(&mut self.stream)
+    }
+
     /// Waits for its end, and says how it ended and what it said last.
     fn end(&mut self) -> String {
         // What is on its way to its end anyway keeps its own reason.
@@ -159,20 +178,10 @@ fn listen(
 
 impl Predictor for Worker {
     fn predict(&self, input: &Input) -> Result<Answer> {
-        let mut place = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut process = match place.take() {
-            Some(process) => process,
-            None => self.spawn()?,
-        };
-        let Ok((header, arrays)) = self.ask(&mut process, input) else {
-            // The next input finds a new process.
-            return Err(Error::Python { problem: process.end() });
-        };
-        *place = Some(process);
-        drop(place);
-        if let Some(problem) = header.error {
-            return Err(Error::Evaluation { problem });
-        }
-        frame::answer(header, arrays)
+        self.answer(input, &Params::default())
+    }
+
+    fn predict_with(&self, input: Input, params: &Params) -> Result<Answer> {
+        self.answer(&input, params)
     }
 }

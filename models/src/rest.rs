@@ -1,6 +1,7 @@
 //! MLflow's scoring protocol over HTTP: `/ping`, `/health`, `/version`, `/invocations`.
 
-use crate::{Error, Input, Model, payload};
+use crate::payload::{self, Request as Asked};
+use crate::{Error, Model};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -44,8 +45,9 @@ async fn invocations(
     };
     let body = read(request.into_body()).await?;
     let answer = blocking(move || {
-        let input = format.decode(&body, &model)?;
-        Ok::<_, Error>(payload::to_json(&model.predict(input)?))
+        let asked = format.decode(&body, &model)?;
+        let answer = model.predict_with(asked.input, asked.params.as_ref())?;
+        Ok::<_, Error>(payload::to_json(&answer))
     })
     .await?;
     Ok((JSON, answer).into_response())
@@ -84,16 +86,17 @@ impl Format {
         }
     }
 
-    fn decode(self, body: &[u8], model: &Model) -> crate::Result<Input> {
+    fn decode(self, body: &[u8], model: &Model) -> crate::Result<Asked> {
         match self {
-            Self::Json => payload::from_json(body, model.input_schema()),
+            Self::Json => payload::request(body, model.input_schema()),
             Self::Csv => {
                 let text = std::str::from_utf8(body).map_err(|error| {
                     Error::bad_request(format!(
                         "Ensure that input is a valid UTF-8 encoded string. Error: '{error}'"
                     ))
                 })?;
-                payload::from_csv(text, model.input_schema())
+                let input = payload::from_csv(text, model.input_schema())?;
+                Ok(Asked { input, params: None })
             }
         }
     }

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use mlctl_models::python::Worker;
-use mlctl_models::{Answer, Error, Input, Predictor, Table, Tensor, Values};
-use serde_json::json;
+use mlctl_models::{Answer, Error, Input, Model, Predictions, Predictor, Table, Tensor, Values};
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
 
@@ -59,6 +59,33 @@ fn any_answer_of_a_model_comes_through() {
     );
     let after = worker.predict(&input("array", &[2.0])).unwrap();
     assert_eq!(after, Answer::Array(Tensor::vector(Values::Double(vec![4.0]))));
+}
+
+#[test]
+fn params_reach_the_model_with_their_defaults() {
+    let cache = mlctl_test_python::cache(env!("CARGO_TARGET_TMPDIR"));
+    let Some(python) = mlctl_test_python::zoo(&cache) else { return };
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("model");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/make.py");
+    mlctl_test_python::succeed(Command::new(&python).arg(script).arg(&folder));
+    let info = mlctl_models::read_info(&folder).unwrap();
+    let model = Model::new(info, Box::new(worker(&python, &folder).unwrap()));
+    let ask = |params: Option<Value>| model.predict_with(input("params", &[1.5]), params.as_ref());
+
+    let without = ask(None).unwrap();
+    let with = ask(Some(json!({"top": 5, "share": 1, "other": 2}))).unwrap();
+    let refused = ask(Some(json!({"top": "many"}))).unwrap_err().to_string();
+
+    let told = |top: &str, share: &str| {
+        Predictions::Json(json!([{
+            "top": ["int", top], "share": ["float", share], "since": ["date", "2026-11-21"],
+            "names": ["list", "['a']"],
+        }]))
+    };
+    assert_eq!(without, told("3", "0.5"));
+    assert_eq!(with, told("5", "1.0"));
+    assert!(refused.starts_with("Invalid parameters found: {('top', "), "{refused}");
 }
 
 #[test]

@@ -53,6 +53,25 @@ fn missing_columns_are_named() {
 }
 
 #[test]
+fn params_that_do_not_fit_are_named() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/several");
+    let router = rest::router(Arc::new(load(&folder).unwrap()));
+    let ask = |params: &str| {
+        let data = r#"[{"age": 2.5, "visits": 3}]"#;
+        let body = format!(r#"{{"dataframe_records": {data}, "params": {params}}}"#);
+        http::post(router.clone(), "application/json", &body)
+    };
+
+    let taken = ask(r#"{"threshold": 1, "other": 2}"#);
+    let (status, text) = ask(r#"{"threshold": "low"}"#);
+
+    assert_eq!(taken, (200, r#"{"predictions":[{"score":8.0}]}"#.to_owned()));
+    assert_eq!(status, 400, "{text}");
+    assert!(text.contains("INVALID_PARAMETER_VALUE"), "{text}");
+    assert!(text.contains("Can not safely convert `<class 'str'>` to `DataType.double`"), "{text}");
+}
+
+#[test]
 fn nan_goes_in_and_comes_out_as_null() {
     let columns = r#"["age","sex","bmi","bp","s1","s2","s3","s4","s5","s6"]"#;
     let body = format!(

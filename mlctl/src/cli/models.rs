@@ -2,6 +2,7 @@
 
 use super::EnvManagerChoice;
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -87,6 +88,14 @@ pub(crate) struct PredictArgs {
     /// How many rows are scored at once
     #[arg(long, value_name = "ROWS", default_value_t = 10_000)]
     pub(crate) batch_rows: usize,
+    /// Params of the prediction, as the model's signature declares them: '{"top": 3}'; instead of
+    /// those in a JSON body
+    #[arg(long, value_name = "JSON", value_parser = object)]
+    pub(crate) params: Option<Map<String, Value>>,
+}
+
+fn object(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| format!("it is no JSON object: {error}"))
 }
 
 #[derive(Debug, Args)]

@@ -64,10 +64,7 @@ pub fn read(
             Ok(Box::new(batches.map(|table| table.map(Input::Table))))
         }
         (Format::Json, source) => {
-            let mut body = Vec::new();
-            let read = source.into_read().read_to_end(&mut body);
-            read.map_err(|error| Error::io("reading the input", error))?;
-            Ok(Box::new(std::iter::once(payload::from_json(&body, schema))))
+            Ok(Box::new(std::iter::once(payload::from_json(&source.into_bytes()?, schema))))
         }
         #[cfg(feature = "parquet")]
         (Format::Parquet, Source::File(file)) => parquet::read(file, schema, rows),
@@ -95,6 +92,17 @@ impl std::fmt::Debug for Source {
 }
 
 impl Source {
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be read to its end.
+    pub fn into_bytes(self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let read = self.into_read().read_to_end(&mut bytes);
+        read.map_err(|error| Error::io("reading the input", error))?;
+        Ok(bytes)
+    }
+
     fn into_read(self) -> Box<dyn Read + Send> {
         match self {
             Self::File(file) => Box::new(file),

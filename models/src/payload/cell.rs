@@ -1,6 +1,7 @@
 //! JSON as it arrives, before any type is known.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -17,6 +18,21 @@ pub(super) enum Cell {
 }
 
 impl Cell {
+    /// Makes the value that any JSON reader would have made.
+    pub(super) fn into_value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Boolean(value) => Value::Bool(value),
+            Self::Integer(value) => Value::from(value),
+            Self::Number(value) => Value::from(value),
+            Self::Text(text) => Value::String(text),
+            Self::List(list) => list.into_iter().map(Self::into_value).collect(),
+            Self::Object(fields) => {
+                fields.into_iter().map(|(name, value)| (name, value.into_value())).collect()
+            }
+        }
+    }
+
     /// Returns JSON's word for the kind of value.
     pub(super) fn kind(&self) -> &'static str {
         match self {

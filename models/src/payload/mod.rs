@@ -16,15 +16,25 @@ pub use csv::from_csv;
 use crate::signature::Schema;
 use crate::{Error, Input, Result};
 use cell::Cell;
+use serde_json::Value;
 
 const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];
 const RULE: &str = "The input must be a JSON dictionary with exactly one of the input fields \
                     {'dataframe_split', 'dataframe_records', 'instances', 'inputs'}";
 
-/// Decodes the JSON body of a request; values take the types that `schema` declares.
+/// What the body of a request asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// What is to be scored.
+    pub input: Input,
+    /// The field `params`, as it stands; `None` when the body has none.
+    pub params: Option<Value>,
+}
+
+/// Decodes the input in the JSON body of a request; values take the types that `schema` declares.
 ///
 /// Python's `NaN`, `Infinity` and `-Infinity` are accepted as numbers, and null is NaN in a column
-/// of floats. Other fields than the four, `params` among them, are ignored.
+/// of floats. Other fields than the four are ignored.
 ///
 /// ```
 /// use mlctl_models::{Input, payload};
@@ -37,18 +47,35 @@ const RULE: &str = "The input must be a JSON dictionary with exactly one of the 
 /// # Errors
 /// [`Error::BadRequest`] says which rule of the format the body breaks.
 pub fn from_json(body: &[u8], schema: Option<&Schema>) -> Result<Input> {
-    let tree = cell::parse(body).map_err(|problem| {
+    request(body, schema).map(|request| request.input)
+}
+
+/// Decodes the JSON body of a request, with its `params`.
+///
+/// # Errors
+/// As [`from_json`].
+pub fn request(body: &[u8], schema: Option<&Schema>) -> Result<Request> {
+    let mut tree = cell::parse(body).map_err(|problem| {
         Error::bad_request(format!(
             "Ensure that input is a valid JSON formatted string. Error: '{problem}'"
         ))
     })?;
+    let params = take_params(&mut tree);
     let (form, value) = only_form(tree)?;
-    match form {
+    let input = match form {
         "dataframe_split" => frame::split(value, schema).map(Input::Table),
         "dataframe_records" => frame::records(value, schema).map(Input::Table),
         "instances" => instances(value, schema),
         _ => inputs(value, schema),
-    }
+    }?;
+    Ok(Request { input, params })
+}
+
+/// Takes the field `params` out of a body.
+fn take_params(tree: &mut Cell) -> Option<Value> {
+    let Cell::Object(fields) = tree else { return None };
+    let (_, params) = fields.iter_mut().find(|(name, _)| name == "params")?;
+    Some(std::mem::replace(params, Cell::Null).into_value())
 }
 
 /// Finds the one field that holds the data.

@@ -1,8 +1,9 @@
 //! The messages between us and the process: a header in JSON, then the bytes of its arrays.
 
+use crate::signature::Params;
 use crate::{Answer, Input, Result, Tensor, Values};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::io::{self, Read, Write};
 
 /// A header longer than this is no answer of ours: text lies in it.
@@ -16,6 +17,9 @@ pub(super) struct Header {
     pub(super) form: String,
     /// What the arrays are.
     pub(super) arrays: Vec<About>,
+    /// What else is to be passed to the model.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    params: Map<String, Value>,
     /// The answer, when it is none of arrays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) json: Option<Value>,
@@ -84,8 +88,8 @@ fn numbers<T, const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> T) -> Ve
     bytes.as_chunks().0.iter().map(|chunk| number(*chunk)).collect()
 }
 
-/// Sends an input.
-pub(super) fn write(stream: &mut impl Write, input: &Input) -> io::Result<()> {
+/// Sends an input, with params for the model.
+pub(super) fn write(stream: &mut impl Write, input: &Input, params: &Params) -> io::Result<()> {
     let (form, arrays): (_, Vec<(&str, &Tensor)>) = match input {
         Input::Table(table) => {
             let columns = table.columns().iter();
@@ -99,7 +103,8 @@ pub(super) fn write(stream: &mut impl Write, input: &Input) -> io::Result<()> {
     };
     let (abouts, buffers): (Vec<About>, Vec<Vec<u8>>) =
         arrays.into_iter().map(|(name, tensor)| described(name, tensor)).unzip();
-    let header = Header { form: form.to_owned(), arrays: abouts, ..Header::default() };
+    let params = params.as_object().clone();
+    let header = Header { form: form.to_owned(), arrays: abouts, params, ..Header::default() };
     let text = serde_json::to_vec(&header)?;
     let length = u32::try_from(text.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
     stream.write_all(&length.to_le_bytes())?;

@@ -5,6 +5,9 @@
 
 mod cast;
 mod check;
+mod params;
+
+pub use params::Params;
 
 use crate::{Input, Tensor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -19,7 +22,7 @@ pub struct Signature {
     /// What the model answers.
     #[serde(default, with = "json_text")]
     pub outputs: Option<Schema>,
-    /// Parameters of a prediction, with their defaults; kept as they stand.
+    /// Parameters of a prediction, with their defaults; kept as they stand. [`Params`] reads them.
     #[serde(default, with = "json_text")]
     pub params: Option<Vec<Map<String, Value>>>,
 }

@@ -1,11 +1,13 @@
 """Saves a model that MLflow runs in Python: `make.py FOLDER`."""
 
+import datetime
 import os
 import signal
 import sys
 
 import mlflow.pyfunc
 import pandas
+from mlflow.models import infer_signature
 
 
 class Model(mlflow.pyfunc.PythonModel):
@@ -14,6 +16,10 @@ class Model(mlflow.pyfunc.PythonModel):
     def predict(self, context, model_input, params=None):
         kind = model_input["kind"].iloc[0]
         x = model_input["x"]
+        if kind == "params":
+            # A point in time is text on its way, and one again in the model.
+            told = {name: [type(value).__name__, str(value)] for name, value in params.items()}
+            return [told for _ in x]
         if kind == "frame":
             return pandas.DataFrame({"twice": x * 2, "sign": ["+" if v >= 0 else "-" for v in x]})
         if kind == "array":
@@ -33,4 +39,13 @@ class Model(mlflow.pyfunc.PythonModel):
         raise ValueError(f"no kind {kind}")
 
 
-mlflow.pyfunc.save_model(sys.argv[1], python_model=Model())
+example = pandas.DataFrame({"kind": ["array"], "x": [1.5]})
+params = {"top": 3, "share": 0.5, "since": datetime.date(2026, 11, 21), "names": ["a"]}
+signature = infer_signature(example, params=params)
+mlflow.pyfunc.save_model(
+    sys.argv[1],
+    python_model=Model(),
+    input_example=(example, {"top": 4}),
+    signature=signature,
+    pip_requirements=["mlflow"],
+)

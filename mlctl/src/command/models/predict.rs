@@ -7,9 +7,11 @@ use crate::output::notice;
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use mlctl_models::files::{self, Batches, Format, Source, Writer};
-use mlctl_models::{Input, Model};
+use mlctl_models::{Input, Model, payload};
+use serde_json::Value;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::iter;
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
 use std::thread;
@@ -23,56 +25,77 @@ pub(super) fn run(context: &Context, args: &PredictArgs) -> Result<()> {
     let (format, source) = rows_of(&args.input, args.input_format)?;
     let bar = bar(&source);
     let source = watched(format, source, &bar);
-    let batches = files::read(format, source, model.input_schema(), args.batch_rows)?;
+    let (batches, params) = asked(&model, format, source, args)?;
+    let scoring = Scoring { model: &model, params, bar: &bar };
     let Some(output) = &args.output else {
         let format =
             args.output_format.map_or(Ok(Format::Json), |f| format_of(&args.input, Some(f)))?;
         let target = BufWriter::new(io::stdout());
-        score(&model, batches, format, target, &bar)?;
+        scoring.score(batches, format, target)?;
         return Ok(());
     };
     let format = format_of(output, args.output_format)?;
     let (draft, file) = draft(output)?;
-    let rows = score(&model, batches, format, BufWriter::new(file), &bar)?;
+    let rows = scoring.score(batches, format, BufWriter::new(file))?;
     keep(draft, output)?;
     bar.finish_and_clear();
     notice(&format!("scored {rows} rows into {}", output.display()));
     Ok(())
 }
 
-/// Reads on a thread of its own, so that reading and scoring go on beside each other.
-fn score<W: Write + Send>(
+/// Opens the rows; the params are those of the flag, else those of a JSON body.
+fn asked(
     model: &Model,
-    batches: Batches,
     format: Format,
-    target: W,
-    bar: &ProgressBar,
-) -> Result<usize> {
-    let mut writer = Writer::new(format, target)?;
-    let (sender, receiver) = sync_channel(AHEAD);
-    let mut rows = 0;
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            // Who does not take them any more has failed, and says so.
-            for batch in batches {
-                if sender.send(batch).is_err() {
-                    break;
+    source: Source,
+    args: &PredictArgs,
+) -> Result<(Batches, Option<Value>)> {
+    let schema = model.input_schema();
+    let given = args.params.clone().map(Value::Object);
+    if format != Format::Json {
+        return Ok((files::read(format, source, schema, args.batch_rows)?, given));
+    }
+    let asked = payload::request(&source.into_bytes()?, schema)?;
+    Ok((Box::new(iter::once(Ok(asked.input))), given.or(asked.params)))
+}
+
+/// What every batch is scored with.
+struct Scoring<'a> {
+    model: &'a Model,
+    params: Option<Value>,
+    bar: &'a ProgressBar,
+}
+
+impl Scoring<'_> {
+    /// Reads on a thread of its own, so that reading and scoring go on beside each other.
+    fn score<W: Write + Send>(&self, batches: Batches, format: Format, target: W) -> Result<usize> {
+        let mut writer = Writer::new(format, target)?;
+        let (sender, receiver) = sync_channel(AHEAD);
+        let mut rows = 0;
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                // Who does not take them any more has failed, and says so.
+                for batch in batches {
+                    if sender.send(batch).is_err() {
+                        break;
+                    }
                 }
+            });
+            // Dropped when this fails, which ends the reader.
+            let receiver = receiver;
+            for batch in &receiver {
+                let batch = batch?;
+                let count = rows_in(&batch);
+                let place = || format!("cannot score rows {} to {}", rows + 1, rows + count);
+                let answer = self.model.predict_with(batch, self.params.as_ref());
+                writer.write(&answer.with_context(place)?)?;
+                rows += count;
+                self.bar.set_message(format!("{rows} rows"));
             }
-        });
-        // Dropped when this fails, which ends the reader.
-        let receiver = receiver;
-        for batch in &receiver {
-            let batch = batch?;
-            let count = rows_in(&batch);
-            let place = || format!("cannot score rows {} to {}", rows + 1, rows + count);
-            writer.write(&model.predict(batch).with_context(place)?)?;
-            rows += count;
-            bar.set_message(format!("{rows} rows"));
-        }
-        writer.finish()?;
-        Ok(rows)
-    })
+            writer.finish()?;
+            Ok(rows)
+        })
+    }
 }
 
 fn rows_in(input: &Input) -> usize {

@@ -43,8 +43,8 @@ pub(super) fn run(context: &Context, asked: &ModelUri, tolerance: f64) -> Outcom
 
 /// Answers a body as `/invocations` does.
 pub(super) fn answer(model: &mlctl_models::Model, body: &str) -> Result<Value> {
-    let input = payload::from_json(body.as_bytes(), model.input_schema())?;
-    let text = payload::to_json(&model.predict(input)?);
+    let asked = payload::request(body.as_bytes(), model.input_schema())?;
+    let text = payload::to_json(&model.predict_with(asked.input, asked.params.as_ref())?);
     let answer: Value = serde_json::from_str(&text)?;
     Ok(answer["predictions"].clone())
 }

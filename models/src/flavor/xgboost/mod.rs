@@ -6,6 +6,7 @@
 mod booster;
 mod document;
 mod objective;
+mod params;
 #[cfg(feature = "onnx")]
 mod recipe;
 mod trees;
@@ -14,6 +15,7 @@ mod ubjson;
 use super::matrix::{Columns, Matrix, by_name, in_order, refuse};
 use super::{data_file, read, setting};
 use crate::predictor::{method, no_method};
+use crate::signature::Params;
 use crate::tree::transform;
 use crate::{Answer, Error, Input, Predictor, Result, Table, Tensor, Values};
 use booster::{Booster, Range};
@@ -140,6 +142,13 @@ impl Predictor for XgboostModel {
             }
         };
         Ok(Answer::Array(output))
+    }
+
+    fn predict_with(&self, input: Input, params: &Params) -> Result<Answer> {
+        match params::wants_margin(params, self.wrapper)? {
+            true => self.call(method::PREDICT_RAW, &input),
+            false => self.predict(&input),
+        }
     }
 
     fn call(&self, method: &str, input: &Input) -> Result<Answer> {

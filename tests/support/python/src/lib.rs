@@ -34,6 +34,22 @@ pub const ZOO: Environment<'_> = Environment {
     ],
 };
 
+/// An MLflow of the line before, and the libraries of its time.
+pub const OLD: Environment<'_> = Environment {
+    name: "old",
+    requirements: &[
+        "mlflow==2.22.5",
+        "scikit-learn==1.6.1",
+        "xgboost-cpu==2.1.4",
+        "lightgbm==4.6.0",
+        "skl2onnx==1.18.0",
+        "onnx==1.17.0",
+        "onnxruntime==1.20.1",
+        "pandas==2.3.3",
+        "numpy==2.2.6",
+    ],
+};
+
 /// A virtual environment: what it is called, and what is installed in it.
 #[derive(Clone, Copy, Debug)]
 pub struct Environment<'a> {
@@ -79,6 +95,12 @@ pub fn zoo(cache: &Path) -> Option<PathBuf> {
         Some(program) => Some(program.into()),
         None => Some(ZOO.interpreter(cache)),
     }
+}
+
+/// Returns the interpreters of [`zoo`] and of [`OLD`]; `None` when Python is to be skipped.
+pub fn old_and_new(cache: &Path) -> Option<[PathBuf; 2]> {
+    let zoo = zoo(cache)?;
+    Some([OLD.interpreter(cache), zoo])
 }
 
 /// Returns the folder that outlives a test run, so that the next one is quick. It lies in `target`,
