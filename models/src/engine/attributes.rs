@@ -190,6 +190,12 @@ pub(super) fn check(node: &NodeProto) -> Result<(), String> {
     let known = ATTRIBUTES.get(node.op_type.as_str()).map(Vec::as_slice).unwrap_or_default();
     for attribute in &node.attribute {
         let name = attribute.name.as_str();
+        if !attribute.ref_attr_name.is_empty() {
+            return Err(format!(
+                "the attribute `{name}` of {} stands for one of a function",
+                node.op_type
+            ));
+        }
         let is_ignored = known.iter().any(|one| one.strip_suffix('?') == Some(name));
         if is_misread(&node.op_type, attribute)
             || (is_ignored && !is_default(attribute))

@@ -39,6 +39,9 @@ impl<'a> Node<'a> {
         kind: AttributeType,
     ) -> Result<Option<&'a AttributeProto>, String> {
         let Some(found) = self.attributes.remove(name) else { return Ok(None) };
+        if !found.ref_attr_name.is_empty() {
+            return Err(format!("its attribute `{name}` stands for one of a function"));
+        }
         // Files before IR version 2 leave the type out.
         if found.r#type != kind as i32 && found.r#type != 0 {
             return Err(format!("its attribute `{name}` is not of type {}", kind.as_str_name()));

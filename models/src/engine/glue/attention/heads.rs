@@ -51,7 +51,7 @@ impl Heads {
     }
 
     /// Puts these rows behind earlier ones.
-    pub(super) fn behind(&self, past: Self) -> Result<Self, String> {
+    pub(super) fn behind(&self, past: &Self) -> Result<Self, String> {
         let [mut own, mut earlier] = [self.shape(), past.shape()];
         [own[2], earlier[2]] = [0, 0];
         if own != earlier {
@@ -67,7 +67,7 @@ impl Heads {
                 list.extend_from_slice(self.matrix(batch, head));
             }
         }
-        Ok(Self { rows, list, ..past })
+        Ok(Self { rows, list, ..*self })
     }
 
     pub(super) fn shape(&self) -> [usize; 4] {

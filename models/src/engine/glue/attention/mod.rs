@@ -102,8 +102,8 @@ impl Attention {
             (None, None) => {}
             (Some(keys), Some(values)) => {
                 past = keys.shape.get(2).copied().unwrap_or(0);
-                key = key.behind(Heads::new(keys, None)?)?;
-                value = value.behind(Heads::new(values, None)?)?;
+                key = key.behind(&Heads::new(keys, None)?)?;
+                value = value.behind(&Heads::new(values, None)?)?;
             }
             _ => return Err("past keys and past values only go together".to_owned()),
         }
