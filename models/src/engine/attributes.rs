@@ -21,7 +21,6 @@ Asin
 Asinh
 Atan
 Atanh
-Attention is_causal kv_num_heads left_window_size? q_num_heads qk_matmul_output_mode right_window_size? scale softcap softmax_precision?
 AveragePool auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides
 BatchNormalization consumed_inputs epsilon is_test momentum spatial training_mode?
 BitShift direction
@@ -191,6 +190,12 @@ pub(super) fn check(node: &NodeProto) -> Result<(), String> {
     let known = ATTRIBUTES.get(node.op_type.as_str()).map(Vec::as_slice).unwrap_or_default();
     for attribute in &node.attribute {
         let name = attribute.name.as_str();
+        if !attribute.ref_attr_name.is_empty() {
+            return Err(format!(
+                "the attribute `{name}` of {} stands for one of a function",
+                node.op_type
+            ));
+        }
         let is_ignored = known.iter().any(|one| one.strip_suffix('?') == Some(name));
         if is_misread(&node.op_type, attribute)
             || (is_ignored && !is_default(attribute))
@@ -213,8 +218,8 @@ fn is_misread(op: &str, attribute: &AttributeProto) -> bool {
     }
 }
 
-/// Tells whether an attribute says what is the case without it: nothing, zero, minus one as a
-/// window, or the activations that recurrent networks have by default.
+/// Tells whether an attribute says what is the case without it: nothing, zero, or the activations
+/// that recurrent networks have by default.
 fn is_default(attribute: &AttributeProto) -> bool {
     let usual: [&[u8]; 3] = [b"Sigmoid", b"Tanh", b"Tanh"];
     let texts: Vec<&[u8]> = attribute.strings.iter().map(Vec::as_slice).collect();
@@ -223,9 +228,8 @@ fn is_default(attribute: &AttributeProto) -> bool {
             texts.len().is_multiple_of(list.len())
                 && texts.chunks(list.len()).all(|own| own == *list)
         });
-    let is_window = attribute.name.ends_with("window_size") && attribute.i == -1;
     is_usual
-        && (attribute.i == 0 || is_window)
+        && attribute.i == 0
         && attribute.f == 0.0
         && attribute.floats.is_empty()
         && attribute.ints.is_empty()
@@ -261,7 +265,6 @@ mod tests {
         check_node("Conv", number("groups", 4), false);
         check_node("BatchNormalization", number("training_mode", 0), true);
         check_node("BatchNormalization", number("training_mode", 1), false);
-        check_node("Attention", number("left_window_size", -1), true);
         check_node("LSTM", texts(&["Sigmoid", "Tanh", "Tanh"]), true);
         check_node("GRU", texts(&["Sigmoid", "Tanh", "Sigmoid", "Tanh"]), true);
         check_node("LSTM", texts(&["Sigmoid", "Relu", "Tanh"]), false);

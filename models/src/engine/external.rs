@@ -1,11 +1,10 @@
 //! The files beside a graph that hold its weights.
 
+use super::graph::read;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 use tract_onnx::pb::{GraphProto, TensorProto};
-use tract_onnx::prelude::Framework as _;
 
 /// Lists the files that a graph's tensors lie in, relative to the graph's folder.
 ///
@@ -16,11 +15,7 @@ pub(crate) fn external_files(graph: &Path) -> Result<Vec<PathBuf>> {
         path: graph.to_owned(),
         problem: problem.to_owned(),
     };
-    let mut file = File::open(graph)
-        .map_err(|error| Error::io(format!("opening `{}`", graph.display()), error))?;
-    let proto = tract_onnx::onnx()
-        .proto_model_for_read(&mut file)
-        .map_err(|_| refuse("the file is not an ONNX model"))?;
+    let proto = read(graph)?;
     let Some(body) = &proto.graph else { return Err(refuse("the file is not an ONNX model")) };
     let mut found = BTreeSet::new();
     collect(body, &mut found);

@@ -1,20 +1,18 @@
 //! One ONNX graph, made ready once and run from many threads.
 
-use super::convert;
 use super::loader::Loader;
 use super::node::{Node, domain};
 use super::program::{Program, Refusal};
-use super::segment;
+use super::{convert, functions, segment};
 use crate::data::show_shape;
 use crate::signature::DataType;
 use crate::{Error, Result, Tensor};
-use std::fs::File;
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Size;
 use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto};
-use tract_onnx::prelude::Framework;
 
 /// One input of a graph.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,15 +132,12 @@ impl Graph {
     }
 }
 
-fn read(path: &Path) -> Result<ModelProto> {
-    let mut file = File::open(path).map_err(|error| Error::Io {
-        doing: format!("opening `{}`", path.display()),
-        source: error.into(),
-    })?;
-    tract_onnx::onnx().proto_model_for_read(&mut file).map_err(|_| Error::UnsupportedGraph {
-        path: path.to_owned(),
-        problem: "the file is not an ONNX model".to_owned(),
-    })
+/// Reads a file, with the nodes of its functions where they are called.
+pub(super) fn read(path: &Path) -> Result<ModelProto> {
+    let bytes = fs::read(path)
+        .map_err(|error| Error::io(format!("reading `{}`", path.display()), error))?;
+    functions::read(&bytes)
+        .map_err(|problem| Error::UnsupportedGraph { path: path.to_owned(), problem })
 }
 
 /// Reads what the graph says about an input.

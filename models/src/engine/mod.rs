@@ -9,6 +9,7 @@ mod attributes;
 mod convert;
 mod exponential;
 mod external;
+mod functions;
 mod glue;
 mod graph;
 mod kernel;

@@ -13,6 +13,7 @@ pub(super) struct Node<'a> {
     /// The version of the operator set.
     pub(super) version: i64,
     pub(super) inputs: Vec<&'a str>,
+    pub(super) outputs: Vec<&'a str>,
     pub(super) loader: &'a Loader<'a>,
     attributes: BTreeMap<&'a str, &'a AttributeProto>,
     captured: Vec<String>,
@@ -25,6 +26,7 @@ impl<'a> Node<'a> {
             domain: domain(proto),
             version: loader.version(domain(proto)),
             inputs: proto.input.iter().map(String::as_str).collect(),
+            outputs: proto.output.iter().map(String::as_str).collect(),
             loader,
             attributes: proto.attribute.iter().map(|one| (one.name.as_str(), one)).collect(),
             captured: Vec::new(),
@@ -37,6 +39,9 @@ impl<'a> Node<'a> {
         kind: AttributeType,
     ) -> Result<Option<&'a AttributeProto>, String> {
         let Some(found) = self.attributes.remove(name) else { return Ok(None) };
+        if !found.ref_attr_name.is_empty() {
+            return Err(format!("its attribute `{name}` stands for one of a function"));
+        }
         // Files before IR version 2 leave the type out.
         if found.r#type != kind as i32 && found.r#type != 0 {
             return Err(format!("its attribute `{name}` is not of type {}", kind.as_str_name()));

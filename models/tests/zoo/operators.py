@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 from make import record
 from onnx import TensorProto, helper, numpy_helper
@@ -448,6 +449,34 @@ def networks():
         yield model, {"x": NUMBERS.normal(size=(rows, 192)).astype(np.float32)}
 
 
+def functions():
+    """Functions that call functions, with defaults, inner graphs, and inputs and outputs left out."""
+    sets = [helper.make_opsetid("", 18), helper.make_opsetid("own", 1)]
+    node = helper.make_node
+    leaky = node("LeakyRelu", ["x"], ["t"])
+    leaky.attribute.add(name="alpha", type=onnx.AttributeProto.FLOAT, ref_attr_name="slope")
+    slope = helper.make_attribute("slope", 0.25)
+    bend = helper.make_function(
+        "own", "bend", ["x", "bias"], ["y", "t"], [leaky, node("Sum", ["t", "x"], ["y"])], sets,
+        attribute_protos=[slope])
+    branches = [helper.make_graph([node(op, ["x"], ["t"])], op, [],
+                                  [helper.make_tensor_value_info("t", F, None)]) for op in ["Neg", "Exp"]]
+    choose = helper.make_function(
+        "own", "choose", ["x"], ["u", "v"],
+        [node("ReduceMax", ["x"], ["t"], keepdims=0), node("Constant", [], ["limit"], value_float=1.0),
+         node("Greater", ["t", "limit"], ["is"]),
+         node("If", ["is"], ["u"], then_branch=branches[0], else_branch=branches[1]),
+         node("bend", ["u"], ["w"], domain="own", slope=0.5), node("bend", ["w"], ["", "v"], domain="own")],
+        sets)
+    calls = [node("bend", ["x", ""], ["a"], domain="own"), node("choose", ["a"], ["t", "y"], domain="own")]
+    for factor in [0.1, 3]:
+        info = [helper.make_tensor_value_info("x", F, [None, 4])]
+        ends = [helper.make_tensor_value_info(name, F, None) for name in ["y", "t"]]
+        made = helper.make_graph(calls, "calls", info, ends)
+        model = helper.make_model(made, opset_imports=sets, ir_version=9, functions=[bend, choose])
+        yield model, {"x": X * np.float32(factor)}
+
+
 def tolerance(model):
     """Near one half, onnxruntime's quantiles have few digits."""
     named = [attribute.s for attribute in model.graph.node[0].attribute]
@@ -457,7 +486,7 @@ def tolerance(model):
 def main():
     folder = Path(sys.argv[1])
     counts = {}
-    for part in [linear, machines, trees, features, words, elementwise, shapes, sums, networks]:
+    for part in [linear, machines, trees, features, words, elementwise, shapes, sums, networks, functions]:
         for model, inputs in part():
             op = model.graph.node[0].op_type
             counts[op] = counts.get(op, 0) + 1

@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod arrange;
+mod attention;
 mod bits;
 mod broadcast;
 mod cast;
@@ -34,6 +35,7 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("", "And"),
     ("", "ArgMax"),
     ("", "ArgMin"),
+    ("", "Attention"),
     ("", "BitCast"),
     ("", "Cast"),
     ("", "CastLike"),
@@ -145,6 +147,7 @@ fn plain(node: &mut Node<'_>) -> Result<Kernel, String> {
         "ArgMax" | "ArgMin" | "TopK" => select::build(node),
         "MatMul" | "Gemm" => matrix::build(node),
         "Scan" => scan::build(node),
+        "Attention" => attention::build(node),
         "BitCast" => bits::build(node),
         "CenterCropPad" => crop::build(node),
         "Det" => matrix::determinant(),
