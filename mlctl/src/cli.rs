@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use models::{
     ConvertArgs, ConvertFormat, ModelUri, ModelsCommand, PredictArgs, RowFormat, SaveCommand,
-    SaveOnnxArgs,
+    SaveOnnxArgs, ServeArgs,
 };
 pub(crate) use registry::{
     AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand, WebhooksCommand,

@@ -26,7 +26,7 @@ use mlctl_wire::limits;
 use std::io::{self, IsTerminal, Write};
 
 /// What every command works with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) config: Config,

@@ -137,6 +137,27 @@ impl Tensor {
         })
     }
 
+    /// Copies some rows; `None` when they are not all there.
+    #[cfg(any(feature = "parquet", feature = "rest"))]
+    pub(crate) fn rows(&self, start: usize, count: usize) -> Option<Self> {
+        let (rows, inner) = self.shape.split_first()?;
+        let width: usize = inner.iter().product();
+        if start.checked_add(count)? > *rows {
+            return None;
+        }
+        let range = start * width..(start + count) * width;
+        let values = match &self.values {
+            Values::Boolean(list) => Values::Boolean(list[range].to_vec()),
+            Values::Integer(list) => Values::Integer(list[range].to_vec()),
+            Values::Long(list) => Values::Long(list[range].to_vec()),
+            Values::Float(list) => Values::Float(list[range].to_vec()),
+            Values::Double(list) => Values::Double(list[range].to_vec()),
+            Values::String(list) => Values::String(list[range].to_vec()),
+        };
+        let shape = [&[count], inner].concat();
+        Some(Self { shape, values, classes: self.classes.clone() })
+    }
+
     /// Repeats the rows in their order until there are so many.
     fn repeated(&self, rows: usize) -> Result<Self> {
         let Some((_, inner)) = self.shape.split_first() else {

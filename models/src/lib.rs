@@ -29,6 +29,8 @@ mod error;
 mod example;
 pub mod files;
 mod flavor;
+#[cfg(any(feature = "parquet", feature = "rest"))]
+mod join;
 pub mod manifest;
 pub mod mlmodel;
 mod model;
@@ -40,6 +42,8 @@ pub mod python;
 pub mod rest;
 #[cfg(feature = "onnx")]
 pub mod save;
+#[cfg(feature = "rest")]
+pub mod serving;
 pub mod signature;
 #[cfg_attr(
     not(any(test, feature = "onnx")),

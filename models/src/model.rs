@@ -63,18 +63,35 @@ impl Model {
         if params.is_none() {
             return self.predict(input);
         }
-        let params = Params::check(self.info.signature.as_ref(), params)?;
+        let params = self.check_params(params)?;
         self.predict_checked(input, &params)
     }
 
     fn predict_checked(&self, input: Input, params: &Params) -> Result<Predictions> {
-        let input = self.enforce(input)?;
+        self.answer(self.enforce(input)?, params)
+    }
+
+    /// Scores an input that the signature has let pass.
+    pub(crate) fn answer(&self, input: Input, params: &Params) -> Result<Predictions> {
         let rows = rows(&input);
         let answer = match params.is_empty() {
             true => self.predictor.predict_owned(input)?,
             false => self.predictor.predict_with(input, params)?,
         };
         Ok(laid_out(answer, rows))
+    }
+
+    /// Checks the params of a request; without any, those hold that the signature has by default.
+    pub(crate) fn check_params(&self, params: Option<&Value>) -> Result<Params> {
+        match params {
+            None => Ok(self.defaults.clone()),
+            params => Params::check(self.info.signature.as_ref(), params),
+        }
+    }
+
+    /// Returns what computes.
+    pub(crate) fn predictor(&self) -> &dyn Predictor {
+        self.predictor.as_ref()
     }
 
     /// Does the same with another method of the model, such as scikit-learn's `transform`.
@@ -86,7 +103,8 @@ impl Model {
         Ok(laid_out(self.predictor.call(method, &input)?, rows(&input)))
     }
 
-    fn enforce(&self, input: Input) -> Result<Input> {
+    /// Checks an input against the signature, and brings it into its order and types.
+    pub(crate) fn enforce(&self, input: Input) -> Result<Input> {
         match self.input_schema() {
             Some(schema) => schema.enforce(input),
             None => Ok(input),

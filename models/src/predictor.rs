@@ -42,6 +42,17 @@ pub trait Predictor: fmt::Debug + Send + Sync {
             _ => Err(no_method(method)),
         }
     }
+
+    /// Tells whether what a row gets never depends on the rows beside it, so that rows of several
+    /// callers may be scored together.
+    fn has_independent_rows(&self) -> bool {
+        false
+    }
+
+    /// Tells whether an answer may be waited for, as one from another process.
+    fn waits(&self) -> bool {
+        false
+    }
 }
 
 /// Says that a model has no such method.

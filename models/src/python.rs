@@ -177,6 +177,10 @@ fn listen(
 }
 
 impl Predictor for Worker {
+    fn waits(&self) -> bool {
+        true
+    }
+
     fn predict(&self, input: &Input) -> Result<Answer> {
         self.answer(input, &Params::default())
     }

@@ -3,6 +3,7 @@
 use super::EnvManagerChoice;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
+use std::num::NonZero;
 use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
@@ -41,17 +42,8 @@ pub(crate) enum ModelsCommand {
     /// Make a model folder of a file
     #[command(subcommand)]
     Save(SaveCommand),
-    /// Answer predictions over HTTP: /invocations, /ping, /version
-    Serve {
-        #[command(flatten)]
-        model: ModelUri,
-        /// The address to listen on
-        #[arg(long, default_value = "127.0.0.1")]
-        host: String,
-        /// The port to listen on; 0 takes a free one and prints it
-        #[arg(long, short, default_value_t = 5000)]
-        port: u16,
-    },
+    /// Answer predictions over HTTP: mlctl models serve models:/churn@champion spam=./spam
+    Serve(ServeArgs),
 }
 
 /// Which model.
@@ -96,6 +88,73 @@ pub(crate) struct PredictArgs {
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("it is no JSON object: {error}"))
+}
+
+const SCORING: &str = "Scoring";
+const NETWORK: &str = "Network";
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// The models: folders, runs:/ID/NAME, models:/NAME/VERSION-OR-STAGE or models:/NAME@ALIAS, each
+    /// under a name of its own when that is written before it as NAME=URI
+    #[arg(value_name = "[NAME=]URI", required_unless_present = "model_uri")]
+    pub(crate) models: Vec<String>,
+    /// The same, as MLflow has it
+    #[arg(long, short, value_name = "URI", hide = true)]
+    pub(crate) model_uri: Vec<String>,
+    /// Let Python score the models, in environments made of their requirements: for what does not
+    /// run here by itself
+    #[arg(long)]
+    pub(crate) python: bool,
+    /// What makes those environments; by default uv when it is there, else venv
+    #[arg(long, value_name = "MANAGER", requires = "python")]
+    pub(crate) env_manager: Option<EnvManagerChoice>,
+    /// How often an alias or a stage is looked at, in seconds; a new version is loaded beside the
+    /// old one and replaces it between two requests
+    #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
+    pub(crate) follow_every: f64,
+
+    /// How many inputs are scored at the same time; by default as many as there are cores
+    #[arg(long, short, value_name = "COUNT", help_heading = SCORING)]
+    pub(crate) workers: Option<NonZero<usize>>,
+    /// After how many seconds a request is answered with 504
+    #[arg(
+        long,
+        short,
+        env = "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT",
+        value_name = "SECONDS",
+        default_value_t = 60.0,
+        help_heading = SCORING
+    )]
+    pub(crate) timeout: f64,
+    /// How many rows of requests that wait are scored together; by default 1,024 where rows are
+    /// known not to depend on each other, and 1 elsewhere
+    #[arg(long, value_name = "ROWS", help_heading = SCORING)]
+    pub(crate) max_batch: Option<NonZero<usize>>,
+    /// How many milliseconds a request waits for others to be scored with while the model is busy;
+    /// it never waits for a model that is idle
+    #[arg(long, value_name = "MILLISECONDS", default_value_t = 0.0, help_heading = SCORING)]
+    pub(crate) max_latency: f64,
+    /// How many requests may wait for a model; others are answered with 429
+    #[arg(long, value_name = "COUNT", default_value_t = 1024, help_heading = SCORING)]
+    pub(crate) max_queue: usize,
+
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1", help_heading = NETWORK)]
+    pub(crate) host: String,
+    /// The port to listen on; 0 takes a free one and prints it
+    #[arg(long, short, default_value_t = 5000, help_heading = NETWORK)]
+    pub(crate) port: u16,
+    /// Names that this server goes by, with * as a wildcard; by default localhost and addresses of
+    /// private networks
+    #[arg(
+        long,
+        env = "MLFLOW_SERVER_ALLOWED_HOSTS",
+        value_name = "HOST,…",
+        value_delimiter = ',',
+        help_heading = NETWORK
+    )]
+    pub(crate) allowed_hosts: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod predict;
 mod python;
 mod save;
 mod serve;
+mod served;
 mod validate;
 
 use super::Context;
@@ -34,9 +35,7 @@ pub(crate) fn dispatch(context: &Context, command: ModelsCommand) -> Outcome {
         }
         ModelsCommand::Convert(args) => convert::run(context, &args)?,
         ModelsCommand::Save(command) => save::dispatch(context, command)?,
-        ModelsCommand::Serve { model, host, port } => {
-            return serve::run(context, &model, &host, port);
-        }
+        ModelsCommand::Serve(args) => serve::run(context, &args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

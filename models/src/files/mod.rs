@@ -4,7 +4,7 @@
 mod column;
 mod csv;
 #[cfg(feature = "parquet")]
-mod parquet;
+pub(crate) mod parquet;
 mod writer;
 
 pub(crate) use csv::CsvBatches;

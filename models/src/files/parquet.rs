@@ -16,12 +16,16 @@ use arrow_array::{
 use arrow_schema::DataType as Arrow;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use std::fs::File;
+use parquet::file::reader::ChunkReader;
 use std::io::Write;
 use std::sync::Arc;
 
 /// Reads a file in batches.
-pub(super) fn read(file: File, schema: Option<&Schema>, rows: usize) -> Result<Batches> {
+pub(crate) fn read(
+    file: impl ChunkReader + 'static,
+    schema: Option<&Schema>,
+    rows: usize,
+) -> Result<Batches> {
     let broken = |error: parquet::errors::ParquetError| {
         Error::bad_request(format!("the input is not a readable Parquet file: {error}"))
     };
@@ -170,6 +174,7 @@ fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
 
     fn file(outputs: &[(String, Tensor)]) -> File {
         let file = tempfile::tempfile().unwrap();

@@ -7,7 +7,7 @@ use std::fmt;
 
 /// One JSON value. Objects keep the order of their fields.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     Null,
     Boolean(bool),
     Integer(i64),
@@ -34,7 +34,7 @@ impl Cell {
     }
 
     /// Returns JSON's word for the kind of value.
-    pub(super) fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::Boolean(_) => "boolean",

@@ -7,7 +7,7 @@ use crate::{Tensor, Values};
 /// Makes a tensor of nested lists; a single value gets no dimension.
 ///
 /// The reason of a failure is text for the client: the caller knows where the value stood.
-pub(super) fn tensor(cell: Cell, declared: Option<DataType>) -> Result<Tensor, String> {
+pub(crate) fn tensor(cell: Cell, declared: Option<DataType>) -> Result<Tensor, String> {
     let mut shape = Vec::new();
     let mut inner = &cell;
     while let Cell::List(cells) = inner {

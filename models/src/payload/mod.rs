@@ -5,17 +5,22 @@
 //! 1.5 for an integer, 2^31 for a 32-bit one, "x" for a boolean.
 
 mod answer;
+#[cfg(feature = "parquet")]
+mod arrow;
 mod cell;
 mod csv;
 mod frame;
 mod gather;
 
 pub use answer::to_json;
+#[cfg(feature = "parquet")]
+pub use arrow::{from_arrow_file, from_arrow_stream, from_parquet};
 pub use csv::from_csv;
 
 use crate::signature::Schema;
 use crate::{Error, Input, Result};
-use cell::Cell;
+pub(crate) use cell::Cell;
+pub(crate) use gather::tensor as gathered;
 use serde_json::Value;
 
 const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];

@@ -1,25 +1,103 @@
 //! `mlctl models serve`.
 
-use crate::Outcome;
-use crate::cli::ModelUri;
+use super::served::{self, ServedUri};
+use crate::cli::ServeArgs;
 use crate::command::Context;
-use crate::server::{self, Access};
+use crate::failure::Hinted;
+use crate::server::{self, Access, Patterns};
+use anyhow::{Context as _, Result};
+use mlctl_models::rest::repository_router;
+use mlctl_models::serving::{Repository, Settings, Source};
 use serde_json::json;
-use std::process::ExitCode;
-use std::sync::Arc;
+use std::num::NonZero;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
 
-pub(super) fn run(context: &Context, asked: &ModelUri, host: &str, port: u16) -> Outcome {
-    let uri = &asked.uri;
-    let (_folder, model) = super::open(context, asked)?;
-    let listener = server::bind(host, port)?;
+pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<()> {
+    let settings = settings(args)?;
+    let every = seconds(args.follow_every, "--follow-every")?;
+    let access = Access { hosts: Patterns::parse(&args.allowed_hosts)?, ..Access::default() };
+    // Before a model is loaded, which may take long.
+    let listener = server::bind(&args.host, args.port)?;
+    let repository = Arc::new(open(context, args, settings)?);
+    if repository.may_change() {
+        follow(&repository, every)?;
+    }
     let url = format!("http://{}", listener.local_addr()?);
-    let app = mlctl_models::rest::router(Arc::new(model));
+    let app = repository_router(Arc::clone(&repository));
     let app = app.fallback(server::unknown_path).method_not_allowed_fallback(server::unknown_path);
-    let app = server::guarded(app, Access::default());
+    let app = server::guarded(app, access);
     server::serve(listener, app, || {
-        context.output.show(&json!({ "url": url, "model": uri }), |_| {
-            format!("serving {uri} at {url}/invocations\n")
+        let served = repository.standings();
+        let models: Vec<_> = served
+            .iter()
+            .map(|model| json!({ "name": model.name, "version": model.version }))
+            .collect();
+        context.output.show(&json!({ "url": url, "models": models }), |_| match &served[..] {
+            [model] => format!("serving {} at {url}/invocations\n", model.name),
+            several => several
+                .iter()
+                .map(|model| format!("serving {0} at {url}/models/{0}/invocations\n", model.name))
+                .collect(),
         })
+    })
+}
+
+fn settings(args: &ServeArgs) -> Result<Settings> {
+    let timeout = seconds(args.timeout, "--timeout")?;
+    let latency_max = Duration::try_from_secs_f64(args.max_latency / 1000.0).map_err(|_| {
+        let message = format!("{} milliseconds are no time to wait", args.max_latency);
+        Hinted::usage(message, "give --max-latency a number from 0 on, such as 5")
     })?;
-    Ok(ExitCode::SUCCESS)
+    let default = Settings::default();
+    Ok(Settings {
+        workers: args.workers.map_or(default.workers, NonZero::get),
+        timeout,
+        batch_max: args.max_batch.map(NonZero::get),
+        latency_max,
+        queue_max: args.max_queue,
+    })
+}
+
+fn seconds(value: f64, flag: &str) -> Result<Duration> {
+    Duration::try_from_secs_f64(value).ok().filter(|time| !time.is_zero()).ok_or_else(|| {
+        let message = format!("{value} seconds are no time for {flag}");
+        Hinted::usage(message, "give a number above 0, such as 1")
+    })
+}
+
+fn open(context: &Context, args: &ServeArgs, settings: Settings) -> Result<Repository> {
+    let mut sources: Vec<(String, Arc<dyn Source>)> = Vec::new();
+    for text in args.models.iter().chain(&args.model_uri) {
+        let (name, uri) = served::named(text);
+        if let Some((taken, _)) = sources.iter().find(|(taken, _)| *taken == name) {
+            return Err(Hinted::usage(
+                format!("two models would be served as `{taken}`"),
+                format!("name them: NAME=URI, such as {taken}-2={uri}"),
+            ));
+        }
+        let source = ServedUri::new(context.clone(), uri, args.python, args.env_manager)?;
+        sources.push((name, Arc::new(source)));
+    }
+    Repository::open(settings, sources).map_err(|(name, error)| {
+        anyhow::Error::from_boxed(error).context(format!("cannot serve `{name}`"))
+    })
+}
+
+/// Looks for new versions for as long as the repository is there.
+fn follow(repository: &Arc<Repository>, every: Duration) -> Result<()> {
+    let repository: Weak<Repository> = Arc::downgrade(repository);
+    let look = move || {
+        loop {
+            thread::sleep(every);
+            let Some(repository) = repository.upgrade() else { return };
+            repository.refresh();
+        }
+    };
+    thread::Builder::new()
+        .name("follow".to_owned())
+        .spawn(look)
+        .context("cannot start the thread that follows aliases")?;
+    Ok(())
 }

@@ -48,6 +48,10 @@ pub(super) struct LightgbmModel {
 }
 
 impl Predictor for LightgbmModel {
+    fn has_independent_rows(&self) -> bool {
+        true
+    }
+
     fn predict(&self, input: &Input) -> Result<Answer> {
         let matrix = Matrix::<f64>::of(input, &self.booster)?;
         let raw = self.booster.raw(&matrix.values, matrix.rows);

@@ -250,6 +250,10 @@ impl Reply {
 }
 
 impl Predictor for SklearnModel {
+    fn has_independent_rows(&self) -> bool {
+        true
+    }
+
     fn predict(&self, input: &Input) -> Result<Answer> {
         self.run(self.method, input)
     }

@@ -130,6 +130,10 @@ impl XgboostModel {
 }
 
 impl Predictor for XgboostModel {
+    fn has_independent_rows(&self) -> bool {
+        true
+    }
+
     fn predict(&self, input: &Input) -> Result<Answer> {
         let (margins, rows) = self.margins(input)?;
         let groups = self.booster.groups;

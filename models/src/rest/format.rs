@@ -1,0 +1,118 @@
+//! What the body of a request is written in, by its `Content-Type`.
+
+use crate::payload::{self, Request};
+use crate::{Error, Model, Result};
+use axum::body::Bytes;
+use axum::http::{HeaderMap, header};
+
+/// A format of bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Csv,
+    #[cfg(feature = "parquet")]
+    Parquet,
+    /// Arrow's format for streams.
+    #[cfg(feature = "parquet")]
+    Arrow,
+    /// Arrow's format for files, which Feather is, too.
+    #[cfg(feature = "parquet")]
+    ArrowFile,
+}
+
+impl Format {
+    /// Reads the header; the text of a failure is the body of a 415.
+    pub(super) fn of(headers: &HeaderMap) -> Result<Self, String> {
+        let value = headers.get(header::CONTENT_TYPE);
+        let value = value.and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // What nearly every client sends.
+        if value == "application/json" {
+            return Ok(Self::Json);
+        }
+        let mut parts = value.split(';').map(str::trim);
+        let essence = parts.next().unwrap_or_default().to_ascii_lowercase();
+        for parameter in parts.filter(|parameter| !parameter.is_empty()) {
+            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            if !name.trim().eq_ignore_ascii_case("charset") {
+                return Err(format!("Unrecognized content type parameters: {name}"));
+            }
+            if !value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8") {
+                return Err("The scoring server only supports UTF-8".to_owned());
+            }
+        }
+        match essence.as_str() {
+            "application/json" => Ok(Self::Json),
+            "text/csv" => Ok(Self::Csv),
+            #[cfg(feature = "parquet")]
+            "application/vnd.apache.parquet" => Ok(Self::Parquet),
+            #[cfg(feature = "parquet")]
+            "application/vnd.apache.arrow.stream" => Ok(Self::Arrow),
+            #[cfg(feature = "parquet")]
+            "application/vnd.apache.arrow.file" => Ok(Self::ArrowFile),
+            _ => Err(format!(
+                "This predictor only supports the following content types: \
+                 Types: ['text/csv', 'application/json', 'application/vnd.apache.parquet', \
+                 'application/vnd.apache.arrow.stream', 'application/vnd.apache.arrow.file']. \
+                 Got '{value}'."
+            )),
+        }
+    }
+
+    /// Tells whether reading it is our own work, which ends in an error at worst.
+    pub(super) fn is_text(self) -> bool {
+        matches!(self, Self::Json | Self::Csv)
+    }
+
+    /// Decodes a body for a model.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] when it is not of this format.
+    pub(super) fn decode(self, body: &Bytes, model: &Model) -> Result<Request> {
+        let schema = model.input_schema();
+        let input = match self {
+            Self::Json => return payload::request(body, schema),
+            Self::Csv => payload::from_csv(text(body)?, schema)?,
+            #[cfg(feature = "parquet")]
+            Self::Parquet => payload::from_parquet(body.clone(), schema)?,
+            #[cfg(feature = "parquet")]
+            Self::Arrow => payload::from_arrow_stream(body, schema)?,
+            #[cfg(feature = "parquet")]
+            Self::ArrowFile => payload::from_arrow_file(body, schema)?,
+        };
+        Ok(Request { input, params: None })
+    }
+}
+
+fn text(body: &[u8]) -> Result<&str> {
+    std::str::from_utf8(body).map_err(|error| {
+        Error::bad_request(format!(
+            "Ensure that input is a valid UTF-8 encoded string. Error: '{error}'"
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(value: &str, want: Result<Format, &str>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, value.parse().unwrap());
+        match (Format::of(&headers), want) {
+            (Ok(got), Ok(want)) => assert_eq!(got, want, "{value}"),
+            (Err(got), Err(want)) => assert!(got.contains(want), "{got}"),
+            (got, _) => panic!("{value}: {got:?}"),
+        }
+    }
+
+    #[test]
+    fn types_are_read_as_mlflow_reads_them() {
+        check("application/json", Ok(Format::Json));
+        check("Application/JSON; charset=utf-8", Ok(Format::Json));
+        check("text/csv; charset=\"UTF-8\";", Ok(Format::Csv));
+        check("text/csv; charset=latin-1", Err("only supports UTF-8"));
+        check("text/csv; header=present", Err("Unrecognized content type parameters: header"));
+        check("text/plain", Err("Got 'text/plain'"));
+    }
+}

@@ -1,0 +1,164 @@
+//! Requests that wait for a model, in the order in which they came.
+
+use crate::join;
+use crate::signature::Params;
+use crate::{Input, Predictions, Result};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// A request that waits.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) input: Input,
+    pub(super) params: Params,
+    /// How many rows it has; `None` for one that is scored alone.
+    pub(super) rows: Option<usize>,
+    pub(super) arrived: Instant,
+    pub(super) reply: oneshot::Sender<Result<Predictions>>,
+}
+
+impl Job {
+    /// Tells whether nobody waits any more.
+    fn is_given_up(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    fn goes_with(&self, other: &Self) -> bool {
+        self.params == other.params && join::are_alike(&self.input, &other.input)
+    }
+}
+
+/// The requests that wait for one version of a model.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    waiting: Mutex<VecDeque<Job>>,
+    /// Whether somebody is on the way who will take from the queue.
+    pub(super) has_taker: AtomicBool,
+    /// How many inputs are being scored.
+    pub(super) running: AtomicUsize,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Job>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a request behind the others, and returns how many wait now; gives it back when there
+    /// are `most` already.
+    pub(super) fn push(&self, job: Job, most: usize) -> Result<usize, Job> {
+        let mut waiting = self.lock();
+        if waiting.len() >= most {
+            waiting.retain(|job| !job.is_given_up());
+        }
+        if waiting.len() >= most {
+            return Err(job);
+        }
+        waiting.push_back(job);
+        Ok(waiting.len())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.running.load(Ordering::Relaxed) > 0
+    }
+
+    /// Returns when the first of the requests came, and how many rows wait.
+    pub(super) fn first(&self) -> Option<(Instant, usize)> {
+        let waiting = self.lock();
+        let rows = waiting.iter().map(|job| job.rows.unwrap_or(1)).sum();
+        waiting.front().map(|job| (job.arrived, rows))
+    }
+
+    /// Takes the first request, and those behind it that can be scored with it, up to `most` rows.
+    pub(super) fn take(&self, most: usize) -> Vec<Job> {
+        let mut waiting = self.lock();
+        let mut taken: Vec<Job> = Vec::new();
+        let mut rows = 0;
+        while let Some(job) = waiting.front() {
+            if !job.is_given_up() {
+                let fits = match (taken.first(), job.rows) {
+                    (None, _) => true,
+                    (Some(first), Some(more)) => {
+                        first.rows.is_some() && rows + more <= most && first.goes_with(job)
+                    }
+                    (Some(_), None) => false,
+                };
+                if !fits {
+                    break;
+                }
+                rows += job.rows.unwrap_or(0);
+                taken.extend(waiting.pop_front());
+            } else {
+                waiting.pop_front();
+            }
+        }
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Tensor, Values};
+
+    fn job(rows: usize) -> (Job, oneshot::Receiver<Result<Predictions>>) {
+        let (reply, answer) = oneshot::channel();
+        let input = Input::Tensor(Tensor::vector(Values::Long(vec![0; rows])));
+        let params = Params::default();
+        (Job { input, params, rows: Some(rows), arrived: Instant::now(), reply }, answer)
+    }
+
+    fn counts(jobs: &[Job]) -> Vec<usize> {
+        jobs.iter().filter_map(|job| job.rows).collect()
+    }
+
+    #[test]
+    fn rows_go_together_up_to_the_limit() {
+        let queue = Queue::default();
+        let (jobs, _answers): (Vec<_>, Vec<_>) = [3, 2, 4, 9].map(job).into_iter().unzip();
+        for job in jobs {
+            queue.push(job, 10).unwrap();
+        }
+
+        assert_eq!(queue.first().map(|first| first.1), Some(18));
+        assert_eq!(counts(&queue.take(6)), [3, 2]);
+        // One that is larger than the limit goes alone.
+        assert_eq!(counts(&queue.take(1)), [4]);
+        assert_eq!(counts(&queue.take(6)), [9]);
+        assert!(queue.take(6).is_empty());
+    }
+
+    #[test]
+    fn requests_that_nobody_waits_for_make_room() {
+        let queue = Queue::default();
+        let ((first, answer), (second, _second), (third, _third)) = (job(1), job(2), job(3));
+        queue.push(first, 2).unwrap();
+        queue.push(second, 2).unwrap();
+
+        let third = queue.push(third, 2).unwrap_err();
+        drop(answer);
+        queue.push(third, 2).unwrap();
+
+        assert_eq!(queue.len(), 2);
+        assert_eq!(counts(&queue.take(100)), [2, 3]);
+    }
+
+    #[test]
+    fn what_is_not_alike_is_scored_alone() {
+        let queue = Queue::default();
+        let (mut other, _other) = job(1);
+        other.input = Input::Tensor(Tensor::vector(Values::Double(vec![0.5])));
+        let ((first, _first), (third, _third)) = (job(1), job(1));
+        for job in [first, other, third] {
+            queue.push(job, 9).unwrap();
+        }
+
+        assert_eq!([100; 3].map(|most| queue.take(most).len()), [1, 1, 1]);
+    }
+}
