@@ -1,6 +1,8 @@
 //! `mlctl models` on folders, files and runs.
 
 use crate::harness::{Place, REPOSITORY, finish, text};
+use crate::python::cache;
+use mlctl_test_python::{old_and_new, succeed};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -200,6 +202,47 @@ fn a_saved_model_says_what_it_is_and_answers_its_example() {
     let measured = place.json(&["models", "bench", "saved", "--rows", "1,10", "--seconds", "0.05"]);
     assert_eq!(measured[1]["rows"], 10);
     assert!(measured[1]["rows_per_second"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_saved_model_is_scored_by_mlflow() {
+    let Some(pythons) = old_and_new(&cache()) else { return };
+    let place = Place::new();
+    place.write("rows.csv", &rows(3));
+    let graph = format!("{}/model.onnx", model());
+    place.ok(&["models", "save", "onnx", &graph, "--example", "rows.csv", "-o", "all/saved"]);
+
+    for python in pythons {
+        let script = format!("{REPOSITORY}/models/tests/interop/load.py");
+        let told = succeed(place.program(&python).args([&script, "all"]));
+
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let scored = told["saved"]["pyfunc"]["predictions"].as_array().unwrap();
+        check_scores(scored.iter().map(|row| row["variable"].as_f64().unwrap()), 3);
+        let graph = told["saved"]["graph"]["variable"].as_array().unwrap();
+        check_scores(graph.iter().map(|row| row[0].as_f64().unwrap()), 3);
+    }
+}
+
+#[test]
+fn params_are_checked_against_the_signature() {
+    let place = Place::new();
+    place.copy("models/tests/fixtures/several", "model");
+    place.write("rows.csv", "visits,age\n3,2.5\n");
+    let predict =
+        |params| place.run(&["models", "predict", "model", "-i", "rows.csv", "--params", params]);
+
+    let taken = predict(r#"{"threshold": 1, "other": 2}"#);
+    let refused = predict(r#"{"threshold": "low"}"#);
+    let broken = predict("threshold=1");
+
+    assert_eq!(taken.stdout, "{\"predictions\":[{\"score\":8.0}]}\n", "{taken:?}");
+    assert!(taken.stderr.contains("params"), "{taken:?}");
+    assert_eq!(refused.code, Some(1));
+    let want = "error: cannot score rows 1 to 1: Invalid parameters found: {('threshold', ";
+    assert!(refused.stderr.starts_with(want), "{refused:?}");
+    assert_eq!(broken.code, Some(2));
+    assert!(broken.stderr.contains("it is no JSON object"), "{broken:?}");
 }
 
 #[test]
