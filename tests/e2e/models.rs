@@ -142,6 +142,56 @@ fn what_cannot_be_read_is_said_in_one_line() {
 }
 
 #[test]
+fn what_cannot_be_done_is_said_before_anything_is_made() {
+    let place = Place::new();
+    place.write("rows.csv", &rows(1));
+    place.check_failure(
+        &["models", "predict", &model()],
+        2,
+        "error: there are no rows to score: no file is named, and nothing is said of standard input\n\
+         hint: name a file with -i, or say with -t what comes in: csv or json",
+    );
+    place.check_failure(
+        &["models", "predict", &model(), "-i", "rows.csv", "-o", "gone/out.csv"],
+        1,
+        "error: cannot write `gone/out.csv`: its folder is not there\n\
+         hint: make it with `mkdir -p gone`",
+    );
+    place.check_failure(
+        &["models", "save", "onnx", "gone.onnx", "-o", "saved"],
+        1,
+        "error: cannot save `gone.onnx`: No such file or directory (os error 2)",
+    );
+    place.copy("models/tests/fixtures/elasticnet", "onnx");
+    place.check_failure(
+        &["models", "convert", "onnx", "--to", "onnx", "-o", "converted"],
+        1,
+        "error: the model `onnx` is ONNX already\n\
+         hint: score it with `mlctl models predict`, or copy its folder",
+    );
+    place.check_failure(
+        &["models", "bench", "onnx", "--rows", "1,0"],
+        2,
+        "error: cannot measure 0 rows at once\nhint: one is the least",
+    );
+    assert!(!place.path("saved").exists() && !place.path("converted").exists());
+}
+
+#[test]
+fn a_warning_is_said_once_for_all_batches() {
+    let place = Place::new();
+    let row = |line: &str| format!("{line},0\n");
+    let text: String = rows(5).lines().map(row).collect();
+    place.write("rows.csv", &text.replacen(",0\n", ",more\n", 1));
+
+    let finished =
+        place.run(&["models", "predict", &model(), "-i", "rows.csv", "--batch-rows", "1"]);
+
+    let want = "warning: inputs that the signature does not know are ignored inputs=[\"more\"]\n";
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), want));
+}
+
+#[test]
 fn a_large_file_passes_through_little_memory() {
     const PARTS: usize = 40;
     const PART_ROWS: usize = 5_000;
