@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::sync::{Mutex, PoisonError};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
@@ -21,12 +22,25 @@ pub(crate) fn start(verbose: u8, colour: bool) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(colour && io::stderr().is_terminal())
-        .event_format(Lines)
+        .event_format(Lines::default())
         .init();
 }
 
-/// One line an event.
-struct Lines;
+/// One line an event. A warning that only repeats the one before, as each batch of a large file would
+/// have it, is not said again.
+#[derive(Default)]
+struct Lines {
+    warned: Mutex<String>,
+}
+
+impl Lines {
+    fn is_new(&self, warning: String) -> bool {
+        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *warned != warning;
+        *warned = warning;
+        is_new
+    }
+}
 
 impl<S, N> FormatEvent<S, N> for Lines
 where
@@ -46,6 +60,13 @@ where
             Level::DEBUG => "debug",
             Level::TRACE => "trace",
         };
+        if *event.metadata().level() == Level::WARN {
+            let mut line = String::new();
+            context.format_fields(Writer::new(&mut line), event)?;
+            if !self.is_new(line) {
+                return Ok(());
+            }
+        }
         write!(writer, "{level}: ")?;
         context.format_fields(writer.by_ref(), event)?;
         writeln!(writer)

@@ -113,7 +113,8 @@ impl Worker {
 
     fn answer(&self, input: &Input, params: &Params) -> Result<Answer> {
         let mut place = self.process.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut process = match place.take() {
+        // One that ended while it had nothing to do has failed nobody.
+        let mut process = match place.take().and_then(Process::if_alive) {
             Some(process) => process,
             None => self.spawn()?,
         };
@@ -131,6 +132,10 @@ impl Worker {
 }
 
 impl Process {
+    fn if_alive(mut self) -> Option<Self> {
+        matches!(self.child.try_wait(), Ok(None)).then_some(self)
+    }
+
     fn ask(&mut self, input: &Input, params: &Params) -> io::Result<(Header, Vec<Array>)> {
         frame::write(&mut self.stream.get_ref(), input, params)?;
         Header::read(&mut self.stream)

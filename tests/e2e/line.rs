@@ -1,4 +1,4 @@
-//! The main line: run, register, transition, serve, score.
+//! The main line: run, register, transition, score files, serve, score.
 //!
 //! The example's environment comes from PyPI and is kept below `target/`, so that only the first
 //! run of these tests makes it.
@@ -111,6 +111,41 @@ fn number(prediction: &Value) -> f64 {
     only.and_then(Value::as_f64).unwrap_or_else(|| panic!("no prediction: {prediction}"))
 }
 
+/// Scores a file of rows with the ONNX model of a run, and of a version in the registry.
+#[track_caller]
+fn check_files(place: &Place, id: &str, expected: &Value) {
+    let cells = |row: &Value| {
+        let cells = row.as_array().unwrap().iter();
+        cells.map(|cell| cell.as_str().map_or_else(|| cell.to_string(), str::to_owned)).collect()
+    };
+    let rows = expected["rows"].as_array().unwrap();
+    let lines: Vec<Vec<String>> =
+        std::iter::once(&expected["columns"]).chain(rows).map(cells).collect();
+    let lines: Vec<String> = lines.iter().map(|line| line.join(",")).collect();
+    place.write("rows.csv", &lines.join("\n"));
+    for uri in [&format!("runs:/{id}/model"), "models:/churn/Production"] {
+        place.ok(&["models", "predict", uri, "-i", "rows.csv", "-o", "scores.csv"]);
+        let scores = fs::read_to_string(place.path("scores.csv")).unwrap();
+        let got: Vec<f64> = scores.lines().skip(1).map(|line| line.parse().unwrap()).collect();
+        let want: Vec<f64> = serde_json::from_value(expected["predicted"].clone()).unwrap();
+        assert_eq!(got.len(), want.len(), "{scores}");
+        assert!(
+            got.iter().zip(&want).all(|(got, want)| (got - want).abs() < TOLERANCE),
+            "{scores}"
+        );
+        assert_eq!(place.json(&["models", "describe", uri])["runs_with"], "onnx");
+        assert_eq!(place.json(&["models", "validate", uri])["ran"], true);
+    }
+    // The same model as scikit-learn has it, from its skops file.
+    let uri = format!("runs:/{id}/sklearn-model");
+    let answer = place.ok(&["models", "predict", &uri, "-i", "rows.csv"]);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let want = expected["predicted"].as_array().unwrap();
+    for (got, want) in answer["predictions"].as_array().unwrap().iter().zip(want) {
+        assert!((number(got) - want.as_f64().unwrap()).abs() < TOLERANCE, "{answer}");
+    }
+}
+
 #[test]
 fn a_model_is_trained_registered_promoted_served_and_scored() {
     if !is_wanted() {
@@ -128,6 +163,7 @@ fn a_model_is_trained_registered_promoted_served_and_scored() {
     let row: Vec<&str> = table.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(row[..3], ["churn", "1", "Production"], "{table}");
 
+    check_files(&place, &id, &expected);
     let serve = ["models", "serve", "models:/churn/Production", "--port", "0"];
     let server = Server::launch(&place, &mut place.command(&serve));
     assert_eq!(server.get("/ping").0, 200);

@@ -37,3 +37,4 @@ mod source;
 mod store;
 mod ui;
 mod webhooks;
+mod worker;

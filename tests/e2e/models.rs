@@ -1,6 +1,8 @@
 //! `mlctl models` on folders, files and runs.
 
 use crate::harness::{Place, REPOSITORY, finish, text};
+use crate::python::cache;
+use mlctl_test_python::{old_and_new, succeed};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -140,6 +142,56 @@ fn what_cannot_be_read_is_said_in_one_line() {
 }
 
 #[test]
+fn what_cannot_be_done_is_said_before_anything_is_made() {
+    let place = Place::new();
+    place.write("rows.csv", &rows(1));
+    place.check_failure(
+        &["models", "predict", &model()],
+        2,
+        "error: there are no rows to score: no file is named, and nothing is said of standard input\n\
+         hint: name a file with -i, or say with -t what comes in: csv or json",
+    );
+    place.check_failure(
+        &["models", "predict", &model(), "-i", "rows.csv", "-o", "gone/out.csv"],
+        1,
+        "error: cannot write `gone/out.csv`: its folder is not there\n\
+         hint: make it with `mkdir -p gone`",
+    );
+    place.check_failure(
+        &["models", "save", "onnx", "gone.onnx", "-o", "saved"],
+        1,
+        "error: cannot save `gone.onnx`: No such file or directory (os error 2)",
+    );
+    place.copy("models/tests/fixtures/elasticnet", "onnx");
+    place.check_failure(
+        &["models", "convert", "onnx", "--to", "onnx", "-o", "converted"],
+        1,
+        "error: the model `onnx` is ONNX already\n\
+         hint: score it with `mlctl models predict`, or copy its folder",
+    );
+    place.check_failure(
+        &["models", "bench", "onnx", "--rows", "1,0"],
+        2,
+        "error: cannot measure 0 rows at once\nhint: one is the least",
+    );
+    assert!(!place.path("saved").exists() && !place.path("converted").exists());
+}
+
+#[test]
+fn a_warning_is_said_once_for_all_batches() {
+    let place = Place::new();
+    let row = |line: &str| format!("{line},0\n");
+    let text: String = rows(5).lines().map(row).collect();
+    place.write("rows.csv", &text.replacen(",0\n", ",more\n", 1));
+
+    let finished =
+        place.run(&["models", "predict", &model(), "-i", "rows.csv", "--batch-rows", "1"]);
+
+    let want = "warning: inputs that the signature does not know are ignored inputs=[\"more\"]\n";
+    assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), want));
+}
+
+#[test]
 fn a_large_file_passes_through_little_memory() {
     const PARTS: usize = 40;
     const PART_ROWS: usize = 5_000;
@@ -200,6 +252,47 @@ fn a_saved_model_says_what_it_is_and_answers_its_example() {
     let measured = place.json(&["models", "bench", "saved", "--rows", "1,10", "--seconds", "0.05"]);
     assert_eq!(measured[1]["rows"], 10);
     assert!(measured[1]["rows_per_second"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_saved_model_is_scored_by_mlflow() {
+    let Some(pythons) = old_and_new(&cache()) else { return };
+    let place = Place::new();
+    place.write("rows.csv", &rows(3));
+    let graph = format!("{}/model.onnx", model());
+    place.ok(&["models", "save", "onnx", &graph, "--example", "rows.csv", "-o", "all/saved"]);
+
+    for python in pythons {
+        let script = format!("{REPOSITORY}/models/tests/interop/load.py");
+        let told = succeed(place.program(&python).args([&script, "all"]));
+
+        let told: Value = serde_json::from_str(&told).unwrap();
+        let scored = told["saved"]["pyfunc"]["predictions"].as_array().unwrap();
+        check_scores(scored.iter().map(|row| row["variable"].as_f64().unwrap()), 3);
+        let graph = told["saved"]["graph"]["variable"].as_array().unwrap();
+        check_scores(graph.iter().map(|row| row[0].as_f64().unwrap()), 3);
+    }
+}
+
+#[test]
+fn params_are_checked_against_the_signature() {
+    let place = Place::new();
+    place.copy("models/tests/fixtures/several", "model");
+    place.write("rows.csv", "visits,age\n3,2.5\n");
+    let predict =
+        |params| place.run(&["models", "predict", "model", "-i", "rows.csv", "--params", params]);
+
+    let taken = predict(r#"{"threshold": 1, "other": 2}"#);
+    let refused = predict(r#"{"threshold": "low"}"#);
+    let broken = predict("threshold=1");
+
+    assert_eq!(taken.stdout, "{\"predictions\":[{\"score\":8.0}]}\n", "{taken:?}");
+    assert!(taken.stderr.contains("params"), "{taken:?}");
+    assert_eq!(refused.code, Some(1));
+    let want = "error: cannot score rows 1 to 1: Invalid parameters found: {('threshold', ";
+    assert!(refused.stderr.starts_with(want), "{refused:?}");
+    assert_eq!(broken.code, Some(2));
+    assert!(broken.stderr.contains("it is no JSON object"), "{broken:?}");
 }
 
 #[test]

@@ -56,6 +56,12 @@ fn open(context: &Context, asked: &ModelUri) -> Result<(ModelFolder, Model)> {
 fn rows_of(path: &Path, format: Option<RowFormat>) -> Result<(Format, Source)> {
     let format = format_of(path, format)?;
     if path == Path::new("-") {
+        if format == Format::Parquet {
+            return Err(Hinted::usage(
+                "Parquet cannot be read from standard input",
+                "name a file with -i",
+            ));
+        }
         return Ok((format, Source::Stream(Box::new(io::stdin()))));
     }
     let cannot = || format!("cannot read the rows in `{}`", path.display());
@@ -71,6 +77,12 @@ fn format_of(path: &Path, said: Option<RowFormat>) -> Result<Format> {
         RowFormat::Parquet => Format::Parquet,
     });
     said.or_else(|| Format::of(path)).ok_or_else(|| {
+        if path == Path::new("-") {
+            return Hinted::usage(
+                "there are no rows to score: no file is named, and nothing is said of standard input",
+                "name a file with -i, or say with -t what comes in: csv or json",
+            );
+        }
         Hinted::usage(
             format!("the name `{}` does not tell what the file is written in", path.display()),
             "say it with --input-format or --output-format: csv, json or parquet",

@@ -1,4 +1,4 @@
-"""Saves a model that MLflow runs in Python: `make.py FOLDER`."""
+"""Saves a model that MLflow runs in Python: `make.py FOLDER [REQUIREMENT...]`."""
 
 import datetime
 import os
@@ -33,6 +33,8 @@ class Model(mlflow.pyfunc.PythonModel):
         if kind == "printed":
             print("this goes to nobody's answer", flush=True)
             return x.to_numpy() > 0
+        if kind == "process":
+            return [os.getpid() for _ in x]
         if kind == "killed":
             print("about to die", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
@@ -47,5 +49,5 @@ mlflow.pyfunc.save_model(
     python_model=Model(),
     input_example=(example, {"top": 4}),
     signature=signature,
-    pip_requirements=["mlflow"],
+    pip_requirements=sys.argv[2:] or ["mlflow"],
 )

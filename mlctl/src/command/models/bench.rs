@@ -35,6 +35,9 @@ pub(super) fn run(
         let message = format!("cannot measure for {seconds} seconds");
         return Err(Hinted::usage(message, "give --seconds a number above 0, such as 1"));
     }
+    if rows.contains(&0) {
+        return Err(Hinted::usage("cannot measure 0 rows at once", "one is the least"));
+    }
     let (folder, model) = super::open(context, asked)?;
     let sample = match input {
         Some(path) => first_batch(&model, path)?,

@@ -3,6 +3,7 @@
 use super::save;
 use crate::cli::{ConvertArgs, ConvertFormat};
 use crate::command::Context;
+use crate::failure::Hinted;
 use crate::resolve;
 use anyhow::{Context as _, Result};
 use mlctl_models::Example;
@@ -14,6 +15,14 @@ use std::fs;
 pub(super) fn run(context: &Context, args: &ConvertArgs) -> Result<()> {
     let ConvertFormat::Onnx = args.to;
     let folder = resolve::fetch(context, &args.uri)?;
+    let info = mlctl_models::read_info(&folder.path)
+        .with_context(|| format!("cannot convert the model `{}`", args.uri))?;
+    if info.flavors.contains_key("onnx") {
+        return Err(Hinted::error(
+            format!("the model `{}` is ONNX already", args.uri),
+            "score it with `mlctl models predict`, or copy its folder",
+        ));
+    }
     let converted = to_onnx(&folder.path)?;
     let draft = tempfile::Builder::new().prefix("mlctl-model-").tempdir()?;
     let graph = draft.path().join("model.onnx");

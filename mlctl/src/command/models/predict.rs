@@ -3,6 +3,7 @@
 use super::{format_of, rows_of};
 use crate::cli::PredictArgs;
 use crate::command::Context;
+use crate::failure::Hinted;
 use crate::output::notice;
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -112,9 +113,14 @@ fn rows_in(input: &Input) -> usize {
 fn draft(output: &Path) -> Result<(NamedTempFile, File)> {
     let cannot = || format!("cannot write `{}`", output.display());
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        let hint = format!("make it with `mkdir -p {}`", folder.display());
+        return Err(Hinted::error(format!("{}: its folder is not there", cannot()), hint));
+    }
     let mut builder = tempfile::Builder::new();
     let builder = builder.prefix(".mlctl-");
-    let draft = builder.tempfile_in(folder.unwrap_or(Path::new("."))).with_context(cannot)?;
+    let draft = builder.tempfile_in(folder).with_context(cannot)?;
     let file = draft.reopen().with_context(cannot)?;
     Ok((draft, file))
 }

@@ -88,6 +88,7 @@ fn fill(
 /// Writes the folder, and tells when the model does not run here.
 fn write(args: &SaveOnnxArgs, folder: &Path, origin: Origin) -> Result<()> {
     let cannot = || format!("cannot save `{}`", args.file.display());
+    fs::metadata(&args.file).with_context(cannot)?;
     let mut model = OnnxModel {
         graph: &args.file,
         signature: args.signature.as_deref().map(signature).transpose()?,
@@ -95,14 +96,17 @@ fn write(args: &SaveOnnxArgs, folder: &Path, origin: Origin) -> Result<()> {
         origin: now_made(origin),
         metadata: None,
     };
-    match model.complete() {
-        Ok(()) => {}
+    let doubt = match model.complete() {
+        Ok(()) => None,
         Err(error) if args.example.is_some() => {
             return Err(error).context("the model does not take its example");
         }
-        Err(error) => notice(&format!("saved, but it does not run here: {error}")),
-    }
+        Err(error) => Some(error),
+    };
     save_onnx(folder, &model).with_context(cannot)?;
+    if let Some(error) = doubt {
+        notice(&format!("saved, but it does not run here: {error}"));
+    }
     Ok(())
 }
 
