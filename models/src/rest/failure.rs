@@ -42,8 +42,8 @@ impl From<Missing> for Failure {
 /// Says in words what is missing.
 pub(super) fn told(missing: &Missing) -> String {
     match missing {
-        Missing::Name => "no model of this name is served; GET /v2/repository/index is for \
-                          POST only and lists them"
+        Missing::Name => "no model of this name is served; POST /v2/repository/index lists those \
+                          that are"
             .to_owned(),
         Missing::Version(version) => {
             format!("this version of the model is not served; version {version} is")

@@ -116,13 +116,15 @@ async fn version_metadata(
 
 fn described(deployed: &Deployed) -> Json<Value> {
     let signature = deployed.model().info.signature.as_ref();
-    let side = |pick: fn(&Signature) -> Option<&Schema>| signature.and_then(pick).map(tensors);
+    let side = |pick: fn(&Signature) -> Option<&Schema>, unnamed| {
+        signature.and_then(pick).map(|schema| tensors(schema, unnamed)).unwrap_or_default()
+    };
     Json(json!({
         "name": deployed.name(),
         "versions": [deployed.version()],
         "platform": format!("mlflow_{}", deployed.model().flavor()),
-        "inputs": side(|signature| signature.inputs.as_ref()).unwrap_or_default(),
-        "outputs": side(|signature| signature.outputs.as_ref()).unwrap_or_default(),
+        "inputs": side(|signature| signature.inputs.as_ref(), "input"),
+        "outputs": side(|signature| signature.outputs.as_ref(), "output"),
     }))
 }
 
