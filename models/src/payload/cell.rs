@@ -14,10 +14,46 @@ pub(crate) enum Cell {
     Number(f64),
     Text(String),
     List(Vec<Self>),
+    /// A list of nothing but numbers, and of one at least: most of what bodies hold.
+    Numbers(Vec<Number>),
     Object(Vec<(String, Self)>),
 }
 
+/// A number of a list.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Number {
+    Integer(i64),
+    Float(f64),
+}
+
+impl From<Number> for Cell {
+    fn from(number: Number) -> Self {
+        match number {
+            Number::Integer(value) => Self::Integer(value),
+            Number::Float(value) => Self::Number(value),
+        }
+    }
+}
+
 impl Cell {
+    /// Takes the elements out of a list; gives back what is none.
+    pub(super) fn into_list(self) -> Result<Vec<Self>, Self> {
+        match self {
+            Self::List(list) => Ok(list),
+            Self::Numbers(list) => Ok(list.into_iter().map(Self::from).collect()),
+            other => Err(other),
+        }
+    }
+
+    /// Counts the elements of a list.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::List(list) => list.len(),
+            Self::Numbers(list) => list.len(),
+            _ => 0,
+        }
+    }
+
     /// Makes the value that any JSON reader would have made.
     pub(super) fn into_value(self) -> Value {
         match self {
@@ -27,6 +63,9 @@ impl Cell {
             Self::Number(value) => Value::from(value),
             Self::Text(text) => Value::String(text),
             Self::List(list) => list.into_iter().map(Self::into_value).collect(),
+            Self::Numbers(list) => {
+                list.into_iter().map(|number| Self::from(number).into_value()).collect()
+            }
             Self::Object(fields) => {
                 fields.into_iter().map(|(name, value)| (name, value.into_value())).collect()
             }
@@ -40,7 +79,7 @@ impl Cell {
             Self::Boolean(_) => "boolean",
             Self::Integer(_) | Self::Number(_) => "number",
             Self::Text(_) => "string",
-            Self::List(_) => "list",
+            Self::List(_) | Self::Numbers(_) => "list",
             Self::Object(_) => "object",
         }
     }
@@ -127,11 +166,22 @@ impl<'de> Visitor<'de> for CellVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
-        let mut cells = Vec::new();
+        let mut numbers = Vec::new();
         while let Some(cell) = list.next_element()? {
-            cells.push(cell);
+            match cell {
+                Cell::Integer(value) => numbers.push(Number::Integer(value)),
+                Cell::Number(value) => numbers.push(Number::Float(value)),
+                other => {
+                    let mut cells: Vec<Cell> = numbers.into_iter().map(Cell::from).collect();
+                    cells.push(other);
+                    while let Some(cell) = list.next_element()? {
+                        cells.push(cell);
+                    }
+                    return Ok(Cell::List(cells));
+                }
+            }
         }
-        Ok(Cell::List(cells))
+        Ok(if numbers.is_empty() { Cell::List(Vec::new()) } else { Cell::Numbers(numbers) })
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {

@@ -77,33 +77,49 @@ pub(super) fn split(value: Cell, schema: Option<&Schema>) -> Result<Table> {
             keys.join(", ")
         )));
     };
-    let Cell::List(rows) = data else {
-        return Err(invalid(FORM, &format!("data is {}, not a list", data.kind())));
-    };
+    let rows = data
+        .into_list()
+        .map_err(|data| invalid(FORM, &format!("data is {}, not a list", data.kind())))?;
     let names = names.filter(|names| *names != Cell::Null).map(column_names).transpose()?;
-    let width = rows.first().map_or(0, |row| if let Cell::List(row) = row { row.len() } else { 1 });
-    let names = names.unwrap_or_else(|| (0..width).map(|at| at.to_string()).collect());
-    let mut columns = vec![Vec::with_capacity(rows.len()); names.len()];
-    for row in rows {
-        let row = if let Cell::List(row) = row { row } else { vec![row] };
-        if row.len() != names.len() {
-            let (passed, given) = (names.len(), row.len());
-            let problem = format!("{passed} columns passed, passed data had {given} columns");
-            return Err(invalid(FORM, &problem));
+    let width = |row: &Cell| if row.kind() == "list" { row.len() } else { 1 };
+    let first = rows.first().map_or(0, width);
+    let names = names.unwrap_or_else(|| (0..first).map(|at| at.to_string()).collect());
+    if let Some(given) = rows.iter().map(width).find(|width| *width != names.len()) {
+        let passed = names.len();
+        let problem = format!("{passed} columns passed, passed data had {given} columns");
+        return Err(invalid(FORM, &problem));
+    }
+    let columns = turned(rows, names.len());
+    table(names.into_iter().zip(columns), schema)
+}
+
+/// Makes columns of rows.
+fn turned(rows: Vec<Cell>, width: usize) -> Vec<Cell> {
+    let is_numbers = |row: &Cell| matches!(row, Cell::Numbers(_));
+    if !rows.is_empty() && rows.iter().all(is_numbers) {
+        let mut columns = vec![Vec::with_capacity(rows.len()); width];
+        for row in rows {
+            let Cell::Numbers(row) = row else { continue };
+            columns.iter_mut().zip(row).for_each(|(column, number)| column.push(number));
         }
+        return columns.into_iter().map(Cell::Numbers).collect();
+    }
+    let mut columns = vec![Vec::with_capacity(rows.len()); width];
+    for row in rows {
+        let row = row.into_list().unwrap_or_else(|single| vec![single]);
         columns.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell));
     }
-    table(names.into_iter().zip(columns), schema)
+    columns.into_iter().map(Cell::List).collect()
 }
 
 /// Decodes `[{"a": 1}, ...]`; a row that lacks a column has null there.
 pub(super) fn records(value: Cell, schema: Option<&Schema>) -> Result<Table> {
-    let Cell::List(rows) = value else {
+    let rows = value.into_list().map_err(|value| {
         let kind = if matches!(value, Cell::Object(_)) { "dictionary" } else { value.kind() };
-        return Err(Error::bad_request(format!(
+        Error::bad_request(format!(
             "Dataframe records format must be a list of records. Got {kind}."
-        )));
-    };
+        ))
+    })?;
     let mut columns = Columns::default();
     for (count, row) in rows.into_iter().enumerate() {
         let Cell::Object(fields) = row else {
@@ -112,21 +128,21 @@ pub(super) fn records(value: Cell, schema: Option<&Schema>) -> Result<Table> {
         columns.push_row(fields);
         columns.pad(count + 1);
     }
-    table(columns.into_iter(), schema)
+    table(columns.into_iter().map(|(name, cells)| (name, Cell::List(cells))), schema)
 }
 
 /// Gives every column the type that the schema declares for it.
 pub(super) fn table(
-    columns: impl Iterator<Item = (String, Vec<Cell>)>,
+    columns: impl Iterator<Item = (String, Cell)>,
     schema: Option<&Schema>,
 ) -> Result<Table> {
     let typed = columns.enumerate().map(|(at, (name, cells))| {
         let tensor = match column_type(schema, &name, at) {
             // The schema does not know the column, which will be dropped: its values may be anything.
             Declared::Unknown => Tensor::vector(Values::String(vec![None; cells.len()])),
-            Declared::Free => gather::tensor(Cell::List(cells), None)
+            Declared::Free => gather::tensor(cells, None)
                 .map_err(|problem| Error::bad_request(format!("column {name}: {problem}")))?,
-            Declared::As(data_type) => gather::tensor(Cell::List(cells), Some(data_type))
+            Declared::As(data_type) => gather::tensor(cells, Some(data_type))
                 .map_err(|problem| incompatible(&name, data_type, &problem))?,
         };
         Ok((name, tensor))
@@ -150,9 +166,9 @@ fn column_type(schema: Option<&Schema>, name: &str, at: usize) -> Declared {
 }
 
 fn column_names(names: Cell) -> Result<Vec<String>> {
-    let Cell::List(names) = names else {
-        return Err(invalid("split", &format!("columns is {}, not a list", names.kind())));
-    };
+    let names = names
+        .into_list()
+        .map_err(|names| invalid("split", &format!("columns is {}, not a list", names.kind())))?;
     let text = names.into_iter().map(|name| match name {
         Cell::Text(text) => Ok(text),
         Cell::Integer(number) => Ok(number.to_string()),

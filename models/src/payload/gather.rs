@@ -1,6 +1,6 @@
 //! Nested JSON lists to tensors of one type.
 
-use super::cell::Cell;
+use super::cell::{Cell, Number};
 use crate::signature::DataType;
 use crate::{Tensor, Values};
 
@@ -8,17 +8,58 @@ use crate::{Tensor, Values};
 ///
 /// The reason of a failure is text for the client: the caller knows where the value stood.
 pub(crate) fn tensor(cell: Cell, declared: Option<DataType>) -> Result<Tensor, String> {
-    let mut shape = Vec::new();
-    let mut inner = &cell;
-    while let Cell::List(cells) = inner {
-        shape.push(cells.len());
-        let Some(first) = cells.first() else { break };
-        inner = first;
-    }
-    let mut flat = Vec::with_capacity(shape.iter().product());
-    flatten(cell, &shape, &mut flat)?;
-    let values = values(flat, declared)?;
+    let shape = shape(&cell);
+    let mut numbers = Vec::with_capacity(shape.iter().product());
+    let values = if flatten_numbers(&cell, &shape, &mut numbers) {
+        let is_integer = |number: &Number| matches!(number, Number::Integer(_));
+        let inferred = || match numbers.iter().all(is_integer) {
+            true => DataType::Long,
+            false => DataType::Double,
+        };
+        let data_type = declared.unwrap_or_else(inferred);
+        values(numbers.into_iter().map(Cell::from), data_type)?
+    } else {
+        let mut flat = Vec::with_capacity(numbers.capacity());
+        flatten(cell, &shape, &mut flat)?;
+        let data_type = declared.map_or_else(|| infer(&flat), Ok)?;
+        values(flat.into_iter(), data_type)?
+    };
     Tensor::new(shape, values).map_err(|error| error.to_string())
+}
+
+/// Returns the lengths of a list, its first element, the first element of that and so on.
+fn shape(mut cell: &Cell) -> Vec<usize> {
+    let mut shape = Vec::new();
+    loop {
+        match cell {
+            Cell::List(cells) => {
+                shape.push(cells.len());
+                match cells.first() {
+                    Some(first) => cell = first,
+                    None => return shape,
+                }
+            }
+            Cell::Numbers(list) => {
+                shape.push(list.len());
+                return shape;
+            }
+            _ => return shape,
+        }
+    }
+}
+
+/// Appends all values of lists that fill the shape with numbers; tells whether they do.
+fn flatten_numbers(cell: &Cell, shape: &[usize], flat: &mut Vec<Number>) -> bool {
+    match (cell, shape) {
+        (Cell::Numbers(list), [size]) if list.len() == *size => {
+            flat.extend_from_slice(list);
+            true
+        }
+        (Cell::List(cells), [size, inner @ ..]) if cells.len() == *size && !inner.is_empty() => {
+            cells.iter().all(|cell| flatten_numbers(cell, inner, flat))
+        }
+        _ => false,
+    }
 }
 
 fn flatten(cell: Cell, shape: &[usize], flat: &mut Vec<Cell>) -> Result<(), String> {
@@ -27,7 +68,13 @@ fn flatten(cell: Cell, shape: &[usize], flat: &mut Vec<Cell>) -> Result<(), Stri
             cells.into_iter().try_for_each(|cell| flatten(cell, inner, flat))
         }
         (Cell::Object(_), _) => Err("an object stands where a value should".to_owned()),
-        (Cell::List(_), _) => Err("the lists differ in length or depth".to_owned()),
+        (Cell::Numbers(list), [size]) if list.len() == *size => {
+            flat.extend(list.into_iter().map(Cell::from));
+            Ok(())
+        }
+        (Cell::List(_) | Cell::Numbers(_), _) => {
+            Err("the lists differ in length or depth".to_owned())
+        }
         (_, [_, ..]) => Err("the lists differ in length or depth".to_owned()),
         (cell, []) => {
             flat.push(cell);
@@ -36,9 +83,8 @@ fn flatten(cell: Cell, shape: &[usize], flat: &mut Vec<Cell>) -> Result<(), Stri
     }
 }
 
-fn values(cells: Vec<Cell>, declared: Option<DataType>) -> Result<Values, String> {
-    let cells = cells.into_iter();
-    match declared.map_or_else(|| infer(cells.as_slice()), Ok)? {
+fn values(cells: impl Iterator<Item = Cell>, data_type: DataType) -> Result<Values, String> {
+    match data_type {
         DataType::Boolean => {
             cells.map(|cell| boolean(&cell)).collect::<Result<_, _>>().map(Values::Boolean)
         }
@@ -116,7 +162,7 @@ fn double(cell: &Cell) -> Result<f64, String> {
         Cell::Integer(value) => Ok(*value as f64),
         Cell::Number(value) => Ok(*value),
         Cell::Text(text) => text.trim().parse().map_err(|_| refuse(cell, "float")),
-        Cell::List(_) | Cell::Object(_) => Err(refuse(cell, "float")),
+        Cell::List(_) | Cell::Numbers(_) | Cell::Object(_) => Err(refuse(cell, "float")),
     }
 }
 
@@ -137,7 +183,9 @@ fn text(cell: Cell) -> Result<Option<String>, String> {
         Cell::Boolean(value) => Ok(Some(if value { "True" } else { "False" }.to_owned())),
         Cell::Integer(value) => Ok(Some(value.to_string())),
         Cell::Number(value) => Ok(Some(format!("{value:?}"))),
-        other @ (Cell::List(_) | Cell::Object(_)) => Err(refuse(&other, "a string")),
+        other @ (Cell::List(_) | Cell::Numbers(_) | Cell::Object(_)) => {
+            Err(refuse(&other, "a string"))
+        }
     }
 }
 

@@ -87,7 +87,9 @@ fn take_params(tree: &mut Cell) -> Option<Value> {
 fn only_form(tree: Cell) -> Result<(&'static str, Cell)> {
     let fields = match tree {
         Cell::Object(fields) => fields,
-        Cell::List(_) => return Err(Error::bad_request(format!("{RULE}. Received a list."))),
+        Cell::List(_) | Cell::Numbers(_) => {
+            return Err(Error::bad_request(format!("{RULE}. Received a list.")));
+        }
         other => {
             return Err(Error::bad_request(format!(
                 "{RULE}. Received unexpected input type '{}'.",
