@@ -18,6 +18,7 @@ mod scoring;
 mod search;
 mod server;
 mod server_idle;
+mod serving;
 mod startup;
 
 use anyhow::{Context, Result};
@@ -65,6 +66,8 @@ enum What {
     Search,
     /// Small models, scored in one process
     Scoring,
+    /// Models behind a scoring server, under load
+    Serving,
     /// A server that nobody asks
     ServerIdle,
     /// A server on a database, under load
@@ -138,6 +141,7 @@ fn one(what: What, programs: &Programs, options: &Options) -> Result<String> {
             },
         ),
         What::Scoring => scoring::measure(programs, rounds(9.0)),
+        What::Serving => serving::measure(programs, 5.0 * options.rounds),
         What::ServerIdle => server_idle::measure(programs, rounds(5.0)),
         What::All | What::NullServer => Ok(Report::default()),
     };

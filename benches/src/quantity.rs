@@ -60,6 +60,7 @@ impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Seconds(time) if time >= 1.0 => write!(f, "{} s", Digits(time)),
+            Self::Seconds(time) if time < 9.995e-5 => write!(f, "{} µs", Digits(time * 1e6)),
             Self::Seconds(time) => write!(f, "{} ms", Digits(time * 1e3)),
             Self::PerSecond(rate) => write!(f, "{}/s", Grouped(rate)),
             Self::Bytes(bytes) => write!(f, "{} MB", Digits(bytes / 1e6)),
@@ -124,6 +125,7 @@ mod tests {
     fn quantities_read_with_three_digits_and_a_unit() {
         check(Quantity::Seconds(0.0019432), "1.94 ms");
         check(Quantity::Seconds(0.0999), "99.9 ms");
+        check(Quantity::Seconds(0.000_012_3), "12.3 µs");
         check(Quantity::Seconds(0.99999), "1000 ms");
         check(Quantity::Seconds(19.04), "19.0 s");
         check(Quantity::PerSecond(123_456.7), "123,457/s");

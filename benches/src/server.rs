@@ -4,11 +4,11 @@
 mod cases;
 pub(crate) mod ceiling;
 mod extra;
-mod http;
+pub(crate) mod http;
 mod seed;
 mod subject;
 mod table;
-mod wrk;
+pub(crate) mod wrk;
 
 use crate::programs::Programs;
 use crate::quantity::Quantity;

@@ -39,7 +39,8 @@ pub(crate) struct Loaded {
 #[derive(Debug)]
 pub(crate) struct Running(Child);
 
-const REPORT: &str = r#"
+/// What a script ends with, to be understood.
+pub(crate) const REPORT: &str = r#"
 done = function(summary, latency, requests)
   local e = summary.errors
   io.write(string.format("RESULT %d %d %d %d %d\n", summary.requests, summary.duration,
@@ -65,19 +66,24 @@ impl Load {
     ) -> Result<Running> {
         let script = folder.join(format!("load-{number}.lua"));
         fs::File::create(&script)?.write_all(self.request.script(number)?.as_bytes())?;
-        let mut command = Command::new("wrk");
-        command
-            .args(["--threads", "1", "--timeout", "60s", "--connections"])
-            .arg(self.connections.to_string())
-            .args(["--duration", &format!("{}s", seconds.ceil().max(1.0))])
-            .arg("--script")
-            .arg(&script)
-            .arg(format!("http://127.0.0.1:{port}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        Ok(Running(command.spawn().context("cannot run wrk")?))
+        run(&script, &format!("http://127.0.0.1:{port}"), self.connections, seconds)
     }
+}
+
+/// Starts asking as a script says, which ends with [`REPORT`].
+pub(crate) fn run(script: &Path, url: &str, connections: usize, seconds: f64) -> Result<Running> {
+    let mut command = Command::new("wrk");
+    command
+        .args(["--threads", "1", "--timeout", "60s", "--connections"])
+        .arg(connections.to_string())
+        .args(["--duration", &format!("{}s", seconds.ceil().max(1.0))])
+        .arg("--script")
+        .arg(script)
+        .arg(url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    Ok(Running(command.spawn().context("cannot run wrk")?))
 }
 
 impl Request {

@@ -1,0 +1,180 @@
+//! Models behind `/invocations`, under load: mlctl, `mlflow models serve`, and a server that does
+//! nothing with the same bodies.
+
+use crate::processes::{Server, free_port};
+use crate::programs::{Programs, output, zoo};
+use crate::quantity::Quantity;
+use crate::report::{Report, Row};
+use crate::server::wrk::{self, Loaded};
+use crate::server::{ceiling, http};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+const PROGRAM: &str = include_str!("../oracle/serving.py");
+const JSON: &str = "application/json";
+const ARROW: &str = "application/vnd.apache.arrow.stream";
+
+/// A load, and how many requests or rows a second it is to reach.
+struct Case {
+    what: &'static str,
+    model: &'static str,
+    connections: usize,
+    body: &'static str,
+    content_type: &'static str,
+    /// Rows of a request that count; 0 counts requests.
+    rows: usize,
+    goal: f64,
+}
+
+const CASES: [Case; 8] = [
+    one("logistic regression, 1 row, 1 connection", "logistic", 1, 10_000.0),
+    one("logistic regression, 1 row, 16 connections", "logistic", 16, 50_000.0),
+    one("boosting of 100 trees, 1 row, 1 connection", "boosting", 1, 9_000.0),
+    one("boosting of 100 trees, 1 row, 16 connections", "boosting", 16, 40_000.0),
+    many("logistic regression, rows of 1,000 × 20, JSON", "logistic", "1000.json", JSON, 2e6),
+    many("boosting, rows of 1,000 × 20, JSON", "boosting", "1000.json", JSON, 2e6),
+    many("logistic regression, rows of 1,000 × 20, Arrow", "logistic", "1000.arrow", ARROW, 8e6),
+    many("boosting, rows of 1,000 × 20, Arrow", "boosting", "1000.arrow", ARROW, 8e6),
+];
+
+const fn one(what: &'static str, model: &'static str, connections: usize, goal: f64) -> Case {
+    Case { what, model, connections, body: "1.json", content_type: JSON, rows: 0, goal }
+}
+
+const fn many(
+    what: &'static str,
+    model: &'static str,
+    body: &'static str,
+    content_type: &'static str,
+    goal: f64,
+) -> Case {
+    Case { what, model, connections: 4, body, content_type, rows: 1000, goal }
+}
+
+/// Measures all cases for `seconds` each.
+pub(crate) fn measure(programs: &Programs, seconds: f64) -> Result<Report> {
+    wrk::check()?;
+    let folder = tempfile::tempdir()?;
+    let here = folder.path();
+    let python = zoo(programs)?;
+    let mut make = Command::new(&python);
+    make.arg("-c").arg(PROGRAM).arg(here);
+    ensure!(output(make)?.contains("ready"), "the models cannot be made");
+    let mut report = Report::default();
+    for model in ["logistic", "boosting"] {
+        let ours = Served::start(here, |port| {
+            let mut command = programs.mlctl(here)?;
+            command.args(["models", "serve", model, "--port", &port.to_string()]);
+            Ok(command)
+        })?;
+        let theirs = Served::start(here, |port| {
+            let mut command = Command::new(&python);
+            command.current_dir(here).env("MLFLOW_DISABLE_TELEMETRY", "true");
+            command.args(["-m", "mlflow", "models", "serve", "--env-manager", "local"]);
+            command.args(["-m", model, "--port", &port.to_string()]);
+            Ok(command)
+        })?;
+        let null = Served::start(here, ceiling::command)?;
+        if model == "logistic" {
+            report.row(ready(&ours, &theirs));
+            report.row(resident("resident memory, ready", &ours, &theirs)?);
+        }
+        for case in CASES.iter().filter(|case| case.model == model) {
+            report.row(case.row(here, seconds, [&ours, &theirs, &null])?);
+        }
+        if model == "boosting" {
+            report.row(resident("resident memory, after the load", &ours, &theirs)?);
+        }
+    }
+    report.note(
+        "In the column of the ceiling: an axum server that reads the same bodies and answers `{}`. \
+         MLflow with its defaults does not take Arrow.",
+    );
+    Ok(report)
+}
+
+/// A server that answers.
+struct Served {
+    server: Server,
+    port: u16,
+    ready: Duration,
+}
+
+impl Served {
+    fn start(here: &Path, command: impl FnOnce(u16) -> Result<Command>) -> Result<Self> {
+        let port = free_port()?;
+        let mut server = Server::start(command(port)?, port, here.join(format!("{port}.log")))?;
+        let ready = server.first_answer()?;
+        Ok(Self { server, port, ready })
+    }
+
+    fn load(&self, here: &Path, case: &Case, seconds: f64) -> Result<Loaded> {
+        let script = here.join("load.lua");
+        let body = here.join(case.body);
+        let text = format!(
+            "local file = io.open({body:?}, \"rb\")\n\
+             wrk.method = \"POST\"\n\
+             wrk.body = file:read(\"*a\")\n\
+             wrk.headers[\"Content-Type\"] = {:?}\n{}",
+            case.content_type,
+            wrk::REPORT,
+        );
+        fs::write(&script, text)?;
+        let url = format!("http://127.0.0.1:{}/invocations", self.port);
+        let running = wrk::run(&script, &url, case.connections, seconds)?;
+        running.finish()?.with_context(|| format!("{}: no request was answered", case.what))
+    }
+}
+
+impl Case {
+    fn row(&self, here: &Path, seconds: f64, [ours, theirs, null]: [&Served; 3]) -> Result<Row> {
+        if self.content_type == JSON {
+            self.compare(here, ours, theirs)?;
+        }
+        let measured = |served: &Served, seconds| {
+            let loaded = served.load(here, self, seconds)?;
+            let count = loaded.requests * self.rows.max(1) as f64;
+            Ok::<_, anyhow::Error>(Quantity::PerSecond(count / loaded.seconds))
+        };
+        Ok(Row {
+            what: self.what,
+            mlctl: measured(ours, seconds)?,
+            mlflow: (self.content_type == JSON).then(|| measured(theirs, seconds)).transpose()?,
+            ceiling: Some(measured(null, seconds.min(3.0))?),
+            goal: Some(Quantity::PerSecond(self.goal)),
+        })
+    }
+
+    /// Both answer alike.
+    fn compare(&self, here: &Path, ours: &Served, theirs: &Served) -> Result<()> {
+        let body = fs::read_to_string(here.join(self.body))?;
+        let [a, b] = [ours, theirs].map(|one| http::ask(one.port, "POST", "/invocations", &body));
+        let (a, b) = (a?, b?);
+        ensure!(a["predictions"] == b["predictions"], "{}: {a:.200} and {b:.200}", self.what);
+        Ok(())
+    }
+}
+
+fn ready(ours: &Served, theirs: &Served) -> Row {
+    Row {
+        what: "ready to answer, logistic regression",
+        mlctl: ours.ready.into(),
+        mlflow: Some(theirs.ready.into()),
+        ceiling: None,
+        goal: Some(Quantity::millis(50.0)),
+    }
+}
+
+fn resident(what: &'static str, ours: &Served, theirs: &Served) -> Result<Row> {
+    let memory = |served: &Served| Ok::<_, anyhow::Error>(served.server.memory()?.resident);
+    Ok(Row {
+        what,
+        mlctl: Quantity::Bytes(memory(ours)?),
+        mlflow: Some(Quantity::Bytes(memory(theirs)?)),
+        ceiling: None,
+        goal: Some(Quantity::megabytes(40.0)),
+    })
+}
