@@ -1,6 +1,7 @@
 //! `mlctl models` and its flags.
 
 use super::EnvManagerChoice;
+use super::images::{BuildDockerArgs, BuildImageArgs};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -50,7 +51,22 @@ pub(crate) enum ModelsCommand {
         /// The port to listen on; 0 takes a free one and prints it
         #[arg(long, short, default_value_t = 5000)]
         port: u16,
+        /// Names that the server goes by, with * as a wildcard; by default localhost and addresses
+        /// of private networks
+        #[arg(
+            long,
+            env = "MLFLOW_SERVER_ALLOWED_HOSTS",
+            value_name = "HOST,…",
+            value_delimiter = ','
+        )]
+        allowed_hosts: Vec<String>,
     },
+    /// Make a container image that serves a model: mlctl models build-image models:/churn@champion
+    /// -t churn:1 -o churn.tar
+    BuildImage(Box<BuildImageArgs>),
+    /// Print a Dockerfile that serves a model; build-image needs no Docker
+    #[command(visible_alias = "generate-dockerfile")]
+    BuildDocker(BuildDockerArgs),
 }
 
 /// Which model.

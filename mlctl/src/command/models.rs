@@ -3,6 +3,8 @@
 mod bench;
 mod convert;
 mod describe;
+mod docker;
+mod image;
 mod predict;
 mod python;
 mod save;
@@ -34,9 +36,11 @@ pub(crate) fn dispatch(context: &Context, command: ModelsCommand) -> Outcome {
         }
         ModelsCommand::Convert(args) => convert::run(context, &args)?,
         ModelsCommand::Save(command) => save::dispatch(context, command)?,
-        ModelsCommand::Serve { model, host, port } => {
-            return serve::run(context, &model, &host, port);
+        ModelsCommand::Serve { model, host, port, allowed_hosts } => {
+            return serve::run(context, &model, &host, port, &allowed_hosts);
         }
+        ModelsCommand::BuildImage(args) => image::build(context, &args)?,
+        ModelsCommand::BuildDocker(args) => docker::build(context, &args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
