@@ -1,11 +1,13 @@
 //! Every command and flag, and nothing of what they do.
 
+mod images;
 mod models;
 mod registry;
 mod server;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub(crate) use images::{BuildDockerArgs, BuildImageArgs, DockerEnvManager};
 pub(crate) use models::{
     ConvertArgs, ConvertFormat, ModelUri, ModelsCommand, PredictArgs, RowFormat, SaveCommand,
     SaveOnnxArgs, ServeArgs,

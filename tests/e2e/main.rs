@@ -15,6 +15,7 @@ mod experiments;
 mod gc;
 mod harness;
 mod http;
+mod image;
 mod interop;
 mod kill;
 mod line;

@@ -1,6 +1,7 @@
 //! `mlctl models` and its flags.
 
 use super::EnvManagerChoice;
+use super::images::{BuildDockerArgs, BuildImageArgs};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 use std::num::NonZero;
@@ -44,6 +45,12 @@ pub(crate) enum ModelsCommand {
     Save(SaveCommand),
     /// Answer predictions over HTTP: mlctl models serve models:/churn@champion spam=./spam
     Serve(ServeArgs),
+    /// Make a container image that serves a model: mlctl models build-image models:/churn@champion
+    /// -t churn:1 -o churn.tar
+    BuildImage(Box<BuildImageArgs>),
+    /// Print a Dockerfile that serves a model; build-image needs no Docker
+    #[command(visible_alias = "generate-dockerfile")]
+    BuildDocker(BuildDockerArgs),
 }
 
 /// Which model.

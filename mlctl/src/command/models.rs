@@ -3,6 +3,8 @@
 mod bench;
 mod convert;
 mod describe;
+mod docker;
+mod image;
 mod predict;
 mod python;
 mod save;
@@ -36,6 +38,8 @@ pub(crate) fn dispatch(context: &Context, command: ModelsCommand) -> Outcome {
         ModelsCommand::Convert(args) => convert::run(context, &args)?,
         ModelsCommand::Save(command) => save::dispatch(context, command)?,
         ModelsCommand::Serve(args) => serve::run(context, &args)?,
+        ModelsCommand::BuildImage(args) => image::build(context, &args)?,
+        ModelsCommand::BuildDocker(args) => docker::build(context, &args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

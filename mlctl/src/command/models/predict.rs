@@ -110,7 +110,7 @@ fn rows_in(input: &Input) -> usize {
 
 /// A file beside the one that is asked for: what fails leaves nothing behind, and what was there
 /// before stays until the new one is whole.
-fn draft(output: &Path) -> Result<(NamedTempFile, File)> {
+pub(super) fn draft(output: &Path) -> Result<(NamedTempFile, File)> {
     let cannot = || format!("cannot write `{}`", output.display());
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
@@ -125,7 +125,8 @@ fn draft(output: &Path) -> Result<(NamedTempFile, File)> {
     Ok((draft, file))
 }
 
-fn keep(draft: NamedTempFile, output: &Path) -> Result<()> {
+/// Puts a draft in the place that it is for, for everybody to read.
+pub(super) fn keep(draft: NamedTempFile, output: &Path) -> Result<()> {
     let cannot = || format!("cannot write `{}`", output.display());
     #[cfg(unix)]
     {
