@@ -28,8 +28,9 @@ const REFUSED: [(&str, &str); 2] = [
     ),
     (
         "lightgbm-pickle",
-        "it is a `lightgbm.sklearn.LGBMClassifier`; save its booster with \
-         `mlflow.lightgbm.save_model(model.booster_, PATH)`, or the model as ONNX",
+        "it is a pickled `lightgbm.sklearn.LGBMClassifier`; save it again with \
+         mlflow.lightgbm.save_model(…, serialization_format=\"skops\"), or its booster with \
+         mlflow.lightgbm.save_model(model.booster_, …)",
     ),
 ];
 
@@ -136,10 +137,13 @@ const TREES: [&str; 11] = [
     "lightgbm-classes",
 ];
 
+const WRAPPED: [&str; 4] =
+    ["lightgbm-wrapped", "lightgbm-early", "lightgbm-forest", "lightgbm-piped"];
+
 #[test]
 fn what_mlflow_3_saved_loads_and_answers_the_same() {
     let Some(python) = zoo(&cache(env!("CARGO_TARGET_TMPDIR"))) else { return };
-    check_saved_by(&python, "3.17.2", &[&ONNX[..], &SKLEARN, &TREES].concat());
+    check_saved_by(&python, "3.17.2", &[&ONNX[..], &SKLEARN, &TREES, &WRAPPED].concat());
 }
 
 /// It knows no skops: what it saves of scikit-learn is code.

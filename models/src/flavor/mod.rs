@@ -22,6 +22,9 @@ pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<(&'static str, Box
         return Ok((xgboost::NAME, Box::new(xgboost::open(folder, settings)?)));
     }
     if let Some(settings) = info.flavors.get(lightgbm::NAME) {
+        if let Some(path) = lightgbm::wrapper_file(folder, settings)? {
+            return Ok((lightgbm::NAME, Box::new(sklearn::open_skops(&path, "predict")?)));
+        }
         return Ok((lightgbm::NAME, Box::new(lightgbm::open(folder, settings)?)));
     }
     if let Some(settings) = info.flavors.get(sklearn::NAME) {
@@ -44,6 +47,9 @@ pub(crate) fn recipe(
         return Ok(xgboost::open(folder, settings)?.recipe());
     }
     if let Some(settings) = info.flavors.get(lightgbm::NAME) {
+        if let Some(path) = lightgbm::wrapper_file(folder, settings)? {
+            return Ok(sklearn::open_skops(&path, "predict")?.recipe());
+        }
         return Ok(lightgbm::open(folder, settings)?.recipe());
     }
     if let Some(settings) = info.flavors.get(sklearn::NAME) {

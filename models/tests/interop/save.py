@@ -152,6 +152,25 @@ def lgb():
     kinds = lightgbm.train(several, lightgbm.Dataset(X, KIND), 8)
     save("lightgbm-classes", mlflow.lightgbm, kinds, holed)
     wrapped = lightgbm.LGBMClassifier(n_estimators=4, verbose=-1).fit(X, YES)
+    if HAS_SKOPS:
+        save("lightgbm-wrapped", mlflow.lightgbm, wrapped, holed)
+        words = np.array(["low", "middle", "high"])[KIND]
+        early = lightgbm.LGBMClassifier(n_estimators=200, learning_rate=0.5, verbose=-1)
+        stop = lightgbm.early_stopping(2, verbose=False)
+        early.fit(X[:150], words[:150], eval_set=[(X[150:], words[150:])], callbacks=[stop])
+        assert 0 < early.best_iteration_ < 200
+        save("lightgbm-early", mlflow.lightgbm, early, holed)
+        forest = lightgbm.LGBMRegressor(
+            n_estimators=5, boosting_type="rf", subsample=0.7, subsample_freq=1, verbose=-1
+        )
+        save("lightgbm-forest", mlflow.lightgbm, forest.fit(X, NUMBER), holed)
+        piped = make_pipeline(StandardScaler(), wrapped).fit(X, YES)
+        trusted = {
+            "skops_trusted_types": ["lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier",
+                                    "collections.OrderedDict"]
+        }
+        odds = {"pyfunc_predict_fn": "predict_proba", "serialization_format": "skops", **trusted}
+        save("lightgbm-piped", mlflow.sklearn, piped, holed, **odds)
     options = {"serialization_format": "cloudpickle"} if HAS_SKOPS else {}
     save("lightgbm-pickle", mlflow.lightgbm, wrapped, None, **options)
 

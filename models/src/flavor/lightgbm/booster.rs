@@ -76,6 +76,11 @@ impl Booster {
         })
     }
 
+    /// Returns how many columns it takes.
+    pub(in crate::flavor) fn features(&self) -> usize {
+        self.names.len()
+    }
+
     /// Returns how many scores a row gets.
     pub(in crate::flavor) fn groups(&self) -> usize {
         self.ensemble.targets()

@@ -1,7 +1,8 @@
 //! The lightgbm flavor: a booster's text file.
 //!
 //! What comes out is what `mlflow.pyfunc` gives: `Booster.predict`. The wrappers for scikit-learn
-//! are saved by skops or as a pickle, with the same text inside.
+//! are saved by skops, with the same text inside, and read where scikit-learn's models are; or as a
+//! pickle, which is never opened.
 
 mod booster;
 mod objective;
@@ -14,14 +15,27 @@ use super::matrix::{Matrix, refuse};
 use super::{data_file, read, setting};
 use crate::predictor::{method, no_method};
 use crate::{Answer, Error, Input, Predictor, Result, Tensor, Values};
-use booster::Booster;
+pub(super) use booster::Booster;
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The flavor's name in `MLmodel`.
 pub(super) const NAME: &str = "lightgbm";
 const DATA_DEFAULT: &str = "model.lgb";
 const CLASS_DEFAULT: &str = "lightgbm.basic.Booster";
+
+/// Finds the skops file of a wrapper for scikit-learn, if that is what the settings name.
+pub(super) fn wrapper_file(
+    folder: &Path,
+    settings: &Map<String, Value>,
+) -> Result<Option<PathBuf>> {
+    match setting(settings, "serialization_format") {
+        Some("skops") if setting(settings, "model_class") != Some(CLASS_DEFAULT) => {
+            data_file(folder, setting(settings, "data").unwrap_or(DATA_DEFAULT)).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
 
 /// Opens the model that the flavor's settings name.
 pub(super) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<LightgbmModel> {
@@ -29,8 +43,9 @@ pub(super) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<Light
     let class = setting(settings, "model_class").unwrap_or(CLASS_DEFAULT);
     if class != CLASS_DEFAULT {
         let problem = format!(
-            "it is a `{class}`; save its booster with \
-             `mlflow.lightgbm.save_model(model.booster_, PATH)`, or the model as ONNX"
+            "it is a pickled `{class}`; save it again with \
+             mlflow.lightgbm.save_model(…, serialization_format=\"skops\"), or its booster with \
+             mlflow.lightgbm.save_model(model.booster_, …)"
         );
         return Err(Error::UnsupportedModel { path, problem });
     }

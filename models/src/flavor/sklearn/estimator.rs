@@ -231,7 +231,11 @@ impl Estimator for Checked {
 pub(super) fn load(object: &Object<'_>) -> Load<Box<dyn Estimator>> {
     let class = object.class();
     let is_ours = object.module() == "sklearn" || object.module().starts_with("sklearn.");
-    let found = if is_ours { load_class(class, object)? } else { None };
+    let found = match object.module() {
+        _ if is_ours => load_class(class, object)?,
+        "lightgbm.sklearn" => boosted::load(class, object)?,
+        _ => None,
+    };
     let Some(inner) = found else {
         return object.wrong(not_here(object.module()));
     };
@@ -246,7 +250,7 @@ fn not_here(module: &str) -> &'static str {
     match module.split('.').next() {
         Some("sklearn") => "this estimator does not run here",
         Some("lightgbm") => {
-            "save the booster with mlflow.lightgbm instead: it does not run from skops"
+            "of LightGBM only its own classifier, regressor and ranker run from skops"
         }
         Some("xgboost") => "save the model with mlflow.xgboost instead: it does not run from skops",
         _ => "only estimators of scikit-learn run here",
@@ -322,7 +326,8 @@ fn finite(class: &str) -> Finite {
         | "SelectFromModel" | "RFE" | "RFECV" | "SequentialFeatureSelector" | "OneHotEncoder"
         | "OrdinalEncoder" | "TargetEncoder" | "DummyClassifier" | "DummyRegressor"
         | "FixedThresholdClassifier" | "TunedThresholdClassifierCV"
-        // HistGradientBoosting takes infinities as well.
+        // LightGBM and HistGradientBoosting take infinities as well.
+        | "LGBMClassifier" | "LGBMRegressor" | "LGBMRanker"
         | "HistGradientBoostingClassifier" | "HistGradientBoostingRegressor"
         // Trees look at numbers of 32 bits, and check these themselves.
         | "DecisionTreeClassifier" | "DecisionTreeRegressor" | "ExtraTreeClassifier"

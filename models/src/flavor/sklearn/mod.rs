@@ -5,6 +5,7 @@
 //! own order where that decides a label. A pickle is never opened.
 
 mod bayes;
+mod boosted;
 mod calibrate;
 mod compose;
 mod dummy;
@@ -68,12 +69,17 @@ pub(super) fn open(
                 .to_owned(),
         ));
     }
-    let bytes = super::read(&path)?;
     let method = info.flavors.get("python_function").and_then(|flavor| flavor.get("predict_fn"));
     let method = method.and_then(Value::as_str).unwrap_or("predict");
+    open_skops(&path, method)
+}
+
+/// Opens a skops file; `method` is what `predict` shall mean.
+pub(super) fn open_skops(path: &Path, method: &str) -> Result<SklearnModel> {
+    let bytes = super::read(path)?;
     let read = catch_unwind(|| SklearnModel::read(bytes, method));
     read.unwrap_or_else(|_| refuse!("its attributes contradict each other"))
-        .map_err(|Refusal(problem)| refused(problem))
+        .map_err(|Refusal(problem)| Error::UnsupportedModel { path: path.to_owned(), problem })
 }
 
 /// A method of an estimator that a caller may ask for.
