@@ -7,8 +7,8 @@ mod server;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use models::{
-    ConvertArgs, ConvertFormat, ModelUri, ModelsCommand, PredictArgs, RowFormat, SaveCommand,
-    SaveOnnxArgs,
+    ConvertArgs, ConvertFormat, ModelUri, ModelsArgs, ModelsCommand, PredictArgs, RowFormat,
+    SaveCommand, SaveOnnxArgs,
 };
 pub(crate) use registry::{
     AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand, WebhooksCommand,
@@ -66,8 +66,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Artifacts(ArtifactsCommand),
     /// Score, describe, save and serve models
-    #[command(subcommand)]
-    Models(ModelsCommand),
+    Models(ModelsArgs),
     /// Register models and move their versions through stages
     #[command(subcommand)]
     Registry(RegistryCommand),

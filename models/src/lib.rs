@@ -32,6 +32,8 @@ mod flavor;
 pub mod manifest;
 pub mod mlmodel;
 mod model;
+#[cfg(feature = "onnxruntime")]
+pub mod onnxruntime;
 pub mod payload;
 mod predictor;
 #[cfg(unix)]

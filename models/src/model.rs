@@ -26,6 +26,15 @@ impl Model {
         Self { info, flavor: "custom", predictor }
     }
 
+    #[cfg(feature = "onnxruntime")]
+    pub(crate) fn of_flavor(
+        info: ModelInfo,
+        flavor: &'static str,
+        predictor: Box<dyn Predictor>,
+    ) -> Self {
+        Self { info, flavor, predictor }
+    }
+
     /// Returns the name of the flavor that answers, or `custom` for a predictor from elsewhere.
     pub fn flavor(&self) -> &'static str {
         self.flavor
