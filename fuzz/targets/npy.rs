@@ -12,12 +12,12 @@ fuzz_target!(|data: &[u8]| {
         )
     };
     let array = node("ndarray", "numpy", "NdArrayNode", r#""type": "numpy", "file": "0.npy""#);
-    let flag =
-        |is_on: bool| node("str", "builtins", "JsonNode", &format!(r#""content": "{is_on}""#));
+    let plain =
+        |value: &str| node("str", "builtins", "JsonNode", &format!(r#""content": "{value}""#));
+    let (no, yes, features) = (plain("false"), plain("true"), plain("2"));
     let attributes = format!(
-        r#""content": {{"with_mean": {{{}}}, "with_std": {{{}}}, "mean_": {{{array}}}}}, "key_types": {{}}"#,
-        flag(true),
-        flag(false),
+        r#""content": {{"n_features_in_": {{{features}}}, "with_mean": {{{yes}}},
+        "with_std": {{{no}}}, "mean_": {{{array}}}}}, "key_types": {{}}"#
     );
     let attributes = node("dict", "builtins", "DictNode", &attributes);
     let object = format!(r#""content": {{{attributes}}}, "protocol": 2"#);
