@@ -27,6 +27,14 @@ const CASES: [(&str, [&str; 2], [f64; 2]); 8] = [
     ("lightgbm", ["LightGBM, 1 row", "LightGBM, 1,000 rows"], [1.2, 0.4]),
 ];
 
+/// Small models, and how long loading one may take.
+const LOADED: [(&str, &str); 3] = [
+    ("logistic", "load logistic regression"),
+    ("boosting", "load gradient boosting"),
+    ("xgboost", "load XGBoost"),
+];
+const LOAD_SECONDS: f64 = 0.005;
+
 /// Measures both, taking turns.
 pub(crate) fn measure(programs: &Programs, rounds: usize) -> Result<Report> {
     let folder = tempfile::tempdir()?;
@@ -51,8 +59,30 @@ pub(crate) fn measure(programs: &Programs, rounds: usize) -> Result<Report> {
             });
         }
     }
+    for (name, what) in LOADED {
+        let path = folder.path().join(name);
+        let mut subjects = [Subject::new(rounds, || loaded(&path))];
+        take_turns(&mut subjects)?;
+        report.row(Row {
+            what,
+            mlctl: subjects[0].measured()?,
+            mlflow: None,
+            ceiling: None,
+            goal: Some(Quantity::Seconds(LOAD_SECONDS)),
+        });
+    }
     report.note("In the column of MLflow: onnxruntime on one thread, input and output bound.");
     Ok(report)
+}
+
+/// Times loading a folder.
+fn loaded(path: &Path) -> Result<Quantity> {
+    const CALLS: u32 = 20;
+    let start = Instant::now();
+    for _ in 0..CALLS {
+        std::hint::black_box(load(path)?);
+    }
+    Ok(Quantity::Seconds(start.elapsed().as_secs_f64() / f64::from(CALLS)))
 }
 
 fn input(rows: usize) -> Result<Input> {

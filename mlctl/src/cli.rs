@@ -9,8 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use images::{BuildDockerArgs, BuildImageArgs, DockerEnvManager};
 pub(crate) use models::{
-    ConvertArgs, ConvertFormat, ModelUri, ModelsCommand, PredictArgs, RowFormat, SaveCommand,
-    SaveOnnxArgs, ServeArgs,
+    ConvertArgs, ConvertFormat, ModelUri, ModelsArgs, ModelsCommand, PredictArgs, RowFormat,
+    SaveCommand, SaveOnnxArgs, ServeArgs,
 };
 pub(crate) use registry::{
     AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand, WebhooksCommand,
@@ -68,8 +68,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Artifacts(ArtifactsCommand),
     /// Score, describe, save and serve models
-    #[command(subcommand)]
-    Models(ModelsCommand),
+    Models(ModelsArgs),
     /// Register models and move their versions through stages
     #[command(subcommand)]
     Registry(RegistryCommand),

@@ -80,6 +80,14 @@ pub enum Error {
         /// The engine's reason.
         problem: String,
     },
+    /// The library of onnxruntime cannot be loaded.
+    #[error("`{}` is no library of onnxruntime that runs here: {problem}", path.display())]
+    Library {
+        /// The library's file.
+        path: PathBuf,
+        /// The reason.
+        problem: String,
+    },
     /// The Python process that scores the model fails.
     #[error("Python cannot score the model: {problem}")]
     Python {

@@ -34,6 +34,8 @@ mod join;
 pub mod manifest;
 pub mod mlmodel;
 mod model;
+#[cfg(feature = "onnxruntime")]
+pub mod onnxruntime;
 pub mod payload;
 mod predictor;
 #[cfg(unix)]

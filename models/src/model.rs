@@ -29,7 +29,11 @@ impl Model {
         Self::with_flavor(info, "custom", predictor)
     }
 
-    fn with_flavor(info: ModelInfo, flavor: &'static str, predictor: Box<dyn Predictor>) -> Self {
+    pub(crate) fn with_flavor(
+        info: ModelInfo,
+        flavor: &'static str,
+        predictor: Box<dyn Predictor>,
+    ) -> Self {
         // Without a value there is nothing to refuse.
         let defaults = Params::check(info.signature.as_ref(), None).unwrap_or_default();
         Self { info, flavor, predictor, defaults }

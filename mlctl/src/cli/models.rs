@@ -7,6 +7,16 @@ use serde_json::{Map, Value};
 use std::num::NonZero;
 use std::path::PathBuf;
 
+#[derive(Debug, Args)]
+pub(crate) struct ModelsArgs {
+    /// The shared library of onnxruntime, for ONNX graphs that do not run here by themselves
+    #[cfg(feature = "onnxruntime")]
+    #[arg(long, value_name = "FILE", env = "ORT_DYLIB_PATH", global = true)]
+    pub(crate) onnxruntime: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: ModelsCommand,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
     /// Score a file of rows: mlctl models predict models:/churn@champion -i rows.csv -o out.csv

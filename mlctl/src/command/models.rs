@@ -14,7 +14,7 @@ mod validate;
 
 use super::Context;
 use crate::Outcome;
-use crate::cli::{ModelUri, ModelsCommand, RowFormat};
+use crate::cli::{ModelUri, ModelsArgs, ModelsCommand, RowFormat};
 use crate::failure::Hinted;
 use crate::resolve::{self, ModelFolder};
 use anyhow::{Context as _, Result};
@@ -25,8 +25,12 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-pub(crate) fn dispatch(context: &Context, command: ModelsCommand) -> Outcome {
-    match command {
+pub(crate) fn dispatch(context: &Context, args: ModelsArgs) -> Outcome {
+    #[cfg(feature = "onnxruntime")]
+    if let Some(library) = &args.onnxruntime {
+        mlctl_models::onnxruntime::use_library(library)?;
+    }
+    match args.command {
         ModelsCommand::Predict(args) => predict::run(context, &args)?,
         ModelsCommand::Describe { model } => describe::run(context, &model.uri)?,
         ModelsCommand::Validate { model, tolerance } => {

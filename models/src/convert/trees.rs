@@ -3,6 +3,7 @@
 use super::graph::{floats, int, ints, text, texts};
 use super::recipe::{Forest, Scaling};
 use crate::tree::{Node, Test, round_down};
+use smallvec::smallvec;
 use tract_onnx::pb::AttributeProto;
 
 /// The columns of the operator's attributes.
@@ -32,7 +33,7 @@ pub(super) fn attributes(forest: &Forest, scalings: &[Scaling]) -> Vec<Attribute
     }
     if forest.trees.is_empty() {
         // An operator without a tree is refused.
-        lists.push(0, 0, &Node::Leaf { weights: vec![(0, 0.0)] }, forest, scalings);
+        lists.push(0, 0, &Node::Leaf { weights: smallvec![(0, 0.0)] }, forest, scalings);
     }
     let base = forest.base.iter().map(|value| *value as f32).collect();
     vec![

@@ -22,7 +22,7 @@ pub(crate) struct Port {
     /// The dimensions, `None` where any size will do; no list where any shape will do.
     pub(crate) shape: Option<Vec<Option<usize>>>,
     /// ONNX's number of the type.
-    kind: i32,
+    pub(super) kind: i32,
 }
 
 impl Port {

@@ -90,7 +90,7 @@ impl Loader<'_> {
 }
 
 /// Finds a file that lies in a folder, wherever links lead.
-fn inside(folder: &Path, location: &str) -> Option<PathBuf> {
+pub(super) fn inside(folder: &Path, location: &str) -> Option<PathBuf> {
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
     if location.is_empty() || !Path::new(location).components().all(plain) {
         return None;

@@ -17,6 +17,8 @@ mod loader;
 mod ml;
 mod node;
 mod program;
+#[cfg(feature = "onnxruntime")]
+pub(crate) mod runtime;
 mod segment;
 #[cfg(test)]
 mod tests;

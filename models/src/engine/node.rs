@@ -79,6 +79,11 @@ impl<'a> Node<'a> {
         found.strings.iter().map(|text| utf8(name, text)).collect::<Result<_, _>>().map(Some)
     }
 
+    /// Returns texts as they stand in the file.
+    pub(super) fn bytes(&mut self, name: &str) -> Result<Option<&'a [Vec<u8>]>, String> {
+        Ok(self.take(name, AttributeType::Strings)?.map(|found| found.strings.as_slice()))
+    }
+
     pub(super) fn tensor(&mut self, name: &str) -> Result<Option<Array>, String> {
         let found = self.take(name, AttributeType::Tensor)?;
         let tensor = found.and_then(|found| found.t.as_ref());

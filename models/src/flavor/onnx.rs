@@ -4,6 +4,8 @@
 //! several. Values are cast to the types of the graph's inputs; MLflow casts only double to float.
 
 use super::data_file;
+#[cfg(feature = "onnxruntime")]
+use crate::engine::runtime;
 use crate::engine::{Graph, Port};
 use crate::signature::{DataType, TensorSpec};
 use crate::{Answer, Error, Input, Predictor, Result, Table, Tensor, Values};
@@ -11,18 +13,68 @@ use serde_json::{Map, Value};
 use std::path::Path;
 
 /// The flavor's name in `MLmodel`.
-pub(super) const NAME: &str = "onnx";
+pub(crate) const NAME: &str = "onnx";
 const DATA_DEFAULT: &str = "model.onnx";
 
 /// Opens the graph that the flavor's settings name.
 pub(crate) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<OnnxModel> {
     let data = settings.get("data").and_then(Value::as_str).unwrap_or(DATA_DEFAULT);
-    Ok(OnnxModel { graph: Graph::open(&data_file(folder, data)?)? })
+    open_file(&data_file(folder, data)?)
 }
 
 /// Opens a graph that is in no model folder.
 pub(crate) fn open_file(path: &Path) -> Result<OnnxModel> {
-    Ok(OnnxModel { graph: Graph::open(path)? })
+    Ok(OnnxModel { graph: Engine::open(path)? })
+}
+
+/// Opens the graph that the flavor's settings name with onnxruntime.
+#[cfg(feature = "onnxruntime")]
+pub(crate) fn open_foreign(folder: &Path, settings: &Map<String, Value>) -> Result<OnnxModel> {
+    let data = settings.get("data").and_then(Value::as_str).unwrap_or(DATA_DEFAULT);
+    let graph = runtime::Runtime::open(&data_file(folder, data)?)?;
+    Ok(OnnxModel { graph: Engine::Foreign(graph) })
+}
+
+/// Who runs a graph.
+#[derive(Debug)]
+enum Engine {
+    Own(Graph),
+    #[cfg(feature = "onnxruntime")]
+    Foreign(runtime::Runtime),
+}
+
+impl Engine {
+    /// Opens a graph here; one that does not run here where the host has given a library.
+    fn open(path: &Path) -> Result<Self> {
+        let own = Graph::open(path).map(Self::Own);
+        #[cfg(feature = "onnxruntime")]
+        if let Err(Error::UnsupportedOperators { .. } | Error::UnsupportedGraph { .. }) = &own
+            && runtime::is_loaded()
+        {
+            match runtime::Runtime::open(path) {
+                Ok(graph) => return Ok(Self::Foreign(graph)),
+                // What is missing here says more than what is broken there.
+                Err(error) => tracing::debug!(%error, "onnxruntime does not run the graph either"),
+            }
+        }
+        own
+    }
+
+    fn inputs(&self) -> &[Port] {
+        match self {
+            Self::Own(graph) => graph.inputs(),
+            #[cfg(feature = "onnxruntime")]
+            Self::Foreign(graph) => graph.inputs(),
+        }
+    }
+
+    fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<(String, Tensor)>> {
+        match self {
+            Self::Own(graph) => graph.run(inputs),
+            #[cfg(feature = "onnxruntime")]
+            Self::Foreign(graph) => graph.run(inputs),
+        }
+    }
 }
 
 /// Writes an input's shape as a signature has it; one whose rank is open counts rows at least.
@@ -34,7 +86,7 @@ fn sizes(port: &Port) -> Vec<i64> {
 /// A graph that scores tables and tensors.
 #[derive(Debug)]
 pub(crate) struct OnnxModel {
-    graph: Graph,
+    graph: Engine,
 }
 
 impl OnnxModel {

@@ -12,7 +12,7 @@ impl From<Error> for Failure {
         let code = match &error {
             Error::BadRequest(_) | Error::Evaluation { .. } => ErrorCode::BadRequest,
             Error::SchemaMismatch(_) => ErrorCode::InvalidParameterValue,
-            Error::Python { .. } => ErrorCode::InternalError,
+            Error::Library { .. } | Error::Python { .. } => ErrorCode::InternalError,
             Error::NotAModel { .. }
             | Error::MalformedInfo { .. }
             | Error::NoFlavor { .. }

@@ -5,6 +5,7 @@ use super::ensemble::{Root, Splits};
 use super::kernel::{MISSING_LEFT, Mixed, Ordered, Question, Set};
 use super::leaves::Leaves;
 use super::{Aggregate, Ensemble, Float, Node, Test, Tree};
+use std::borrow::Borrow;
 use std::collections::VecDeque;
 
 /// The most nodes of an ensemble, and one more than its greatest column and category.
@@ -18,7 +19,7 @@ impl<T: Float> Ensemble<T> {
     /// that does not exist, a node that is reached twice, no target, or a weight that is no number
     /// where the least or greatest is asked for.
     pub(crate) fn build(
-        trees: &[Tree<T>],
+        trees: impl IntoIterator<Item = impl Borrow<Tree<T>>>,
         features: usize,
         targets: usize,
         aggregate: Aggregate,
@@ -31,8 +32,8 @@ impl<T: Float> Ensemble<T> {
             return Err(format!("{} base values do not fit {targets} targets", base.len()));
         }
         let mut layout = Layout { features, targets, aggregate, ..Layout::default() };
-        for (at, tree) in trees.iter().enumerate() {
-            layout.add(tree).map_err(|problem| format!("tree {at}: {problem}"))?;
+        for (at, tree) in trees.into_iter().enumerate() {
+            layout.add(tree.borrow()).map_err(|problem| format!("tree {at}: {problem}"))?;
         }
         let base = if base.is_empty() { vec![T::default(); targets] } else { base.to_vec() };
         Ok(layout.finish(base))

@@ -1,6 +1,7 @@
 //! What leaves give, and adding it up.
 
-use super::{Aggregate, Float};
+use super::{Aggregate, Float, Weights};
+use smallvec::smallvec;
 
 /// The weights of leaves, found by node.
 #[derive(Clone, Debug)]
@@ -35,16 +36,16 @@ impl<T: Float> Leaves<T> {
     }
 
     /// Lists the weights of leaf `at` with their targets.
-    pub(super) fn list(&self, at: u32, target: u32, targets: usize) -> Vec<(u32, T)> {
+    pub(super) fn list(&self, at: u32, target: u32, targets: usize) -> Weights<T> {
         let at = at as usize;
         match self {
-            Self::One(weights) => vec![(target, weights[at])],
+            Self::One(weights) => smallvec![(target, weights[at])],
             Self::Every { row, weights } => {
                 let first = row[at] as usize * targets;
                 (0..).zip(weights[first..first + targets].iter().copied()).collect()
             }
             Self::Some { first, weights } => {
-                weights[first[at] as usize..first[at + 1] as usize].to_vec()
+                Weights::from_slice(&weights[first[at] as usize..first[at + 1] as usize])
             }
         }
     }

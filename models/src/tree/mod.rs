@@ -19,6 +19,7 @@ pub(crate) use ensemble::Ensemble;
 pub(crate) use float::Float;
 #[cfg(feature = "onnx")]
 pub(crate) use float::round_down;
+use smallvec::SmallVec;
 
 /// A value this near to zero is missing for [`Test::AtMostUnlessZero`], as LightGBM has it.
 pub(crate) const ZERO: f64 = 1e-35_f32 as f64;
@@ -67,9 +68,12 @@ pub(crate) enum Node<T> {
     /// Ends the walk.
     Leaf {
         /// What the leaf gives to which targets; several weights for one target are all given.
-        weights: Vec<(u32, T)>,
+        weights: Weights<T>,
     },
 }
+
+/// The weights of a leaf by target. Few need no memory of their own, as most leaves have one or two.
+pub(crate) type Weights<T> = SmallVec<[(u32, T); 2]>;
 
 /// A decision tree as a reader finds it. Node 0 is the root; nodes may stand in any order, and
 /// those that the root does not reach are ignored.

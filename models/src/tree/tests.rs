@@ -4,6 +4,7 @@ use super::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+use smallvec::smallvec;
 use std::fmt::Debug;
 
 /// Values that comparisons could get wrong, and few enough to meet each other.
@@ -160,7 +161,7 @@ fn tree<T: Float>(
             if let (Spread::One, [weight]) = (spread, &mut weights[..]) {
                 weight.0 = target;
             }
-            Node::Leaf { weights }
+            Node::Leaf { weights: weights.into() }
         };
         Tree { nodes: nodes.into_iter().map(|node| node.unwrap_or_else(&mut leaf)).collect() }
     })
@@ -219,7 +220,7 @@ fn split(feature: u32, yes: u32, no: u32) -> Node<f32> {
 }
 
 fn end(target: u32) -> Node<f32> {
-    Node::Leaf { weights: vec![(target, 1.0)] }
+    Node::Leaf { weights: smallvec![(target, 1.0)] }
 }
 
 #[track_caller]
@@ -243,7 +244,7 @@ fn trees_that_are_none_are_refused() {
 #[test]
 fn trees_that_do_not_fit_their_targets_are_refused() {
     let build = |targets, aggregate, base: &[f32], weight| {
-        let trees = [Tree { nodes: vec![Node::Leaf { weights: vec![(0, weight)] }] }];
+        let trees = [Tree { nodes: vec![Node::Leaf { weights: smallvec![(0, weight)] }] }];
         Ensemble::build(&trees, 1, targets, aggregate, base).map(|_| ()).unwrap_err()
     };
 
@@ -276,7 +277,7 @@ fn complete(depth: u32, features: u32) -> Tree<f32> {
         yes: 2 * at + 1,
         no: 2 * at + 2,
     };
-    let leaf = |at: u32| Node::Leaf { weights: vec![(0, at as f32)] };
+    let leaf = |at: u32| Node::Leaf { weights: [(0, at as f32)].into_iter().collect() };
     Tree { nodes: (0..splits).map(split).chain((splits..2 * splits + 1).map(leaf)).collect() }
 }
 

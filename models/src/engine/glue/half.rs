@@ -10,6 +10,7 @@ const WIDENED: &[&str] = &[
     "Add",
     "ArgMax",
     "ArgMin",
+    "CausalConvWithState",
     "Ceil",
     "Celu",
     "Clip",
@@ -59,6 +60,7 @@ const WIDENED: &[&str] = &[
     "Sqrt",
     "Sub",
     "Sum",
+    "SwiGLU",
     "Tanh",
     "TopK",
 ];

@@ -19,7 +19,9 @@ mod range;
 mod reduce;
 mod scan;
 mod select;
+mod sequence;
 mod shape;
+mod unique;
 
 pub(super) use broadcast::{combine, shape as broadcast_shape};
 pub(super) use gather::along;
@@ -39,6 +41,7 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("", "BitCast"),
     ("", "Cast"),
     ("", "CastLike"),
+    ("", "CausalConvWithState"),
     ("", "Ceil"),
     ("", "Celu"),
     ("", "CenterCropPad"),
@@ -96,6 +99,7 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("", "ReduceSumSquare"),
     ("", "Relu"),
     ("", "Reshape"),
+    ("", "ReverseSequence"),
     ("", "Round"),
     ("", "Scan"),
     ("", "ScatterElements"),
@@ -110,10 +114,13 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("", "Squeeze"),
     ("", "Sub"),
     ("", "Sum"),
+    ("", "SwiGLU"),
     ("", "Tanh"),
+    ("", "TensorScatter"),
     ("", "Tile"),
     ("", "TopK"),
     ("", "Transpose"),
+    ("", "Unique"),
     ("", "Unsqueeze"),
     ("", "Where"),
     ("", "Xor"),
@@ -155,6 +162,10 @@ fn plain(node: &mut Node<'_>) -> Result<Kernel, String> {
         "LpPool" => pool::build(node),
         "Pad" => pad::build(node),
         "Range" => range::build(node),
+        "CausalConvWithState" | "ReverseSequence" | "SwiGLU" | "TensorScatter" => {
+            sequence::build(node)
+        }
+        "Unique" => unique::build(node),
         "CDist" => distance::build(node),
         _ => reduce::build(node),
     }

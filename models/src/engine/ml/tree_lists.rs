@@ -3,7 +3,7 @@
 use super::trees::Parts;
 use crate::engine::array::Data;
 use crate::engine::node::Node;
-use crate::tree::{Aggregate, Node as Branch, Test, Tree};
+use crate::tree::{Aggregate, Node as Branch, Test, Tree, Weights as LeafWeights};
 use std::collections::HashMap;
 
 /// Numbers of an attribute that may be a tensor as well.
@@ -24,7 +24,7 @@ struct Lists<'a> {
     trees: &'a [i64],
     ids: &'a [i64],
     features: &'a [i64],
-    modes: Vec<String>,
+    modes: &'a [Vec<u8>],
     values: Vec<f64>,
     yes: &'a [i64],
     no: &'a [i64],
@@ -54,6 +54,7 @@ pub(super) fn read(
         Some(other) => return Err(format!("its aggregate_function `{other}` is not known here")),
     };
     let (values, is_wide) = numbers(node, "nodes_values")?.unwrap_or_default();
+    let modes = node.bytes("nodes_modes")?.unwrap_or_default();
     let mut ints = |name: String| node.ints(&name).map(Option::unwrap_or_default);
     let lists = Lists {
         trees: ints("nodes_treeids".to_owned())?,
@@ -62,7 +63,7 @@ pub(super) fn read(
         yes: ints("nodes_truenodeids".to_owned())?,
         no: ints("nodes_falsenodeids".to_owned())?,
         missing_yes: ints("nodes_missing_value_tracks_true".to_owned())?,
-        modes: Vec::new(),
+        modes,
         values,
     };
     let mut weights = Weights {
@@ -71,11 +72,78 @@ pub(super) fn read(
         targets: ints(format!("{prefix}_ids"))?,
         values: Vec::new(),
     };
-    let lists = Lists { modes: node.texts("nodes_modes")?.unwrap_or_default(), ..lists };
     weights.values = numbers(node, &format!("{prefix}_weights"))?.unwrap_or_default().0;
     let base = numbers(node, "base_values")?.unwrap_or_default().0;
     let trees = lists.trees_with(&weights)?;
     Ok((Parts { trees, targets, aggregate, base: Vec::new(), is_wide }, base))
+}
+
+/// The nodes of one tree, and where each of them stands in the lists.
+struct Group {
+    tree: i64,
+    members: Vec<usize>,
+    places: Places,
+    /// What the nodes give, by their place.
+    weights: Vec<LeafWeights<f64>>,
+}
+
+/// Where in its tree a node with an id stands.
+enum Places {
+    /// By id: converters count from zero.
+    Dense(Vec<u32>),
+    Sparse(HashMap<i64, u32>),
+}
+
+/// Stands for no place.
+const NOWHERE: u32 = u32::MAX;
+
+impl Places {
+    /// Finds the places of ids; fails with one that is there twice.
+    fn new(ids: impl ExactSizeIterator<Item = i64> + Clone) -> Result<Self, i64> {
+        let dense_end = 2 * ids.len() as i64 + 64;
+        if ids.clone().all(|id| (0..dense_end).contains(&id)) {
+            let mut dense = vec![NOWHERE; dense_end as usize];
+            for (place, id) in (0..).zip(ids) {
+                if std::mem::replace(&mut dense[id as usize], place) != NOWHERE {
+                    return Err(id);
+                }
+            }
+            return Ok(Self::Dense(dense));
+        }
+        let mut sparse = HashMap::with_capacity(ids.len());
+        for (place, id) in (0..).zip(ids) {
+            if sparse.insert(id, place).is_some() {
+                return Err(id);
+            }
+        }
+        Ok(Self::Sparse(sparse))
+    }
+
+    fn get(&self, id: i64) -> Option<u32> {
+        match self {
+            Self::Dense(dense) => {
+                let place = usize::try_from(id).ok().and_then(|id| dense.get(id));
+                place.copied().filter(|place| *place != NOWHERE)
+            }
+            Self::Sparse(sparse) => sparse.get(&id).copied(),
+        }
+    }
+}
+
+/// Numbers trees in the order in which they come. Entries of one tree mostly follow each other.
+#[derive(Default)]
+struct Order {
+    last: Option<(i64, usize)>,
+    numbers: HashMap<i64, usize>,
+}
+
+impl Order {
+    fn find(&mut self, tree: i64) -> Option<usize> {
+        if self.last.is_none_or(|(last, _)| last != tree) {
+            self.last = Some((tree, *self.numbers.get(&tree)?));
+        }
+        self.last.map(|(_, number)| number)
+    }
 }
 
 impl Lists<'_> {
@@ -92,61 +160,70 @@ impl Lists<'_> {
         if [weights.ids.len(), weights.targets.len(), weights.values.len()] != [given; 3] {
             return Err("the lists of its leaves are not equally long".to_owned());
         }
-        let mut order: Vec<i64> = Vec::new();
-        let mut members: HashMap<i64, Vec<usize>> = HashMap::new();
-        let mut places: HashMap<(i64, i64), u32> = HashMap::new();
-        for at in 0..count {
-            let tree = self.trees[at];
-            let list = members.entry(tree).or_insert_with(|| {
-                order.push(tree);
-                Vec::new()
-            });
-            if places.insert((tree, self.ids[at]), list.len() as u32).is_some() {
-                return Err(format!("node {} of tree {tree} is there twice", self.ids[at]));
-            }
-            list.push(at);
-        }
-        let mut given: HashMap<(i64, i64), Vec<(u32, f64)>> = HashMap::new();
-        for at in 0..weights.trees.len() {
+        let (mut order, mut groups) = self.groups()?;
+        for at in 0..given {
             let target = u32::try_from(weights.targets[at])
                 .map_err(|_| format!("there is no target {}", weights.targets[at]))?;
-            let leaf = (weights.trees[at], weights.ids[at]);
-            if !places.contains_key(&leaf) {
-                return Err(format!("there is no node {} of tree {} for a weight", leaf.1, leaf.0));
-            }
-            given.entry(leaf).or_default().push((target, weights.values[at]));
+            let (tree, id) = (weights.trees[at], weights.ids[at]);
+            let group = order.find(tree).map(|number| &mut groups[number]);
+            let found = group.and_then(|group| Some((group.places.get(id)?, group)));
+            let (place, group) = found
+                .ok_or_else(|| format!("there is no node {id} of tree {tree} for a weight"))?;
+            group.weights[place as usize].push((target, weights.values[at]));
         }
-        order.iter().map(|tree| self.tree(*tree, &members[tree], &places, &given)).collect()
+        groups.into_iter().map(|group| self.tree(group)).collect()
     }
 
-    fn tree(
-        &self,
-        tree: i64,
-        members: &[usize],
-        places: &HashMap<(i64, i64), u32>,
-        given: &HashMap<(i64, i64), Vec<(u32, f64)>>,
-    ) -> Result<Tree<f64>, String> {
+    /// Finds the nodes of each tree.
+    fn groups(&self) -> Result<(Order, Vec<Group>), String> {
+        let mut order = Order::default();
+        let mut members: Vec<(i64, Vec<usize>)> = Vec::new();
+        for (at, tree) in self.trees.iter().copied().enumerate() {
+            let number = order.find(tree).unwrap_or_else(|| {
+                order.numbers.insert(tree, members.len());
+                members.push((tree, Vec::new()));
+                members.len() - 1
+            });
+            members[number].1.push(at);
+        }
+        let groups = members.into_iter().map(|(tree, members)| {
+            let places = Places::new(members.iter().map(|at| self.ids[*at]))
+                .map_err(|id| format!("node {id} of tree {tree} is there twice"))?;
+            let weights = vec![LeafWeights::new(); members.len()];
+            Ok(Group { tree, members, places, weights })
+        });
+        Ok((order, groups.collect::<Result<_, String>>()?))
+    }
+
+    fn tree(&self, mut group: Group) -> Result<Tree<f64>, String> {
+        let tree = group.tree;
         let child = |id: i64| {
-            let place = places.get(&(tree, id)).copied();
-            place.ok_or_else(|| format!("there is no node {id} of tree {tree}"))
+            group.places.get(id).ok_or_else(|| format!("there is no node {id} of tree {tree}"))
         };
-        let mut nodes = Vec::with_capacity(members.len());
-        let mut is_child = vec![false; members.len()];
-        for at in members.iter().copied() {
+        let mut nodes = Vec::with_capacity(group.members.len());
+        let mut is_child = vec![false; group.members.len()];
+        // Whether every node but the first has one parent, which stands before it.
+        let mut is_plain = true;
+        for (place, at) in group.members.iter().copied().enumerate() {
             let Some(test) = test(&self.modes[at], self.values[at])? else {
-                let weights = given.get(&(tree, self.ids[at])).cloned().unwrap_or_default();
-                nodes.push(Branch::Leaf { weights });
+                nodes.push(Branch::Leaf { weights: std::mem::take(&mut group.weights[place]) });
                 continue;
             };
             let feature = u32::try_from(self.features[at])
                 .map_err(|_| format!("there is no feature {}", self.features[at]))?;
             let (yes, no) = (child(self.yes[at])?, child(self.no[at])?);
-            is_child[yes as usize] = true;
-            is_child[no as usize] = true;
+            for child in [yes, no].map(|child| child as usize) {
+                let has_parent = std::mem::replace(&mut is_child[child], true);
+                is_plain &= child > place && !has_parent;
+            }
+            is_plain &= !matches!(test, Test::Equal(_));
             // A missing value equals nothing.
             let missing_yes = self.missing_yes.get(at).is_some_and(|tracks| *tracks != 0)
                 || matches!(test, Test::NotEqual(_));
             nodes.push(Branch::Split { feature, test, missing_yes, yes, no });
+        }
+        if is_plain && is_child.iter().skip(1).all(|is_child| *is_child) {
+            return Ok(Tree { nodes });
         }
         let root = is_child.iter().position(|is_child| !is_child);
         let root = root.ok_or_else(|| format!("tree {tree} has no root"))?;
@@ -210,15 +287,18 @@ fn join_equals(nodes: &[Branch<f64>], node: &mut Branch<f64>) -> Option<()> {
     Some(())
 }
 
-fn test(mode: &str, value: f64) -> Result<Option<Test<f64>>, String> {
+fn test(mode: &[u8], value: f64) -> Result<Option<Test<f64>>, String> {
     Ok(Some(match mode {
-        "LEAF" => return Ok(None),
-        "BRANCH_LEQ" => Test::AtMost(value),
-        "BRANCH_LT" => Test::Below(value),
-        "BRANCH_GTE" => Test::AtLeast(value),
-        "BRANCH_GT" => Test::Above(value),
-        "BRANCH_EQ" => Test::Equal(value),
-        "BRANCH_NEQ" => Test::NotEqual(value),
-        other => return Err(format!("its node mode `{other}` is not known here")),
+        b"LEAF" => return Ok(None),
+        b"BRANCH_LEQ" => Test::AtMost(value),
+        b"BRANCH_LT" => Test::Below(value),
+        b"BRANCH_GTE" => Test::AtLeast(value),
+        b"BRANCH_GT" => Test::Above(value),
+        b"BRANCH_EQ" => Test::Equal(value),
+        b"BRANCH_NEQ" => Test::NotEqual(value),
+        other => {
+            let other = String::from_utf8_lossy(other);
+            return Err(format!("its node mode `{other}` is not known here"));
+        }
     }))
 }

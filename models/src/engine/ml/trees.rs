@@ -36,13 +36,14 @@ impl Trees {
                 Branch::Leaf { .. } => None,
             });
         let features = splits.max().unwrap_or(0);
-        let narrow: Vec<Tree<f32>> = parts.trees.iter().map(narrow).collect();
+        // Each tree is laid out as soon as it is narrow, while it lies in the cache.
+        let narrow = parts.trees.iter().map(narrow);
         let base: Vec<f32> = parts.base.iter().map(|value| *value as f32).collect();
         let wide = (may_be_wide || parts.is_wide).then(|| {
             Ensemble::build(&parts.trees, features, parts.targets, parts.aggregate, &parts.base)
         });
         Ok(Self {
-            narrow: Ensemble::build(&narrow, features, parts.targets, parts.aggregate, &base)?,
+            narrow: Ensemble::build(narrow, features, parts.targets, parts.aggregate, &base)?,
             wide: wide.transpose()?,
             is_wide: parts.is_wide,
         })

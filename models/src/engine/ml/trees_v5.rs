@@ -6,6 +6,7 @@ use crate::engine::array::{Array, Data, Shape};
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
 use crate::tree::{Aggregate, Node as Branch, Test, Tree};
+use smallvec::smallvec;
 
 /// The attributes that describe inner nodes, which are equally long, and those of leaves.
 struct Lists<'a> {
@@ -147,7 +148,7 @@ impl Lists<'_> {
         let at = usize::try_from(at).ok().filter(|at| *at < self.targets.len());
         let at = at.ok_or("there is a leaf named that does not exist")?;
         let target = u32::try_from(self.targets[at]).map_err(|_| "a leaf has no target")?;
-        Ok(Branch::Leaf { weights: vec![(target, self.weights[at])] })
+        Ok(Branch::Leaf { weights: smallvec![(target, self.weights[at])] })
     }
 
     fn split(&self, at: usize) -> Result<Branch<f64>, String> {

@@ -2,6 +2,7 @@
 
 use super::text::Part;
 use crate::tree::{Node, Test, Tree};
+use smallvec::smallvec;
 
 const CATEGORICAL: u8 = 1;
 const DEFAULT_LEFT: u8 = 2;
@@ -21,7 +22,8 @@ pub(super) fn read(part: &Part<'_>, target: u32) -> Result<Tree<f64>, String> {
         return Err(format!("it has {} values for {count} leaves", leaves.len()));
     }
     let mut nodes = if count == 1 { Vec::new() } else { splits(part, count)? };
-    nodes.extend(leaves.into_iter().map(|weight| Node::Leaf { weights: vec![(target, weight)] }));
+    let leaf = |weight| Node::Leaf { weights: smallvec![(target, weight)] };
+    nodes.extend(leaves.into_iter().map(leaf));
     Ok(Tree { nodes })
 }
 

@@ -12,6 +12,7 @@ use super::skops::{Data, Load, Object};
 use crate::convert::recipe::{self, Forest, Link, Recipe, Rule, Scores};
 use crate::tree::{Aggregate, Ensemble, Node, Test, Tree};
 use ndarray::Array2;
+use smallvec::smallvec;
 use std::sync::Arc;
 
 /// Loads such a model, if the class is one.
@@ -118,7 +119,7 @@ fn tree(object: &Object<'_>, target: u32) -> Load<Tree<f64>> {
     };
     let node = |at: usize| {
         if is_leaf[at] != 0 {
-            return Ok(Node::Leaf { weights: vec![(target, values[at])] });
+            return Ok(Node::Leaf { weights: smallvec![(target, values[at])] });
         }
         let test = if is_categorical[at] == 0 {
             Test::AtMost(thresholds[at])

@@ -125,7 +125,8 @@ pub(super) struct SklearnModel {
 impl SklearnModel {
     /// Reads a skops file; `method` is what `predict` shall mean.
     fn read(bytes: Vec<u8>, method: &str) -> Load<Self> {
-        let document = Document::read(bytes)?;
+        let (archive, schema) = skops::unpack(bytes)?;
+        let document = Document::read(archive, &schema)?;
         let object = document.root()?;
         let estimator = estimator::load(&object)?;
         let numbers = estimator.numbers_per_row();

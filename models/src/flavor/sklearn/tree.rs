@@ -15,8 +15,10 @@ use super::linear::{
 use super::skops::{Array, Data, Item, Load, Object, Refusal};
 #[cfg(feature = "onnx")]
 use crate::convert::recipe::{self, Link, Recipe, Rule, Scores};
-use crate::tree::{Aggregate, Ensemble, Node, Test, Tree};
+use crate::tree::{Aggregate, Ensemble, Node, Test, Tree, Weights};
 use ndarray::Array2;
+use smallvec::smallvec;
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 /// Loads a tree or a forest, if the class is one.
@@ -50,7 +52,8 @@ struct Grown {
     feature: Vec<i64>,
     threshold: Vec<f64>,
     missing_left: Option<Vec<i64>>,
-    samples: Vec<f64>,
+    /// All that the file says about the nodes.
+    nodes: Arc<Array>,
     /// The values of each node, one after the other: for each target those of each class.
     values: Vec<f64>,
     targets: usize,
@@ -80,7 +83,7 @@ impl Grown {
             feature: whole(&tree, &nodes, "feature")?,
             threshold: floats(&tree, &nodes, "threshold")?,
             missing_left: whole(&tree, &nodes, "missing_go_to_left").ok(),
-            samples: floats(&tree, &nodes, "n_node_samples")?,
+            nodes: Arc::clone(&nodes),
             values: values.data.to_floats()?,
             targets,
             classes,
@@ -101,7 +104,7 @@ impl Grown {
     fn tree(
         &self,
         features: Option<&[usize]>,
-        leaf: impl Fn(usize) -> Vec<(u32, f64)>,
+        leaf: impl Fn(usize) -> Weights<f64>,
     ) -> Load<Tree<f64>> {
         let broken =
             || Refusal("a tree has a node with a child or feature that is not there".to_owned());
@@ -128,20 +131,21 @@ impl Grown {
         Ok(Tree { nodes })
     }
 
-    fn values_of(&self, node: usize) -> &[f64] {
-        &self.values[node * self.width()..(node + 1) * self.width()]
+    fn weights_of(&self, node: usize) -> Weights<f64> {
+        let values = &self.values[node * self.width()..(node + 1) * self.width()];
+        (0..).zip(values.iter().copied()).collect()
     }
 
     /// Returns the shares of the classes in a node. Before scikit-learn 1.3 they were counts.
-    fn shares_of(&self, node: usize) -> Vec<(u32, f64)> {
-        let mut shares = self.values_of(node).to_vec();
+    fn shares_of(&self, node: usize) -> Weights<f64> {
+        let mut shares = self.weights_of(node);
         for classes in shares.chunks_mut(self.classes) {
-            let sum: f64 = classes.iter().sum();
+            let sum: f64 = classes.iter().map(|(_, share)| share).sum();
             if (sum - 1.0).abs() > 1e-9 && sum != 0.0 {
-                classes.iter_mut().for_each(|share| *share /= sum);
+                classes.iter_mut().for_each(|(_, share)| *share /= sum);
             }
         }
-        (0..).zip(shares).collect()
+        shares
     }
 }
 
@@ -197,7 +201,7 @@ fn scored(ensemble: &Ensemble<f64>, rows: &Array2<f64>) -> Array2<f64> {
 
 fn build(
     object: &Object<'_>,
-    trees: &[Tree<f64>],
+    trees: impl IntoIterator<Item = impl Borrow<Tree<f64>>>,
     targets: usize,
     aggregate: Aggregate,
 ) -> Load<Ensemble<f64>> {
@@ -219,16 +223,20 @@ impl Forest {
         if grown.iter().any(|tree| tree.width() != first.width() || tree.features != features) {
             return object.wrong("its trees do not fit each other");
         }
-        let trees = grown.iter().map(|tree| {
-            tree.tree(None, |node| {
-                if of_classes {
-                    return tree.shares_of(node);
-                }
-                (0..).zip(tree.values_of(node).iter().copied()).collect()
-            })
-        });
-        let trees: Vec<_> = trees.collect::<Load<_>>()?;
-        let ensemble = build(object, &trees, first.width(), Aggregate::Average)?;
+        let trees =
+            grown.iter().map(|tree| {
+                tree.tree(None, |node| {
+                    if of_classes { tree.shares_of(node) } else { tree.weights_of(node) }
+                })
+            });
+        let mut broken = None;
+        // Each tree is laid out as soon as it is made, while it lies in the cache.
+        let trees = trees.map_while(|tree| tree.map_err(|problem| broken = Some(problem)).ok());
+        let ensemble = build(object, trees, first.width(), Aggregate::Average);
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
+        let ensemble = ensemble?;
         Ok(Self { ensemble, takes_missing: first.takes_missing && first.missing_left.is_some() })
     }
 
@@ -452,7 +460,8 @@ impl Boosting {
                 if grown.width() != 1 {
                     return object.unsupported("estimators_");
                 }
-                trees.push(grown.tree(None, |node| vec![(target, rate * grown.values[node])])?);
+                trees
+                    .push(grown.tree(None, |node| smallvec![(target, rate * grown.values[node])])?);
             }
         }
         let loss = Loss::of(object, is_classifier, sums)?;
@@ -609,8 +618,10 @@ impl Isolation {
         }
         let mut trees = Vec::with_capacity(grown.len());
         for (tree, features) in grown.iter().zip(&features) {
-            let lengths = tree.path_lengths().or_else(|problem| object.wrong(problem))?;
-            trees.push(tree.tree(Some(&features.indices()?), |node| vec![(0, lengths[node])])?);
+            let samples = floats(object, &tree.nodes, "n_node_samples")?;
+            let lengths = tree.path_lengths(&samples).or_else(|problem| object.wrong(problem))?;
+            trees
+                .push(tree.tree(Some(&features.indices()?), |node| smallvec![(0, lengths[node])])?);
         }
         let samples =
             if object.find("_max_samples").is_some() { "_max_samples" } else { "max_samples_" };
@@ -626,15 +637,15 @@ impl Isolation {
 
 impl Grown {
     /// Returns for each leaf how many splits lead to it, and how many more would be needed to part
-    /// the training rows in it.
-    fn path_lengths(&self) -> Result<Vec<f64>, String> {
+    /// the training rows in it; `samples` are those in each node.
+    fn path_lengths(&self, samples: &[f64]) -> Result<Vec<f64>, String> {
         let mut lengths = vec![0.0; self.left.len()];
         let mut open = vec![(0_usize, 0_usize)];
         while let Some((node, depth)) = open.pop() {
             if depth > self.left.len() {
                 return Err("a tree has a circle".to_owned());
             }
-            lengths[node] = depth as f64 + average_path_length(self.samples[node]);
+            lengths[node] = depth as f64 + average_path_length(samples[node]);
             if self.left[node] == -1 {
                 continue;
             }

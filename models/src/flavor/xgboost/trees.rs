@@ -2,7 +2,8 @@
 
 use super::booster::{Shape, number};
 use super::document::{Model, TreeDocument};
-use crate::tree::{Node, Test, Tree};
+use crate::tree::{Node, Test, Tree, Weights};
+use smallvec::smallvec;
 
 /// XGBoost takes this category and all above for invalid.
 const CATEGORY_END: u32 = 1 << 24;
@@ -123,10 +124,10 @@ impl Leaves {
         }
     }
 
-    fn weights(&self, tree: &TreeDocument, node: usize) -> Result<Vec<(u32, f32)>, String> {
+    fn weights(&self, tree: &TreeDocument, node: usize) -> Result<Weights<f32>, String> {
         let (list, at, targets, factor) = match self {
             Self::Single { group, factor } => {
-                return Ok(vec![(*group, tree.split_conditions[node] * factor)]);
+                return Ok(smallvec![(*group, tree.split_conditions[node] * factor)]);
             }
             Self::Listed { targets, factor } => {
                 let at = usize::try_from(tree.right_children[node]).unwrap_or(usize::MAX);

@@ -114,9 +114,9 @@ fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Problem> {
 
 fn refused(refusal: Refusal) -> Result<Response, Problem> {
     let (status, text) = match refusal {
-        Refusal::Failed(error @ (Error::Python { .. } | Error::Io { .. })) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-        }
+        Refusal::Failed(
+            error @ (Error::Library { .. } | Error::Python { .. } | Error::Io { .. }),
+        ) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         Refusal::Failed(error) => (StatusCode::BAD_REQUEST, error.to_string()),
         Refusal::Busy => {
             let text = "too many requests wait for the model; try again later".to_owned();

@@ -7,7 +7,7 @@ use crate::engine::node::Node;
 const NEVER: f32 = f32::NEG_INFINITY;
 
 /// How far a query sees around its own place; `None` without bound.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
     left: Option<i64>,
     right: Option<i64>,

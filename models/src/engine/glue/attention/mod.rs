@@ -108,8 +108,10 @@ impl Attention {
             _ => return Err("past keys and past values only go together".to_owned()),
         }
         check(&query, &key, &value)?;
-        volume(&[query.batch, query.heads, query.rows, key.rows])?;
         let sizes = [query.batch, query.heads, query.rows, key.rows];
+        volume(&sizes)?;
+        // Without samples or heads, the rest of a shape may still be of any size.
+        volume(&sizes[2..])?;
         let filled = inputs.optional(FILLED);
         if filled.is_some() && inputs.optional(PAST_KEY).is_some() {
             return Err("the number of keys in use does not go with past keys".to_owned());
@@ -205,7 +207,9 @@ fn check(query: &Heads, key: &Heads, value: &Heads) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::soften;
+    use super::{Attention, Window, soften};
+    use crate::engine::array::Array;
+    use crate::engine::kernel::{Input, Inputs};
 
     #[track_caller]
     fn check(row: &[f32], is_hidden: bool, want: &[f32]) {
@@ -222,6 +226,25 @@ mod tests {
         check(&[never, never], false, &[0.0, 0.0]);
         check(&[f32::NAN, 3.0], true, &[0.0, 0.0]);
         check(&[], false, &[]);
+    }
+
+    #[test]
+    fn shapes_that_are_large_in_spite_of_holding_nothing_are_refused() {
+        let attention = Attention {
+            scale: None,
+            softcap: 0.0,
+            heads: [None; 2],
+            window: Window::default(),
+            shown: None,
+        };
+        let empty = |rows: usize| Array::new::<f32>([0, 1, rows, 2].as_slice(), Vec::new());
+        let inputs = [empty(1 << 40), empty(1 << 40), empty(1 << 40)];
+
+        let problem = attention
+            .run(&Inputs(inputs.into_iter().map(|array| Some(Input::Own(array))).collect()))
+            .unwrap_err();
+
+        assert!(problem.ends_with("is too large"), "{problem}");
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! One node of the schema: a value of an attribute, not yet interpreted.
 
+use super::json::{Map, Value};
 use super::{Array, Data, Document, Load, Object, Refusal, refuse};
 use ndarray::Array2;
-use serde_json::{Map, Value};
+use serde_json::Value as Plain;
 use std::sync::Arc;
 
 /// A value of an attribute; remembers whose, for what its errors say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Item<'a> {
-    document: &'a Document,
-    node: &'a Map<String, Value>,
+    document: &'a Document<'a>,
+    node: &'a Map<'a>,
     owner: &'a str,
     name: &'a str,
 }
@@ -26,8 +27,8 @@ pub(crate) enum Scalar {
 
 impl<'a> Item<'a> {
     pub(super) fn new(
-        document: &'a Document,
-        node: &'a Map<String, Value>,
+        document: &'a Document<'a>,
+        node: &'a Map<'a>,
         owner: &'a str,
         name: &'a str,
     ) -> Self {
@@ -67,12 +68,12 @@ impl<'a> Item<'a> {
         self.node.get("__loader__").and_then(Value::as_str).unwrap_or_default()
     }
 
-    fn content(&self) -> Load<&'a Value> {
+    fn content(&self) -> Load<&'a Value<'a>> {
         self.document.visit()?;
         self.node.get("content").map_or_else(|| self.wrong("it has no content"), Ok)
     }
 
-    fn child(&self, value: &'a Value) -> Load<Self> {
+    fn child(&self, value: &'a Value<'a>) -> Load<Self> {
         match value.as_object() {
             Some(node) => Ok(Self { node, ..*self }),
             None => self.wrong("it holds something that is no node"),
@@ -86,10 +87,10 @@ impl<'a> Item<'a> {
             "NdArrayNode" => return self.number_of_numpy(),
             other => return self.wrong(format!("expected a plain value, found a {other}")),
         }
-        let Value::String(text) = self.content()? else {
+        let Some(text) = self.content()?.as_str() else {
             return self.wrong("its content is no text");
         };
-        match text.as_str() {
+        match text {
             // What Python's json module writes, though JSON has no such words.
             "NaN" => return Ok(Scalar::Float(f64::NAN)),
             "Infinity" => return Ok(Scalar::Float(f64::INFINITY)),
@@ -97,14 +98,14 @@ impl<'a> Item<'a> {
             _ => {}
         }
         Ok(match serde_json::from_str(text) {
-            Ok(Value::Null) => Scalar::None,
-            Ok(Value::Bool(value)) => Scalar::Bool(value),
-            Ok(Value::Number(number)) => match (number.as_i64(), number.as_f64()) {
+            Ok(Plain::Null) => Scalar::None,
+            Ok(Plain::Bool(value)) => Scalar::Bool(value),
+            Ok(Plain::Number(number)) => match (number.as_i64(), number.as_f64()) {
                 (Some(whole), _) => Scalar::Int(whole),
                 (None, Some(float)) => Scalar::Float(float),
                 (None, None) => return self.wrong("its number is too large"),
             },
-            Ok(Value::String(text)) => Scalar::Text(text),
+            Ok(Plain::String(text)) => Scalar::Text(text),
             _ => return self.wrong("its content is no plain value"),
         })
     }
@@ -131,7 +132,8 @@ impl<'a> Item<'a> {
     }
 
     pub(crate) fn is_none(&self) -> bool {
-        self.loader() == "JsonNode" && self.node.get("content").is_some_and(|text| text == "null")
+        self.loader() == "JsonNode"
+            && self.node.get("content").and_then(Value::as_str) == Some("null")
     }
 
     pub(crate) fn number(&self) -> Load<f64> {
@@ -182,9 +184,8 @@ impl<'a> Item<'a> {
     pub(crate) fn list(&self) -> Load<Vec<Self>> {
         let is_list = matches!(self.loader(), "ListNode" | "TupleNode" | "SetNode");
         let is_objects = self.loader() == "NdArrayNode" && self.node.get("file").is_none();
-        let Value::Array(items) =
-            self.content().ok().filter(|_| is_list || is_objects).unwrap_or(&Value::Null)
-        else {
+        let content = self.content().ok().filter(|_| is_list || is_objects);
+        let Some(items) = content.and_then(Value::as_list) else {
             return self.expected("a list");
         };
         items.iter().map(|item| self.child(item)).collect()
@@ -360,6 +361,6 @@ impl<'a> Item<'a> {
             _ => None,
         };
         let Some(content) = content else { return self.expected("a dict") };
-        content.iter().map(|(key, value)| Ok((key.as_str(), self.child(value)?))).collect()
+        content.iter().map(|(key, value)| Ok((key, self.child(value)?))).collect()
     }
 }

@@ -6,6 +6,7 @@
 
 mod archive;
 mod item;
+mod json;
 mod npy;
 mod object;
 
@@ -14,7 +15,7 @@ pub(crate) use item::{Item, Scalar};
 pub(crate) use npy::{Array, Data};
 pub(crate) use object::Object;
 
-use serde_json::{Map, Value};
+use json::{Map, Value};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
@@ -48,19 +49,25 @@ pub(crate) use refuse;
 
 /// A skops file: its schema, and the arrays that are read when they are asked for.
 #[derive(Debug)]
-pub(crate) struct Document {
+pub(crate) struct Document<'t> {
     archive: RefCell<Archive>,
     arrays: RefCell<HashMap<String, Arc<Array>>>,
-    schema: Map<String, Value>,
+    schema: Map<'t>,
     visited: Cell<usize>,
 }
 
-impl Document {
-    /// Reads the schema of a file that lies in memory.
-    pub(crate) fn read(bytes: Vec<u8>) -> Load<Self> {
-        let mut archive = Archive::open(bytes)?;
-        let text = archive.member("schema.json")?;
-        let schema: Value = serde_json::from_slice(&text)
+/// Opens a file that lies in memory, and unpacks its schema.
+pub(crate) fn unpack(bytes: Vec<u8>) -> Load<(Archive, String)> {
+    let mut archive = Archive::open(bytes)?;
+    let schema = String::from_utf8(archive.member("schema.json")?)
+        .map_err(|_| Refusal("schema.json is no text".to_owned()))?;
+    Ok((archive, schema))
+}
+
+impl<'t> Document<'t> {
+    /// Reads the schema of an archive.
+    pub(crate) fn read(archive: Archive, schema: &'t str) -> Load<Self> {
+        let schema: Value<'_> = serde_json::from_str(schema)
             .map_err(|error| Refusal(format!("schema.json is not JSON: {error}")))?;
         let Value::Object(schema) = schema else {
             return refuse!("schema.json holds no node");
@@ -85,7 +92,7 @@ impl Document {
         self.item(&self.schema, "the file", "model").object()
     }
 
-    fn item<'a>(&'a self, node: &'a Map<String, Value>, owner: &'a str, name: &'a str) -> Item<'a> {
+    fn item<'a>(&'a self, node: &'a Map<'a>, owner: &'a str, name: &'a str) -> Item<'a> {
         Item::new(self, node, owner, name)
     }
 

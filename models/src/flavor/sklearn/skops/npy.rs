@@ -236,13 +236,31 @@ impl Kind {
     }
 }
 
-fn integer(item: &[u8], is_signed: bool, is_big: bool) -> Load<i64> {
-    let mut wide = [0_u8; 8];
-    for (at, byte) in item.iter().enumerate() {
-        wide[if is_big { item.len() - 1 - at } else { at }] = *byte;
+/// Returns the bits of an item of at most eight bytes.
+fn word(item: &[u8], is_big: bool) -> u64 {
+    let order = |little: u64, big: u64| if is_big { big } else { little };
+    match *item {
+        [a] => u64::from(a),
+        [a, b] => {
+            let (little, big) = (u16::from_le_bytes([a, b]), u16::from_be_bytes([a, b]));
+            order(little.into(), big.into())
+        }
+        [a, b, c, d] => {
+            let bytes = [a, b, c, d];
+            order(u32::from_le_bytes(bytes).into(), u32::from_be_bytes(bytes).into())
+        }
+        [a, b, c, d, e, f, g, h] => {
+            let bytes = [a, b, c, d, e, f, g, h];
+            order(u64::from_le_bytes(bytes), u64::from_be_bytes(bytes))
+        }
+        // There are no numbers of other sizes.
+        _ => 0,
     }
+}
+
+fn integer(item: &[u8], is_signed: bool, is_big: bool) -> Load<i64> {
     let shift = 64 - 8 * item.len() as u32;
-    let value = u64::from_le_bytes(wide);
+    let value = word(item, is_big);
     if is_signed {
         return Ok(((value << shift) as i64) >> shift);
     }
@@ -250,11 +268,7 @@ fn integer(item: &[u8], is_signed: bool, is_big: bool) -> Load<i64> {
 }
 
 fn float(item: &[u8], is_big: bool) -> f64 {
-    let mut wide = [0_u8; 8];
-    for (at, byte) in item.iter().enumerate() {
-        wide[if is_big { item.len() - 1 - at } else { at }] = *byte;
-    }
-    let bits = u64::from_le_bytes(wide);
+    let bits = word(item, is_big);
     match item.len() {
         2 => half(bits as u16),
         4 => f64::from(f32::from_bits(bits as u32)),

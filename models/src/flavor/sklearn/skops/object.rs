@@ -1,21 +1,21 @@
 //! An object of the schema, and its attributes by name.
 
+use super::json::{Map, Value};
 use super::{Document, Item, Load, Refusal, refuse};
 use ndarray::Array2;
-use serde_json::{Map, Value};
 
 /// An object: its class, and what its attributes hold.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Object<'a> {
-    document: &'a Document,
-    node: &'a Map<String, Value>,
+    document: &'a Document<'a>,
+    node: &'a Map<'a>,
     module: &'a str,
     class: &'a str,
-    attributes: Option<&'a Map<String, Value>>,
+    attributes: Option<&'a Map<'a>>,
 }
 
 impl<'a> Object<'a> {
-    pub(super) fn new(document: &'a Document, node: &'a Map<String, Value>) -> Option<Self> {
+    pub(super) fn new(document: &'a Document<'a>, node: &'a Map<'a>) -> Option<Self> {
         let text = |key| node.get(key).and_then(Value::as_str);
         if !matches!(text("__loader__")?, "ObjectNode" | "TreeNode" | "LossNode") {
             return None;
@@ -58,7 +58,7 @@ impl<'a> Object<'a> {
 
     /// Finds an attribute, whatever it holds.
     pub(crate) fn find(&self, name: &str) -> Option<Item<'a>> {
-        let (name, value) = self.attributes?.get_key_value(name)?;
+        let (name, value) = self.attributes?.entry(name)?;
         Some(Item::new(self.document, value.as_object()?, self.class, name))
     }
 
