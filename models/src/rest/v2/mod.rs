@@ -129,9 +129,12 @@ fn described(deployed: &Deployed) -> Json<Value> {
 }
 
 /// Lists a schema's tensors; a column is one with a row for each row.
-fn tensors(schema: &Schema) -> Vec<Value> {
-    let named =
-        |name: Option<&str>, at: usize| name.map_or_else(|| format!("input-{at}"), str::to_owned);
+///
+/// One without a name is `unnamed`, counted from 1.
+fn tensors(schema: &Schema, unnamed: &str) -> Vec<Value> {
+    let named = |name: Option<&str>, at: usize| {
+        name.map_or_else(|| format!("{unnamed}-{}", at + 1), str::to_owned)
+    };
     match schema {
         Schema::Columns(columns) => columns
             .iter()
