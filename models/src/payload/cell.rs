@@ -1,5 +1,6 @@
 //! JSON as it arrives, before any type is known.
 
+use memchr::memmem;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -94,7 +95,8 @@ pub(super) fn parse(body: &[u8]) -> Result<Cell, serde_json::Error> {
 fn without_python_numbers(body: &[u8]) -> Cow<'_, [u8]> {
     const SPELLINGS: [(&[u8], &[u8]); 3] =
         [(b"NaN", b"null"), (b"-Infinity", b"\"-Infinity\""), (b"Infinity", b"\"Infinity\"")];
-    if !body.windows(3).any(|three| three == b"NaN" || three == b"Inf") {
+    let has = |word: &[u8]| memmem::find(body, word).is_some();
+    if !has(b"NaN") && !has(b"Infinity") {
         return Cow::Borrowed(body);
     }
     let mut out = Vec::with_capacity(body.len() + 64);

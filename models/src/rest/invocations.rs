@@ -57,14 +57,11 @@ async fn answer(deployed: Arc<Deployed>, request: Request) -> Result<Response, F
             return Ok((StatusCode::UNSUPPORTED_MEDIA_TYPE, problem).into_response());
         }
     };
-    let body = read(request.into_body()).await?;
-    let asked = match decode(format, body, &deployed).await {
-        Ok(asked) => asked,
-        Err(failure) => {
-            deployed.note_invalid(start.elapsed());
-            return Err(failure);
-        }
+    let asked = match read(request.into_body()).await {
+        Ok(body) => decode(format, body, &deployed).await,
+        Err(failure) => Err(failure),
     };
+    let asked = asked.inspect_err(|_| deployed.note_invalid(start.elapsed()))?;
     match deployed.score(asked.input, asked.params.as_ref()).await {
         Ok(predictions) => Ok((JSON, encode(predictions).await?).into_response()),
         Err(refusal) => Ok(refused(refusal)),

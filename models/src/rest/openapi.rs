@@ -1,11 +1,32 @@
 //! A description of the server for programs, <https://spec.openapis.org/oas/v3.1.0>.
 
+use super::page::url_escaped;
 use crate::serving::{Deployed, Repository};
 use crate::signature::{DataType, Schema};
 use axum::Json;
 use axum::extract::State;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+
+/// The routes that are the same whatever is served.
+const PLAIN: [(&str, &str, &str); 16] = [
+    ("get", "/ping", "Whether a model is ready"),
+    ("get", "/health", "Whether a model is ready"),
+    ("get", "/version", "The version of the server"),
+    ("get", "/metrics", "Series for Prometheus"),
+    ("get", "/v2", "The name of the server, its version and what it knows"),
+    ("get", "/v2/health/live", "Whether the server answers"),
+    ("get", "/v2/health/ready", "Whether all models are ready"),
+    ("get", "/v2/models/{name}", "What a model takes and answers"),
+    ("get", "/v2/models/{name}/ready", "Whether a model is ready"),
+    ("get", "/v2/models/{name}/versions/{version}", "What a version takes and answers"),
+    ("get", "/v2/models/{name}/versions/{version}/ready", "Whether a version is ready"),
+    ("post", "/v2/models/{name}/versions/{version}/infer", "Score tensors with a version"),
+    ("post", "/v2/repository/index", "All models, and how they stand"),
+    ("post", "/v2/repository/models/{name}/load", "Load a model again"),
+    ("post", "/v2/repository/models/{name}/unload", "Let a model answer no more"),
+    ("get", "/openapi.json", "This description"),
+];
 
 /// Answers the description.
 pub(super) async fn document(State(repository): State<Arc<Repository>>) -> Json<Value> {
@@ -15,19 +36,13 @@ pub(super) async fn document(State(repository): State<Arc<Repository>>) -> Json<
     }
     for name in repository.names() {
         if let Ok(deployed) = repository.get(name, None) {
+            let name = url_escaped(name);
             paths.insert(format!("/models/{name}/invocations"), invocations(&deployed));
             paths.insert(format!("/v2/models/{name}/infer"), infer(&deployed));
         }
     }
-    for (path, summary) in [
-        ("/ping", "Whether a model is ready"),
-        ("/version", "The version of the server"),
-        ("/metrics", "Series for Prometheus"),
-        ("/v2/health/ready", "Whether all models are ready"),
-    ] {
-        let answer = json!({ "200": { "description": "Yes" } });
-        paths
-            .insert(path.to_owned(), json!({ "get": { "summary": summary, "responses": answer } }));
+    for (method, path, summary) in PLAIN {
+        paths.insert(path.to_owned(), json!({ method: plain(path, summary) }));
     }
     Json(json!({
         "openapi": "3.1.0",
@@ -42,6 +57,18 @@ pub(super) async fn document(State(repository): State<Arc<Repository>>) -> Json<
             "required": ["error_code", "message"],
         } } },
     }))
+}
+
+fn plain(path: &str, summary: &str) -> Value {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let parameters: Vec<Value> = names
+        .map(|name| {
+            let schema = json!({ "type": "string" });
+            json!({ "name": name, "in": "path", "required": true, "schema": schema })
+        })
+        .collect();
+    let answer = json!({ "200": { "description": "Yes" } });
+    json!({ "summary": summary, "parameters": parameters, "responses": answer })
 }
 
 fn invocations(deployed: &Deployed) -> Value {

@@ -167,8 +167,8 @@ impl Deployed {
         let params = self.model.check_params(params)?;
         let rows = join::rows(&input);
         if self.pace.is_at_once(rows.unwrap_or(1)) && !self.model.predictor().waits() {
-            let work = AssertUnwindSafe(|| self.compute(input, &params, rows));
-            return catch_unwind(work).map_err(|_| Refusal::Broken)?.map_err(Refusal::Failed);
+            let answer = self.try_compute(input, &params, rows).ok_or(Refusal::Broken)?;
+            return answer.map_err(Refusal::Failed);
         }
         let (reply, answer) = oneshot::channel();
         let job = Job { input, params, rows, arrived, reply };
@@ -191,6 +191,16 @@ impl Deployed {
         answer
     }
 
+    /// Does the same with a model that may break its promise; `None` when it panics.
+    fn try_compute(
+        &self,
+        input: Input,
+        params: &Params,
+        rows: Option<usize>,
+    ) -> Option<Result<Predictions>> {
+        catch_unwind(AssertUnwindSafe(|| self.compute(input, params, rows))).ok()
+    }
+
     /// Sees to it that somebody takes from the queue.
     fn call_taker(self: &Arc<Self>) {
         if !self.queue.has_taker.swap(true, Ordering::AcqRel) {
@@ -204,7 +214,8 @@ impl Deployed {
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         self.queue.has_taker.store(false, Ordering::Release);
         let Ok(slot) = slot else { return };
-        let work = spawn_blocking(move || {
+        // It does not panic, and whoever waits for an answer gets it by other means.
+        drop(spawn_blocking(move || {
             let running = Running::new(&self.queue);
             self.score_batch();
             drop(running);
@@ -212,9 +223,7 @@ impl Deployed {
             if self.queue.len() > 0 {
                 self.call_taker();
             }
-        });
-        // Those who wait for a batch that panicked hear of it by their replies.
-        drop(work);
+        }));
     }
 
     async fn wait_for_company(&self) {
@@ -244,9 +253,11 @@ impl Deployed {
         self.meter.waiting(self.queue.len());
         let jobs = if jobs.len() > 1 { self.score_together(jobs) } else { jobs };
         for job in jobs {
-            let answer = self.compute(job.input, &job.params, job.rows);
-            // Who has given up does not hear it.
-            let _ = job.reply.send(answer);
+            // Who waits for one that panics hears of it when the reply is dropped.
+            if let Some(answer) = self.try_compute(job.input, &job.params, job.rows) {
+                // Who has given up does not hear it.
+                let _ = job.reply.send(answer);
+            }
         }
     }
 
@@ -256,9 +267,8 @@ impl Deployed {
         let rows: Vec<usize> = jobs.iter().filter_map(|job| job.rows).collect();
         let inputs = jobs.iter().map(|job| job.input.clone()).collect();
         let Some(input) = join::join(inputs) else { return jobs };
-        let Ok(answer) = self.compute(input, &jobs[0].params, Some(rows.iter().sum())) else {
-            return jobs;
-        };
+        let answer = self.try_compute(input, &jobs[0].params, Some(rows.iter().sum()));
+        let Some(Ok(answer)) = answer else { return jobs };
         let Some(answers) = join::part(&answer, &rows) else {
             self.is_unpartable.store(true, Ordering::Relaxed);
             return jobs;

@@ -6,6 +6,7 @@ use super::{Deployed, Found, Settings, Source, SourceError};
 use crate::Model;
 use arc_swap::ArcSwapOption;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -69,6 +70,32 @@ pub enum Missing {
     Unloaded,
 }
 
+impl Failed {
+    /// Tells whether this version failed a short time ago.
+    fn is_recent(&self, version: &str) -> bool {
+        self.version.as_deref() == Some(version) && self.at.elapsed() < PATIENCE
+    }
+}
+
+impl Change {
+    /// Keeps the reason of a failure; a version that loads puts an end to it.
+    fn noted<T>(
+        &mut self,
+        version: Option<&str>,
+        result: Result<T, SourceError>,
+    ) -> Result<T, SourceError> {
+        match &result {
+            Ok(_) if version.is_some() => self.failed = None,
+            Ok(_) => {}
+            Err(error) => {
+                let (version, problem) = (version.map(str::to_owned), told(error.as_ref()));
+                self.failed = Some(Failed { version, problem, at: Instant::now() });
+            }
+        }
+        result
+    }
+}
+
 impl Entry {
     fn lock(&self) -> MutexGuard<'_, Change> {
         self.change.lock().unwrap_or_else(PoisonError::into_inner)
@@ -93,11 +120,10 @@ impl Repository {
         }
         let repository = Self { entries, settings, slots, meters };
         for (name, entry) in &repository.entries {
-            let deployed = repository.deploy(name, entry.source.as_ref(), &[]);
-            match deployed.map_err(|(_, error)| error) {
-                Ok(deployed) => entry.deployed.store(deployed),
-                Err(error) => return Err((name.clone(), error)),
-            }
+            let source = entry.source.as_ref();
+            let deployed =
+                version_of(source).and_then(|version| repository.deploy(name, source, &version));
+            entry.deployed.store(Some(deployed.map_err(|error| (name.clone(), error))?));
         }
         Ok(repository)
     }
@@ -184,7 +210,8 @@ impl Repository {
         let entry = self.entries.get(name).ok_or(None)?;
         let mut change = entry.lock();
         change.is_unloaded = false;
-        self.replace(name, entry, &mut change, None).map_err(Some)
+        let version = change.noted(None, version_of(entry.source.as_ref())).map_err(Some)?;
+        self.replace(name, entry, &mut change, &version).map_err(Some)
     }
 
     /// Lets nothing answer under a name until it is loaded again.
@@ -216,10 +243,8 @@ impl Repository {
             if change.is_unloaded {
                 continue;
             }
-            let current =
-                entry.deployed.load().as_ref().map(|deployed| deployed.version().to_owned());
             let before = change.failed.as_ref().map(|failed| failed.problem.clone());
-            let replaced = self.replace(name, entry, &mut change, current.as_deref());
+            let replaced = self.follow(name, entry, &mut change);
             if let (Err(error), Some(failed)) = (replaced, &change.failed)
                 && before.as_ref() != Some(&failed.problem)
             {
@@ -228,70 +253,71 @@ impl Repository {
         }
     }
 
-    /// Replaces what is deployed, unless its version is `current`, or failed a short time ago.
+    /// Brings a name to the version that its source has now; a version that failed a short time
+    /// ago is left alone, and so is one that answers already.
+    fn follow(&self, name: &str, entry: &Entry, change: &mut Change) -> Result<(), SourceError> {
+        let version = change.noted(None, version_of(entry.source.as_ref()))?;
+        let deployed = entry.deployed.load();
+        if deployed.as_ref().is_some_and(|deployed| deployed.version() == version) {
+            // What failed is not wanted any more, or could not be looked at for a while.
+            change.failed = None;
+            return Ok(());
+        }
+        if change.failed.as_ref().is_some_and(|failed| failed.is_recent(&version)) {
+            return Ok(());
+        }
+        self.replace(name, entry, change, &version)
+    }
+
+    /// Replaces what is deployed.
     fn replace(
         &self,
         name: &str,
         entry: &Entry,
         change: &mut Change,
-        current: Option<&str>,
+        version: &str,
     ) -> Result<(), SourceError> {
-        let failed = change.failed.as_ref().filter(|failed| failed.at.elapsed() < PATIENCE);
-        let failed = failed.and_then(|failed| failed.version.as_deref());
-        let known: Vec<&str> = current.iter().copied().chain(failed).collect();
-        // Who asks for a version by hand does not want to hear that it failed before.
-        let known = if current.is_some() { &known[..] } else { &[] };
-        match self.deploy(name, entry.source.as_ref(), known) {
-            Ok(deployed) => {
-                if let Some(deployed) = deployed {
-                    tracing::info!(model = %name, version = %deployed.version(), "serving");
-                    entry.deployed.store(Some(deployed));
-                    change.failed = None;
-                }
-                Ok(())
-            }
-            Err((version, error)) => {
-                let problem = told(error.as_ref());
-                change.failed = Some(Failed { version, problem, at: Instant::now() });
-                Err(error)
-            }
-        }
+        let deployed = self.deploy(name, entry.source.as_ref(), version);
+        let deployed = change.noted(Some(version), deployed)?;
+        tracing::info!(model = %name, %version, "serving");
+        entry.deployed.store(Some(deployed));
+        Ok(())
     }
 
-    /// Loads what a source has, unless that is known, and lets it answer its own example. A failure
-    /// comes with the version, when that much is known.
+    /// Loads a version, and lets it answer its own example.
     fn deploy(
         &self,
         name: &str,
         source: &dyn Source,
-        known: &[&str],
-    ) -> Result<Option<Arc<Deployed>>, (Option<String>, SourceError)> {
-        let version = source.version().map_err(|error| (None, error))?;
-        if known.contains(&version.as_str()) {
-            return Ok(None);
-        }
-        let failed = |error| (Some(version.clone()), error);
-        let found = source.load(&version).map_err(failed)?;
-        let meter = self.meters.of(name, &version);
+        version: &str,
+    ) -> Result<Arc<Deployed>, SourceError> {
+        let found = unwound(|| source.load(version))?;
         let deployed = Deployed::new(
             name,
-            version.clone(),
+            version.to_owned(),
             found,
             Arc::clone(&self.settings),
             Arc::clone(&self.slots),
-            meter,
+            self.meters.of(name, version),
         );
-        deployed.try_out().map_err(|error| {
-            let problem = format!("it does not answer its own input example: {error}");
-            failed(problem.into())
-        })?;
-        Ok(Some(Arc::new(deployed)))
+        let tried = unwound(|| deployed.try_out().map_err(SourceError::from));
+        tried.map_err(|error| format!("it does not answer its own input example: {error}"))?;
+        Ok(Arc::new(deployed))
     }
 
     /// Returns all series of all models as OpenMetrics text.
     pub fn metrics(&self) -> String {
         self.meters.text()
     }
+}
+
+fn version_of(source: &dyn Source) -> Result<String, SourceError> {
+    unwound(|| source.version())
+}
+
+/// Makes an error of a panic, which must not end the thread that follows the sources.
+fn unwound<T>(work: impl FnOnce() -> Result<T, SourceError>) -> Result<T, SourceError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("it panicked".into()))
 }
 
 /// Writes an error with its reasons in one line.

@@ -72,6 +72,11 @@ fn into_table(input: Input) -> Result<Table> {
 }
 
 fn named_columns(specs: &[ColumnSpec], table: Table) -> Result<Table> {
+    let is_alike =
+        |(spec, (name, _)): (&ColumnSpec, &(String, Tensor))| spec.name.as_ref() == Some(name);
+    if specs.len() == table.columns().len() && specs.iter().zip(table.columns()).all(is_alike) {
+        return in_order(specs, table);
+    }
     let required = specs.iter().filter(|spec| spec.required).filter_map(|s| s.name.as_deref());
     let known: Vec<&str> = specs.iter().filter_map(|spec| spec.name.as_deref()).collect();
     let given: Vec<&str> = table.columns().iter().map(|(name, _)| name.as_str()).collect();
@@ -86,6 +91,15 @@ fn named_columns(specs: &[ColumnSpec], table: Table) -> Result<Table> {
     Table::new(ordered)
 }
 
+/// Checks columns that stand as the schema has them.
+fn in_order(specs: &[ColumnSpec], table: Table) -> Result<Table> {
+    let columns = specs.iter().zip(table.into_columns()).map(|(spec, (name, tensor))| {
+        let tensor = typed_column(spec, &name, tensor)?;
+        Ok((name, tensor))
+    });
+    Table::new(columns.collect::<Result<_>>()?)
+}
+
 fn unnamed_columns(specs: &[ColumnSpec], table: Table) -> Result<Table> {
     let given = table.columns().len();
     if given < specs.len() {
@@ -95,15 +109,7 @@ fn unnamed_columns(specs: &[ColumnSpec], table: Table) -> Result<Table> {
             specs.len()
         )));
     }
-    let columns = specs.iter().zip(table.into_columns());
-    Table::new(
-        columns
-            .map(|(spec, (name, tensor))| {
-                let tensor = typed_column(spec, &name, tensor)?;
-                Ok((name, tensor))
-            })
-            .collect::<Result<_>>()?,
-    )
+    in_order(specs, table)
 }
 
 fn typed_column(spec: &ColumnSpec, name: &str, tensor: Tensor) -> Result<Tensor> {

@@ -10,6 +10,7 @@ mod params;
 pub use params::Params;
 
 use crate::{Input, Tensor};
+use serde::de::value::{self, StrDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -83,7 +84,8 @@ pub struct TensorSpec {
 impl ColumnSpec {
     /// Returns the type, when it is a single value's.
     pub fn data_type(&self) -> Option<DataType> {
-        serde_json::from_value(self.kind.get("type")?.clone()).ok()
+        let name = self.kind.get("type")?.as_str()?;
+        DataType::deserialize(StrDeserializer::<value::Error>::new(name)).ok()
     }
 }
 
@@ -161,6 +163,12 @@ impl Schema {
     /// Returns the type that is declared for a column of a table, which stands at a position.
     pub(crate) fn type_of(&self, name: &str, at: usize) -> Option<DataType> {
         match self {
+            // Most tables have the schema's own order.
+            Self::Columns(columns)
+                if columns.get(at).is_some_and(|column| column.name.as_deref() == Some(name)) =>
+            {
+                columns[at].data_type()
+            }
             _ if self.is_named() => self.type_named(name),
             Self::Columns(columns) => columns.get(at)?.data_type(),
             Self::Tensors(_) => self.first_type(),

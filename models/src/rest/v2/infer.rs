@@ -84,26 +84,29 @@ pub(super) async fn version(
 
 async fn infer(deployed: Arc<Deployed>, request: Request) -> Result<Response, Problem> {
     let start = Instant::now();
-    let json_length = json_length(request.headers())?;
-    let body = read(request.into_body()).await;
-    let body = body.map_err(|failure| Problem(StatusCode::PAYLOAD_TOO_LARGE, failure.0.message))?;
-    let decoded = match body.len() {
-        0..=LARGE => decode(&body, json_length, &deployed),
-        _ => {
-            let deployed = Arc::clone(&deployed);
-            let work = move || Ok::<_, Error>(decode(&body, json_length, &deployed));
-            let decoded = blocking(work).await;
-            decoded
-                .map_err(|failure| Problem(StatusCode::INTERNAL_SERVER_ERROR, failure.0.message))?
-        }
-    };
+    let asked = asked(&deployed, request).await;
     let (input, parameters, form) =
-        decoded.inspect_err(|_| deployed.note_invalid(start.elapsed()))?;
+        asked.inspect_err(|_| deployed.note_invalid(start.elapsed()))?;
     let params = (!parameters.is_empty()).then(|| Value::Object(parameters));
     match deployed.score(input, params.as_ref()).await {
         Ok(predictions) => answer::response(&deployed, &predictions, &form),
         Err(refusal) => refused(refusal),
     }
+}
+
+/// What is to be scored, the params, and the form of the answer.
+type Taken = (Input, Map<String, Value>, Form);
+
+async fn asked(deployed: &Arc<Deployed>, request: Request) -> Result<Taken, Problem> {
+    let json_length = json_length(request.headers())?;
+    let body = read(request.into_body()).await;
+    let body = body.map_err(|failure| Problem(StatusCode::PAYLOAD_TOO_LARGE, failure.0.message))?;
+    if body.len() <= LARGE {
+        return decode(&body, json_length, deployed);
+    }
+    let deployed = Arc::clone(deployed);
+    let decoded = blocking(move || Ok::<_, Error>(decode(&body, json_length, &deployed))).await;
+    decoded.map_err(|failure| Problem(StatusCode::INTERNAL_SERVER_ERROR, failure.0.message))?
 }
 
 fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Problem> {
@@ -133,12 +136,8 @@ fn refused(refusal: Refusal) -> Result<Response, Problem> {
     Ok(Problem(status, text).into_response())
 }
 
-/// Takes a request apart: what is to be scored, the params, and the form of the answer.
-fn decode(
-    body: &Bytes,
-    json_length: Option<usize>,
-    deployed: &Deployed,
-) -> Result<(Input, Map<String, Value>, Form), Problem> {
+/// Takes a request apart.
+fn decode(body: &Bytes, json_length: Option<usize>, deployed: &Deployed) -> Result<Taken, Problem> {
     let length = json_length.unwrap_or(body.len());
     let (json, mut bytes) = body.split_at_checked(length).ok_or_else(|| {
         Problem::bad(format!("the header {JSON_LENGTH} says {length}, the body is shorter"))
@@ -169,8 +168,10 @@ impl Given {
     fn tensor(self, bytes: &mut &[u8]) -> Result<Tensor, String> {
         let kind = kind(&self.datatype)
             .ok_or_else(|| format!("the datatype `{}` is not known", self.datatype))?;
-        let count = self.shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size));
-        let count = count.ok_or("the shape is too large")?;
+        // Of a shape without values, too, parts are counted.
+        let parts = |count: usize, size: &usize| count.checked_mul((*size).max(1));
+        self.shape.iter().try_fold(1, parts).ok_or("the shape is too large")?;
+        let count = self.shape.iter().product();
         let size = self.parameters.get("binary_data_size");
         let values = match (self.data, size.and_then(Value::as_u64)) {
             (Some(cell), None) => values(cell, kind)?,

@@ -129,6 +129,8 @@ fn described(deployed: &Deployed) -> Json<Value> {
 }
 
 /// Lists a schema's tensors; a column is one with a row for each row.
+///
+/// One without a name is `unnamed`, counted from 1.
 fn tensors(schema: &Schema, unnamed: &str) -> Vec<Value> {
     let named = |name: Option<&str>, at: usize| {
         name.map_or_else(|| format!("{unnamed}-{}", at + 1), str::to_owned)
