@@ -173,7 +173,7 @@ impl Deployed {
         let (reply, answer) = oneshot::channel();
         let job = Job { input, params, rows, arrived, reply };
         let waiting = self.queue.push(job, self.settings.queue_max);
-        self.meter.waiting(waiting.map_err(|_| Refusal::Busy)?);
+        self.meter.waiting(waiting.ok_or(Refusal::Busy)?);
         self.call_taker();
         match timeout(self.settings.timeout, answer).await {
             Ok(Ok(answer)) => answer.map_err(Refusal::Failed),

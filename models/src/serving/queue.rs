@@ -46,18 +46,18 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a request behind the others, and returns how many wait now; gives it back when there
-    /// are `most` already.
-    pub(super) fn push(&self, job: Job, most: usize) -> Result<usize, Job> {
+    /// Adds a request behind the others, and returns how many wait now; drops it when there are
+    /// `most` already.
+    pub(super) fn push(&self, job: Job, most: usize) -> Option<usize> {
         let mut waiting = self.lock();
         if waiting.len() >= most {
             waiting.retain(|job| !job.is_given_up());
         }
         if waiting.len() >= most {
-            return Err(job);
+            return None;
         }
         waiting.push_back(job);
-        Ok(waiting.len())
+        Some(waiting.len())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -138,15 +138,15 @@ mod tests {
     fn requests_that_nobody_waits_for_make_room() {
         let queue = Queue::default();
         let ((first, answer), (second, _second), (third, _third)) = (job(1), job(2), job(3));
+        let (fourth, _fourth) = job(4);
         queue.push(first, 2).unwrap();
         queue.push(second, 2).unwrap();
 
-        let third = queue.push(third, 2).unwrap_err();
+        assert_eq!(queue.push(third, 2), None);
         drop(answer);
-        queue.push(third, 2).unwrap();
+        assert_eq!(queue.push(fourth, 2), Some(2));
 
-        assert_eq!(queue.len(), 2);
-        assert_eq!(counts(&queue.take(100)), [2, 3]);
+        assert_eq!(counts(&queue.take(100)), [2, 4]);
     }
 
     #[test]

@@ -42,8 +42,11 @@ pub(super) fn response(
             vec![("output-1", &text)]
         }
         other => {
-            let name = |name| if name == "" { "output-1" } else { name };
-            other.tensors().into_iter().map(|(text, tensor)| (name(text), tensor)).collect()
+            let named = |(name, tensor)| match name {
+                "" => ("output-1", tensor),
+                name => (name, tensor),
+            };
+            other.tensors().into_iter().map(named).collect()
         }
     };
     let mut bytes = Vec::new();

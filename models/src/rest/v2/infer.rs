@@ -87,7 +87,7 @@ async fn infer(deployed: Arc<Deployed>, request: Request) -> Result<Response, Pr
     let asked = asked(&deployed, request).await;
     let (input, parameters, form) =
         asked.inspect_err(|_| deployed.note_invalid(start.elapsed()))?;
-    let params = (!parameters.is_empty()).then(|| Value::Object(parameters));
+    let params = (!parameters.is_empty()).then_some(Value::Object(parameters));
     match deployed.score(input, params.as_ref()).await {
         Ok(predictions) => answer::response(&deployed, &predictions, &form),
         Err(refusal) => refused(refusal),
