@@ -30,6 +30,10 @@ mod example;
 pub mod files;
 mod flavor;
 #[cfg(any(feature = "parquet", feature = "rest"))]
+#[cfg_attr(
+    not(any(test, feature = "rest")),
+    expect(dead_code, reason = "only a server takes answers apart again")
+)]
 mod join;
 pub mod manifest;
 pub mod mlmodel;

@@ -94,6 +94,7 @@ impl Model {
     }
 
     /// Returns what computes.
+    #[cfg(feature = "rest")]
     pub(crate) fn predictor(&self) -> &dyn Predictor {
         self.predictor.as_ref()
     }

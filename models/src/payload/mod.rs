@@ -20,6 +20,7 @@ pub use csv::from_csv;
 use crate::signature::Schema;
 use crate::{Error, Input, Result};
 pub(crate) use cell::Cell;
+#[cfg(feature = "rest")]
 pub(crate) use gather::tensor as gathered;
 use serde_json::Value;
 
