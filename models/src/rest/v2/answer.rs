@@ -42,7 +42,10 @@ pub(super) fn response(
             vec![("output-1", &text)]
         }
         other => {
-            let name = |name| if name == "" { "output-1" } else { name };
+            let name = |name| match name {
+                "" => "output-1",
+                name => name,
+            };
             other.tensors().into_iter().map(|(text, tensor)| (name(text), tensor)).collect()
         }
     };
