@@ -25,7 +25,9 @@ impl Server {
         let mut process = Running::start(place, command);
         let line = process.line();
         let at = line.find("http://").unwrap_or_else(|| panic!("no address in `{line}`"));
-        let url = line[at..].trim_end_matches("/invocations").to_owned();
+        let (scheme, rest) = line[at..].split_at("http://".len());
+        let authority = rest.split('/').next().unwrap_or_default();
+        let url = format!("{scheme}{authority}");
         Self { process, url }
     }
 

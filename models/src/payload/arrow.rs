@@ -5,17 +5,22 @@ use crate::join::join;
 use crate::signature::Schema;
 use crate::{Error, Input, Result};
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_ipc::reader::{FileReader, StreamReader};
-use arrow_schema::ArrowError;
+use arrow_schema::{ArrowError, DataType};
 use bytes::Bytes;
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A body of Parquet may hold so many values: as many as the largest body of JSON.
 const VALUES_MAX: i64 = 1 << 25;
 
-/// So large may its columns be when they are unpacked, in bytes.
-const UNPACKED_MAX: i64 = 1 << 30;
+/// So large may columns be when they are unpacked, in bytes.
+const UNPACKED_MAX: usize = 1 << 30;
+
+/// Parquet is unpacked so many rows at a time: one text may stand for all of them.
+const ROWS_AT_ONCE: usize = 8192;
 
 /// Decodes a body of Apache Parquet, with what MLflow calls `application/vnd.apache.parquet`.
 ///
@@ -25,19 +30,22 @@ const UNPACKED_MAX: i64 = 1 << 30;
 pub fn from_parquet(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
     let broken =
         |error| Error::bad_request(format!("the body is not a readable Parquet file: {error}"));
-    let builder = ParquetRecordBatchReaderBuilder::try_new(body.clone()).map_err(broken)?;
-    let metadata = builder.metadata();
-    let rows = metadata.file_metadata().num_rows();
-    let width = metadata.file_metadata().schema_descr().num_columns() as i64;
-    let unpacked = metadata.row_groups().iter().map(|group| group.total_byte_size());
-    let unpacked = unpacked.fold(0_i64, i64::saturating_add);
-    if rows.saturating_mul(width) > VALUES_MAX || unpacked > UNPACKED_MAX {
-        return Err(Error::bad_request(format!(
-            "{rows} rows of {width} columns are more than a request may have: send them in parts"
-        )));
-    }
-    let batches = parquet::read(body, schema, rows.max(1) as usize)?;
-    whole(batches.collect::<Result<_>>()?)
+    caught("a readable Parquet file", || {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(body).map_err(broken)?;
+        let metadata = builder.metadata();
+        let file = metadata.file_metadata();
+        let rows = metadata.row_groups().iter().map(|group| group.num_rows());
+        let rows = rows.fold(0_i64, i64::saturating_add).max(file.num_rows());
+        let width = file.schema_descr().num_columns() as i64;
+        if rows.saturating_mul(width) > VALUES_MAX {
+            return Err(Error::bad_request(format!(
+                "{rows} rows of {width} columns are more than a request may have: send them in \
+                 parts"
+            )));
+        }
+        let reader = builder.with_batch_size(ROWS_AT_ONCE).build().map_err(broken)?;
+        tables(reader.map(|batch| batch.map_err(|error| broken(error.into()))), schema)
+    })
 }
 
 /// Decodes a body in Arrow's format for streams, `application/vnd.apache.arrow.stream`, without
@@ -46,8 +54,10 @@ pub fn from_parquet(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
 /// # Errors
 /// As [`from_parquet`].
 pub fn from_arrow_stream(body: &[u8], schema: Option<&Schema>) -> Result<Input> {
-    let reader = StreamReader::try_new(body, None).map_err(|error| broken(&error))?;
-    tables(reader, schema)
+    caught("readable as Arrow", || {
+        let reader = StreamReader::try_new(body, None).map_err(|error| broken(&error))?;
+        tables(reader.map(|batch| batch.map_err(|error| broken(&error))), schema)
+    })
 }
 
 /// Decodes a body in Arrow's format for files, `application/vnd.apache.arrow.file`, without
@@ -56,18 +66,52 @@ pub fn from_arrow_stream(body: &[u8], schema: Option<&Schema>) -> Result<Input> 
 /// # Errors
 /// As [`from_parquet`].
 pub fn from_arrow_file(body: &[u8], schema: Option<&Schema>) -> Result<Input> {
-    let reader = FileReader::try_new(Cursor::new(body), None).map_err(|error| broken(&error))?;
-    tables(reader, schema)
+    caught("readable as Arrow", || {
+        let reader =
+            FileReader::try_new(Cursor::new(body), None).map_err(|error| broken(&error))?;
+        tables(reader.map(|batch| batch.map_err(|error| broken(&error))), schema)
+    })
+}
+
+/// Makes an error of a panic: the readers trust lengths and offsets that a body states.
+fn caught(kind: &str, read: impl FnOnce() -> Result<Input>) -> Result<Input> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::bad_request(format!("the body is not {kind}: what it says of itself is wrong")))
+    })
 }
 
 fn tables(
-    batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
     schema: Option<&Schema>,
 ) -> Result<Input> {
-    let table = |batch: Result<RecordBatch, ArrowError>| {
-        parquet::table(&batch.map_err(|error| broken(&error))?, schema).map(Input::Table)
-    };
-    whole(batches.map(table).collect::<Result<_>>()?)
+    let mut unpacked = 0_usize;
+    let mut tables = Vec::new();
+    for batch in batches {
+        let batch = batch?;
+        for column in batch.columns() {
+            unpacked = unpacked.saturating_add(size(column));
+        }
+        if unpacked > UNPACKED_MAX {
+            return Err(Error::bad_request(format!(
+                "the columns take more than {UNPACKED_MAX} bytes, which a request may not have: \
+                 send them in parts"
+            )));
+        }
+        tables.push(parquet::table(&batch, schema).map(Input::Table)?);
+    }
+    whole(tables)
+}
+
+/// Tells how many bytes a column takes when nothing of it is shared.
+fn size(column: &ArrayRef) -> usize {
+    match column.data_type() {
+        // The low half of a view's word is the length of its text.
+        DataType::Utf8View => {
+            let views = column.as_string_view().views().iter();
+            views.map(|view| *view as u32 as usize).fold(0, usize::saturating_add)
+        }
+        _ => column.to_data().get_slice_memory_size().unwrap_or(0),
+    }
 }
 
 fn broken(error: &ArrowError) -> Error {

@@ -78,22 +78,29 @@ pub(super) fn response(
 }
 
 /// Picks the outputs that are asked for, and tells which become bytes.
+///
+/// One without a name in the signature is known by its place: `output-1`, as metadata tells it.
 fn wanted<'a>(
     all: Vec<(&'a str, &'a Tensor)>,
-    form: &Form,
+    form: &'a Form,
 ) -> Result<Vec<(&'a str, &'a Tensor, bool)>, Problem> {
     if form.outputs.is_empty() {
         return Ok(all.into_iter().map(|(name, tensor)| (name, tensor, form.is_binary)).collect());
     }
-    let pick = |wanted: &super::infer::Wanted| {
+    let placed = |name: &str| {
+        let at: usize = name.strip_prefix("output-")?.parse().ok()?;
+        all.get(at.checked_sub(1)?)
+    };
+    let pick = |wanted: &'a super::infer::Wanted| {
         let found = all.iter().find(|(name, _)| *name == wanted.name);
-        let (name, tensor) = found.ok_or_else(|| {
+        let found = found.or_else(|| placed(&wanted.name));
+        let (_, tensor) = found.ok_or_else(|| {
             let names: Vec<&str> = all.iter().map(|(name, _)| *name).collect();
             let name = &wanted.name;
             Problem::bad(format!("the model has no output `{name}`; it has {}", names.join(", ")))
         })?;
         let is_binary = wanted.parameters.get("binary_data").and_then(Value::as_bool);
-        Ok((*name, *tensor, is_binary.unwrap_or(form.is_binary)))
+        Ok((wanted.name.as_str(), *tensor, is_binary.unwrap_or(form.is_binary)))
     };
     form.outputs.iter().map(pick).collect()
 }

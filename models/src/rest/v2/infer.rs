@@ -12,6 +12,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use mlctl_wire::limits;
 use mlctl_wire::rest::blocking;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -168,10 +169,7 @@ impl Given {
     fn tensor(self, bytes: &mut &[u8]) -> Result<Tensor, String> {
         let kind = kind(&self.datatype)
             .ok_or_else(|| format!("the datatype `{}` is not known", self.datatype))?;
-        // Of a shape without values, too, parts are counted.
-        let parts = |count: usize, size: &usize| count.checked_mul((*size).max(1));
-        self.shape.iter().try_fold(1, parts).ok_or("the shape is too large")?;
-        let count = self.shape.iter().product();
+        let count = count(&self.shape).ok_or("the shape is too large")?;
         let size = self.parameters.get("binary_data_size");
         let values = match (self.data, size.and_then(Value::as_u64)) {
             (Some(cell), None) => values(cell, kind)?,
@@ -195,6 +193,17 @@ impl Given {
         }
         Tensor::new(self.shape, values).map_err(|error| error.to_string())
     }
+}
+
+/// Counts the values of a shape; `None` when there are more than a body can hold, or nothing at
+/// all has very many places.
+fn count(shape: &[usize]) -> Option<usize> {
+    const PLACES_OF_NOTHING_MAX: usize = 1 << 16;
+    let place = |places: usize, size: &usize| places.checked_mul((*size).max(1));
+    let places = shape.iter().try_fold(1, place)?;
+    let count = if shape.contains(&0) { 0 } else { places };
+    let most = if count == 0 { PLACES_OF_NOTHING_MAX } else { limits::JSON_BODY_BYTES_MAX };
+    (places <= most).then_some(count)
 }
 
 /// Reads numbers that may be nested as the shape says, or one list of all.
