@@ -196,6 +196,9 @@ pub(super) fn check(node: &NodeProto) -> Result<(), String> {
                 node.op_type
             ));
         }
+        if is_far(attribute) {
+            return Err(format!("{} does not run: its `{name}` names no axis", node.op_type));
+        }
         let is_ignored = known.iter().any(|one| one.strip_suffix('?') == Some(name));
         if is_misread(&node.op_type, attribute)
             || (is_ignored && !is_default(attribute))
@@ -206,6 +209,17 @@ pub(super) fn check(node: &NodeProto) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Tells whether an attribute names an axis that no value has.
+fn is_far(attribute: &AttributeProto) -> bool {
+    const RANK_MAX: i64 = 64;
+    let is_axis = matches!(
+        attribute.name.as_str(),
+        "axes" | "axis" | "batch_dims" | "perm" | "scan_input_axes" | "scan_output_axes"
+    );
+    let mut named = attribute.ints.iter().chain([&attribute.i]);
+    is_axis && named.any(|at| !(-RANK_MAX..=RANK_MAX).contains(at))
 }
 
 /// Tells whether tract looks for an attribute and still answers otherwise than ONNX wants.
@@ -265,6 +279,8 @@ mod tests {
         check_node("Conv", number("groups", 4), false);
         check_node("BatchNormalization", number("training_mode", 0), true);
         check_node("BatchNormalization", number("training_mode", 1), false);
+        check_node("LayerNormalization", number("axis", -3), true);
+        check_node("LayerNormalization", number("axis", -257), false);
         check_node("LSTM", texts(&["Sigmoid", "Tanh", "Tanh"]), true);
         check_node("GRU", texts(&["Sigmoid", "Tanh", "Sigmoid", "Tanh"]), true);
         check_node("LSTM", texts(&["Sigmoid", "Relu", "Tanh"]), false);

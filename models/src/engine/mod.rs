@@ -17,6 +17,7 @@ mod loader;
 mod ml;
 mod node;
 mod program;
+mod ranked;
 #[cfg(feature = "onnxruntime")]
 pub(crate) mod runtime;
 mod segment;

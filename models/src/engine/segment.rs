@@ -8,7 +8,7 @@ use super::array::{Array, Data, Shape, volume};
 use super::kernel::{Inputs, Outcome};
 use super::loader::Loader;
 use super::node::{domain, full_name};
-use super::{attributes, convert};
+use super::{attributes, convert, ranked};
 use std::any::Any;
 use std::collections::HashSet;
 use std::fmt;
@@ -29,7 +29,7 @@ const FOLDED_MAX: usize = 64;
 /// So many calls with the same shapes are worth a plan of their own.
 const HOT: usize = 16;
 
-static ONNX: LazyLock<Onnx> = LazyLock::new(tract_onnx::onnx);
+static ONNX: LazyLock<Onnx> = LazyLock::new(ranked::operators);
 
 /// Names the operators of a node, and of the graphs in it, that tract does not have.
 pub(super) fn missing(node: &NodeProto) -> Vec<String> {

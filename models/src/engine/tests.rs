@@ -112,6 +112,26 @@ fn check_fails(nodes: Vec<NodeProto>, initializer: Vec<TensorProto>, want: &str)
 }
 
 #[test]
+fn an_axis_before_the_first_is_refused_at_once() {
+    let axis = AttributeProto {
+        name: "axis".to_owned(),
+        r#type: AttributeType::Int as i32,
+        i: -3,
+        ..AttributeProto::default()
+    };
+    let outputs = ["y", "mean", "deviation"];
+    let scale = TensorProto {
+        name: "scale".to_owned(),
+        dims: vec![3],
+        data_type: DataType::Float as i32,
+        float_data: vec![1.0; 3],
+        ..TensorProto::default()
+    };
+    let nodes = vec![node("LayerNormalization", &["x", "scale"], &outputs, vec![axis])];
+    check_fails(nodes, vec![scale], "there is no axis -3 of 2");
+}
+
+#[test]
 fn strangers_are_refused_by_name() {
     let two = vec![
         node("Launch", &["x"], &["a"], vec![]),
