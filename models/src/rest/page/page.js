@@ -2,9 +2,12 @@
 
 const form = document.querySelector("form");
 
+// Indents objects, and keeps lists of plain values on one line. Text holds no bare line ends.
 function pretty(text) {
   try {
-    return JSON.stringify(JSON.parse(text), null, 2);
+    const lists = /\[[^[\]{}]*\]/g;
+    const joined = (list) => list.replace(/\s*\n\s*/g, " ");
+    return JSON.stringify(JSON.parse(text), null, 2).replace(lists, joined);
   } catch {
     return text;
   }
