@@ -272,7 +272,7 @@ fn complete(depth: u32, features: u32) -> Tree<f32> {
     let split = |at: u32| Node::Split {
         feature: at * 7 % features,
         test: Test::AtMost(at as f32 % 13.0),
-        missing_yes: at % 3 == 0,
+        missing_yes: at.is_multiple_of(3),
         yes: 2 * at + 1,
         no: 2 * at + 2,
     };
@@ -289,7 +289,7 @@ fn check_form(depth: u32, features: u32, has_form: fn(&ensemble::Splits<f32>) ->
         aggregate: Aggregate::Sum,
         base: vec![0.0],
     };
-    let value = |at: u32| if at % 11 == 0 { f32::NAN } else { (at * 37 % 17) as f32 };
+    let value = |at: u32| if at.is_multiple_of(11) { f32::NAN } else { (at * 37 % 17) as f32 };
     let rows: Vec<f32> = (0..75 * features).map(value).collect();
 
     assert!(has_form(&forest.build().splits));
