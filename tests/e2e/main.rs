@@ -31,6 +31,7 @@ mod running;
 mod runs;
 #[path = "../support/s3/mod.rs"]
 mod s3;
+mod scoring;
 mod serve;
 mod server;
 mod server_flags;

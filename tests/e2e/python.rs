@@ -39,6 +39,11 @@ impl Python {
         is_wanted().then(|| Self::made(&name, &[&mlflow, "sqlalchemy==2.0.44", "alembic==1.17.2"]))
     }
 
+    /// Returns an interpreter with Triton's client for HTTP.
+    pub(crate) fn with_triton() -> Option<Self> {
+        is_wanted().then(|| Self::made("triton", &["tritonclient[http]==2.73.0"]))
+    }
+
     /// Returns the environment `name`, made when it is not there with these `requirements`.
     fn made(name: &str, requirements: &[&str]) -> Self {
         Self { program: Environment { name, requirements }.interpreter(&cache()) }
