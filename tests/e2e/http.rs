@@ -25,9 +25,9 @@ impl Server {
         let mut process = Running::start(place, command);
         let line = process.line();
         let at = line.find("http://").unwrap_or_else(|| panic!("no address in `{line}`"));
-        let (scheme, rest) = line[at..].split_at("http://".len());
-        let authority = rest.split('/').next().unwrap_or_default();
-        let url = format!("{scheme}{authority}");
+        // Of a server of models it is the place of one of them; a prefix belongs to the address.
+        let url = line[at..].trim_end_matches("/invocations");
+        let url = url.split_once("/models/").map_or(url, |(url, _)| url).to_owned();
         Self { process, url }
     }
 

@@ -322,7 +322,7 @@ fn what_cannot_be_served_is_said_at_once() {
     place.check_failure(
         &["models", "serve", "gone", "--port", "0"],
         1,
-        "error: cannot serve `gone`: cannot load the model `gone`: `/W/gone` is not a model \
+        "error: cannot load the model `gone`: `/W/gone` is not a model \
          folder: there is no file MLmodel in it",
     );
 }

@@ -1,6 +1,6 @@
 //! `mlctl models serve`.
 
-use super::served::{self, ServedUri};
+use super::served::{self, Reason, ServedUri};
 use crate::cli::ServeArgs;
 use crate::command::Context;
 use crate::failure::Hinted;
@@ -80,8 +80,9 @@ fn open(context: &Context, args: &ServeArgs, settings: Settings) -> Result<Repos
         let source = ServedUri::new(context.clone(), uri, args.python, args.env_manager)?;
         sources.push((name, Arc::new(source)));
     }
-    Repository::open(settings, sources).map_err(|(name, error)| {
-        anyhow::Error::from_boxed(error).context(format!("cannot serve `{name}`"))
+    Repository::open(settings, sources).map_err(|(name, error)| match error.downcast::<Reason>() {
+        Ok(reason) => reason.0,
+        Err(other) => anyhow::Error::from_boxed(other).context(format!("cannot serve `{name}`")),
     })
 }
 

@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result};
 use mlctl_models::SavedExample;
 use mlctl_models::serving::{Found, Source, SourceError};
 use mlctl_registry::{ModelUri as RegistryUri, RegistryStore, VersionRef};
+use std::error::Error;
+use std::fmt;
 use std::path::{self, Path};
 use std::sync::{Arc, OnceLock};
 
@@ -74,16 +76,32 @@ impl ServedUri {
 
 impl Source for ServedUri {
     fn version(&self) -> Result<String, SourceError> {
-        self.current().map_err(SourceError::from)
+        self.current().map_err(|error| Reason(error).into())
     }
 
     fn load(&self, version: &str) -> Result<Found, SourceError> {
-        self.found(version).map_err(SourceError::from)
+        self.found(version).map_err(|error| Reason(error).into())
     }
 
     fn may_change(&self) -> bool {
         let version = self.registered.as_ref().map(|uri| &uri.version);
         version.is_some_and(|version| !matches!(version, VersionRef::Number(_)))
+    }
+}
+
+/// An error that comes out of a repository as it went in, with its hint.
+#[derive(Debug)]
+pub(super) struct Reason(pub(super) anyhow::Error);
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Error for Reason {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source()
     }
 }
 
