@@ -7,11 +7,14 @@ use crate::{Error, Input, Result};
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
-use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_buffer::Buffer;
+use arrow_ipc::convert::try_fb_to_schema;
+use arrow_ipc::reader::{FileDecoder, StreamDecoder, read_footer_length};
+use arrow_ipc::{Block, root_as_footer};
 use arrow_schema::{ArrowError, DataType};
 use bytes::Bytes;
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 /// A body of Parquet may hold so many values: as many as the largest body of JSON.
 const VALUES_MAX: i64 = 1 << 25;
@@ -53,10 +56,14 @@ pub fn from_parquet(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
 ///
 /// # Errors
 /// As [`from_parquet`].
-pub fn from_arrow_stream(body: &[u8], schema: Option<&Schema>) -> Result<Input> {
+pub fn from_arrow_stream(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
     caught("readable as Arrow", || {
-        let reader = StreamReader::try_new(body, None).map_err(|error| broken(&error))?;
-        tables(reader.map(|batch| batch.map_err(|error| broken(&error))), schema)
+        // It takes what is there, where a reader makes room for what a message says of itself.
+        let (mut decoder, mut rest) = (StreamDecoder::new(), Buffer::from(body));
+        let batches = std::iter::from_fn(|| decoder.decode(&mut rest).transpose());
+        let batches = batches.collect::<Result<Vec<_>, _>>().map_err(|error| broken(&error))?;
+        decoder.finish().map_err(|error| broken(&error))?;
+        tables(batches.into_iter().map(Ok), schema)
     })
 }
 
@@ -65,12 +72,42 @@ pub fn from_arrow_stream(body: &[u8], schema: Option<&Schema>) -> Result<Input> 
 ///
 /// # Errors
 /// As [`from_parquet`].
-pub fn from_arrow_file(body: &[u8], schema: Option<&Schema>) -> Result<Input> {
+pub fn from_arrow_file(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
     caught("readable as Arrow", || {
-        let reader =
-            FileReader::try_new(Cursor::new(body), None).map_err(|error| broken(&error))?;
-        tables(reader.map(|batch| batch.map_err(|error| broken(&error))), schema)
+        let body = Buffer::from(body);
+        let (front, trailer) = body.split_last_chunk().ok_or_else(cut)?;
+        let length = read_footer_length(*trailer).map_err(|error| broken(&error))?;
+        let start = front.len().checked_sub(length).ok_or_else(cut)?;
+        let footer = root_as_footer(&front[start..]).map_err(|_| cut())?;
+        let columns = try_fb_to_schema(footer.schema().ok_or_else(cut)?);
+        let columns = columns.map_err(|error| broken(&error))?;
+        let mut decoder = FileDecoder::new(Arc::new(columns), footer.version());
+        for block in footer.dictionaries().iter().flatten() {
+            let read = decoder.read_dictionary(block, &part(&body, block)?);
+            read.map_err(|error| broken(&error))?;
+        }
+        let batches = footer.recordBatches().into_iter().flatten().filter_map(|block| {
+            let read =
+                |part| decoder.read_record_batch(block, &part).map_err(|error| broken(&error));
+            part(&body, block).and_then(read).transpose()
+        });
+        tables(batches, schema)
     })
+}
+
+/// Returns the part of a file that a block says is its own.
+fn part(body: &Buffer, block: &Block) -> Result<Buffer> {
+    let size = |number: i64| usize::try_from(number).map_err(|_| cut());
+    let start = size(block.offset())?;
+    let length = size(block.bodyLength())?.saturating_add(size(block.metaDataLength().into())?);
+    match start.checked_add(length) {
+        Some(end) if end <= body.len() => Ok(body.slice_with_length(start, length)),
+        _ => Err(cut()),
+    }
+}
+
+fn cut() -> Error {
+    Error::bad_request("the body is not readable as Arrow: it is cut off or no such file")
 }
 
 /// Makes an error of a panic: the readers trust lengths and offsets that a body states.

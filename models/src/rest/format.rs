@@ -75,9 +75,9 @@ impl Format {
             #[cfg(feature = "parquet")]
             Self::Parquet => payload::from_parquet(body.clone(), schema)?,
             #[cfg(feature = "parquet")]
-            Self::Arrow => payload::from_arrow_stream(body, schema)?,
+            Self::Arrow => payload::from_arrow_stream(body.clone(), schema)?,
             #[cfg(feature = "parquet")]
-            Self::ArrowFile => payload::from_arrow_file(body, schema)?,
+            Self::ArrowFile => payload::from_arrow_file(body.clone(), schema)?,
         };
         Ok(Request { input, params: None })
     }

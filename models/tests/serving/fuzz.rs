@@ -197,10 +197,10 @@ proptest! {
 
     #[test]
     fn harmed_columns_are_refused_or_answered(harm in Harm::any()) {
-        let before = peak();
         for (kind, body) in binaries() {
+            let before = peak();
             check(INVOCATIONS, kind, None, &harm.done_to(&body));
+            prop_assert!(peak() < before + FLOOD, "{kind}: {before} kB became {} kB", peak());
         }
-        prop_assert!(peak() < before + FLOOD, "{before} kB became {} kB", peak());
     }
 }
