@@ -8,6 +8,7 @@ use crate::report::{Report, Row};
 use crate::server::wrk::{self, Loaded};
 use crate::server::{ceiling, http};
 use anyhow::{Context, Result, ensure};
+use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -73,6 +74,10 @@ pub(crate) fn measure(programs: &Programs, seconds: f64) -> Result<Report> {
         let theirs = Served::start(here, |port| {
             let mut command = Command::new(&python);
             command.current_dir(here).env("MLFLOW_DISABLE_TELEMETRY", "true");
+            // MLflow starts uvicorn by its name.
+            let programs = python.parent().map(Path::to_owned).into_iter();
+            let path = env::var_os("PATH").unwrap_or_default();
+            command.env("PATH", env::join_paths(programs.chain(env::split_paths(&path)))?);
             command.args(["-m", "mlflow", "models", "serve", "--env-manager", "local"]);
             command.args(["-m", model, "--port", &port.to_string()]);
             Ok(command)
