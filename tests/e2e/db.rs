@@ -227,6 +227,33 @@ fn an_upgrade_that_is_killed_leaves_the_old_file_or_the_new_one() {
 }
 
 #[test]
+fn what_a_killed_program_left_half_written_is_rolled_back_before_an_upgrade() {
+    let place = Place::new();
+    old(&place);
+    let mut writer = rusqlite::Connection::open(place.path("mlflow.db")).unwrap();
+    // Nothing fits into this cache, so the file is written to before the transaction ends.
+    writer.execute_batch("PRAGMA cache_size = 1").unwrap();
+    let half = writer.transaction().unwrap();
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000)
+                INSERT INTO registered_models (name, description)
+                SELECT 'model ' || i, printf('%0500d', i) FROM n";
+    half.execute_batch(fill).unwrap();
+    for suffix in ["", "-journal"] {
+        let [from, to] = ["mlflow", "left"].map(|name| place.path(&format!("{name}.db{suffix}")));
+        fs::copy(from, to).unwrap();
+    }
+    half.rollback().unwrap();
+
+    let plan = place.json(&["db", "upgrade", "left.db", "--dry-run"]);
+
+    assert_eq!(text(&plan["from"]), "0584bdc529eb");
+    place.ok(&["db", "upgrade", "left.db"]);
+    let open = rusqlite::Connection::open(place.path("left.db")).unwrap();
+    let count = "SELECT count(*) FROM registered_models WHERE name LIKE 'model %'";
+    assert_eq!(open.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+}
+
+#[test]
 fn a_full_disk_stops_an_upgrade_and_costs_nothing() {
     if !enter("db::a_full_disk_stops_an_upgrade_and_costs_nothing") {
         return;

@@ -58,7 +58,7 @@ pub(super) fn is_known(revision: &str) -> bool {
 /// [`Error::Backend`] when the file cannot be read or is no database; [`Error::Unsupported`] when
 /// it is none of MLflow's, or at a revision that we do not know.
 pub fn plan(path: &Path) -> Result<Plan> {
-    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let conn = open(path)?;
     conn.busy_timeout(PATIENCE).map_err(|error| failed(path, "reading", error))?;
     plan_of(&conn, path)
 }
@@ -77,7 +77,7 @@ pub fn upgrade(path: &Path, now: Millis) -> Result<Upgraded> {
     }
     // Links are followed first, so that the copy lies beside the file itself.
     let path = &path.canonicalize().map_err(|error| unusable(path, error))?;
-    let mut conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mut conn = open(path)?;
     lock(&conn, path)?;
     // Until the lock was there another upgrade may have been faster.
     let plan = plan_of(&conn, path)?;
@@ -109,12 +109,14 @@ fn plan_of(conn: &Connection, path: &Path) -> Result<Plan> {
     Ok(Plan { from, steps: &STEPS[at + 1..] })
 }
 
-fn open(path: &Path, access: OpenFlags) -> Result<Connection> {
+/// Opens a file for writing, even to look at it: what a killed program left half written in its
+/// journal has to be rolled back first. SQLite itself falls back to reading.
+fn open(path: &Path) -> Result<Connection> {
     if !path.is_file() {
         return Err(unusable(path, io::Error::from(io::ErrorKind::NotFound)));
     }
-    Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
-        .map_err(|error| failed(path, "opening", error))
+    let access = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, access).map_err(|error| failed(path, "opening", error))
 }
 
 fn revision(conn: &Connection, path: &Path) -> Result<String> {
