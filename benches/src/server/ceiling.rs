@@ -4,6 +4,8 @@ use super::cases::Writes;
 use super::seed::{MODEL_WRITTEN, WRITTEN};
 use crate::quantity::Quantity;
 use anyhow::{Context, Result};
+use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
 use axum::http::header;
 use axum::routing::get;
 use rusqlite::{Connection, params};
@@ -17,7 +19,7 @@ use std::{env, thread};
 /// Bytes of a large artifact.
 pub(crate) const LARGE_BYTES: usize = 100_000_000;
 
-/// Serves `{}` for whatever it is asked, and many bytes at `/large`, until it is killed.
+/// Serves `{}` for whatever it is asked once it has read all of it, and many bytes at `/large`, until it is killed.
 pub(crate) fn serve(port: u16) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(thread::available_parallelism().map_or(2, usize::from))
@@ -25,9 +27,10 @@ pub(crate) fn serve(port: u16) -> Result<()> {
         .build()?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
-        let nothing = async || ([(header::CONTENT_TYPE, "application/json")], "{}");
+        let nothing = async |_: Bytes| ([(header::CONTENT_TYPE, "application/json")], "{}");
         let large = async || vec![0; LARGE_BYTES];
         let app = axum::Router::new().route("/large", get(large)).fallback(nothing);
+        let app = app.layer(DefaultBodyLimit::disable());
         writeln!(io::stderr(), "listening on {port}")?;
         Ok(axum::serve(listener, app).await?)
     })
