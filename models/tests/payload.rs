@@ -45,7 +45,50 @@ fn cell() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Numbers as bodies spell them, and a little of what is none.
+fn spelled() -> impl Strategy<Value = String> {
+    prop_oneof![
+        8 => any::<f64>().prop_map(|number| Value::from(number).to_string()),
+        4 => any::<i64>().prop_map(|number| number.to_string()),
+        4 => (-3..3i64).prop_map(|number| number.to_string()),
+        2 => "-?[0-9]{1,22}\\.[0-9]{1,22}([eE][+-]?[0-9]{1,3})?",
+        1 => "null|NaN|-Infinity|true|\"1\"|-0|-0.0|1e400|01|1\\.|\\[1\\]",
+    ]
+}
+
 proptest! {
+    /// A body of nothing but numbers has a reader of its own, which a field that is ignored keeps
+    /// away.
+    #[test]
+    fn numbers_are_read_alike_by_both_readers(
+        rows in prop::collection::vec(prop::collection::vec(spelled(), 2), 1..4),
+        space in "[ \n\t]?",
+    ) {
+        let join = |parts: &[String]| format!("[{}]", parts.join(&format!(",{space}")));
+        let lists = join(&rows.iter().map(|row| join(row)).collect::<Vec<_>>());
+        for data in [&lists, &join(&rows[0]), &join(&[lists.clone(), lists.clone()])] {
+            for form in [
+                format!("\"inputs\": {data}"),
+                format!("\"instances\":{data}"),
+                format!("\"dataframe_split\": {{\"columns\": [\"a\", \"b\"], \"data\": {data}}}"),
+            ] {
+                for schema in schemas() {
+                    let read = |body: String| {
+                        let read = payload::from_json(body.as_bytes(), schema.as_ref());
+                        read.map(|input| format!("{input:?}")).map_err(|error| error.to_string())
+                    };
+                    let (fast, slow) =
+                        (read(format!("{{{form}}}")), read(format!("{{{form}, \"ignored\": 0}}")));
+                    // Broken JSON is told of with its place, or its fields.
+                    prop_assert_eq!(fast.is_ok(), slow.is_ok(), "{}", form);
+                    if fast.is_ok() {
+                        prop_assert_eq!(fast, slow, "{}", form);
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn any_text_is_taken_or_refused(body in "\\PC*") {
         take(body.as_bytes());

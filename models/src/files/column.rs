@@ -20,7 +20,7 @@ fn is_missing(field: &str) -> bool {
 }
 
 /// Values of one column, as many as there are rows so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Column {
     Typed(Values),
     /// Fields that nobody asks for, counted.

@@ -9,12 +9,22 @@ use std::io::Read;
 /// Read from the file at once.
 const BUFFER_BYTES: usize = 256 << 10;
 
+/// What every row of a file is like.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) names: Vec<String>,
+    /// Without any values.
+    pub(super) columns: Vec<Column>,
+}
+
 /// Tables of at most so many rows, until the file ends or a row is broken.
 pub(crate) struct CsvBatches<R> {
     reader: Reader<Quotes<R>>,
     names: Vec<String>,
     columns: Option<Vec<Column>>,
     rows: usize,
+    /// Lines of the file before the first one here.
+    lines_before: u64,
     /// The row that was read last.
     record: StringRecord,
     has_begun: bool,
@@ -27,10 +37,8 @@ impl<R: Read> CsvBatches<R> {
     /// # Errors
     /// [`Error::BadRequest`] when there is none.
     pub(crate) fn new(source: R, schema: Option<&Schema>, rows: usize) -> Result<Self> {
-        let source = Quotes { source, count: 0, last: b'\n' };
-        let mut reader =
-            ReaderBuilder::new().flexible(true).buffer_capacity(BUFFER_BYTES).from_reader(source);
-        let header = reader.headers().map_err(broken)?;
+        let mut reader = reader(source, true);
+        let header = reader.headers().map_err(|error| broken(error, 0))?;
         if header.is_empty() {
             return Err(Error::bad_request("No columns to parse from file"));
         }
@@ -46,10 +54,31 @@ impl<R: Read> CsvBatches<R> {
             names,
             columns,
             rows: rows.max(1),
+            lines_before: 0,
             record: StringRecord::new(),
             has_begun: false,
             has_ended: false,
         })
+    }
+
+    /// Goes on in the middle of a file, at the beginning of a row.
+    pub(super) fn resume(source: R, layout: Layout, lines_before: u64, rows: usize) -> Self {
+        Self {
+            reader: reader(source, false),
+            names: layout.names,
+            columns: Some(layout.columns),
+            rows: rows.max(1),
+            lines_before,
+            record: StringRecord::new(),
+            has_begun: true,
+            has_ended: false,
+        }
+    }
+
+    /// Tells what rows are like, once a batch was read.
+    pub(super) fn layout(&self) -> Option<Layout> {
+        let columns = self.columns.clone()?;
+        Some(Layout { names: self.names.clone(), columns })
     }
 
     fn batch(&mut self) -> Result<Table> {
@@ -59,7 +88,7 @@ impl<R: Read> CsvBatches<R> {
         };
         // Nobody says the types: the first batch does, for all.
         while first.len() < self.rows && self.next_row()? {
-            first.push((line(&self.record), self.record.clone()));
+            first.push((self.line(), self.record.clone()));
         }
         let column = |at: usize| infer(&first.iter().map(move |(_, row)| &row[at]));
         let mut columns: Vec<Column> =
@@ -73,7 +102,7 @@ impl<R: Read> CsvBatches<R> {
     fn typed_batch(&mut self, mut columns: Vec<Column>) -> Result<Table> {
         let mut count = 0;
         while count < self.rows && self.next_row()? {
-            self.push(&mut columns, &self.record, line(&self.record))?;
+            self.push(&mut columns, &self.record, self.line())?;
             count += 1;
         }
         self.table(columns)
@@ -104,8 +133,9 @@ impl<R: Read> CsvBatches<R> {
             return Ok(false);
         }
         // At the end there is no record any more, and this one was the last.
-        let (last_line, was_open) = (line(&self.record), seems_open(&self.record));
-        if !self.reader.read_record(&mut self.record).map_err(broken)? {
+        let (last_line, was_open) = (self.line(), seems_open(&self.record));
+        let read = self.reader.read_record(&mut self.record);
+        if !read.map_err(|error| broken(error, self.lines_before))? {
             self.has_ended = true;
             self.refuse_open_quotes(last_line, was_open)?;
             return Ok(false);
@@ -113,13 +143,18 @@ impl<R: Read> CsvBatches<R> {
         if self.record.len() == self.names.len() {
             return Ok(true);
         }
-        let line = line(&self.record);
+        let line = self.line();
         self.refuse_open_quotes(line, seems_open(&self.record))?;
         Err(Error::bad_request(format!(
             "Expected {} fields in line {line}, saw {}",
             self.names.len(),
             self.record.len()
         )))
+    }
+
+    /// Returns the line of the file at which the last row began.
+    fn line(&self) -> u64 {
+        self.lines_before + self.record.position().map_or(0, Position::line)
     }
 
     /// Refuses a file that was cut inside of quotes, which reads as one long field at its end.
@@ -167,15 +202,18 @@ fn seems_open(record: &StringRecord) -> bool {
     record.iter().next_back().is_some_and(|last| last.ends_with('\n'))
 }
 
-fn line(record: &StringRecord) -> u64 {
-    record.position().map_or(0, Position::line)
+fn reader<R: Read>(source: R, has_headers: bool) -> Reader<Quotes<R>> {
+    let source = Quotes { source, count: 0, last: b'\n' };
+    let mut builder = ReaderBuilder::new();
+    builder.has_headers(has_headers).flexible(true).buffer_capacity(BUFFER_BYTES);
+    builder.from_reader(source)
 }
 
-fn broken(error: csv::Error) -> Error {
+fn broken(error: csv::Error, lines_before: u64) -> Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => Error::io("reading the input", error),
         csv::ErrorKind::Utf8 { err, pos } => {
-            let line = pos.as_ref().map_or(0, Position::line);
+            let line = lines_before + pos.as_ref().map_or(0, Position::line);
             Error::bad_request(format!(
                 "Ensure that input is a valid UTF-8 encoded string. Error: '{err}' in line {line}"
             ))

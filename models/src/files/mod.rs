@@ -3,11 +3,13 @@
 
 mod column;
 mod csv;
+mod lines;
 #[cfg(feature = "parquet")]
 pub(crate) mod parquet;
 mod writer;
 
 pub(crate) use csv::CsvBatches;
+use lines::{CsvFile, Lines};
 pub use writer::Writer;
 
 use crate::signature::Schema;
@@ -42,7 +44,36 @@ impl Format {
 }
 
 /// Batches of rows, or the one input that a JSON body is.
-pub type Batches = Box<dyn Iterator<Item = Result<Input>> + Send>;
+pub type Batches = Box<dyn Iterator<Item = Result<Batch>> + Send>;
+
+/// Some rows of a file. They are typed when they are decoded, so that several threads can do so.
+#[derive(Debug)]
+pub struct Batch(Rows);
+
+#[derive(Debug)]
+enum Rows {
+    Typed(Input),
+    Lines(Lines),
+}
+
+impl Batch {
+    /// Gives the values their types.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] names the line and what is wrong with it.
+    pub fn decode(self) -> Result<Input> {
+        match self.0 {
+            Rows::Typed(input) => Ok(input),
+            Rows::Lines(lines) => lines.decode().map(Input::Table),
+        }
+    }
+}
+
+impl From<Input> for Batch {
+    fn from(input: Input) -> Self {
+        Self(Rows::Typed(input))
+    }
+}
 
 /// Reads `source` in batches of at most `rows` rows; values take the types that `schema` declares.
 ///
@@ -60,14 +91,18 @@ pub fn read(
 ) -> Result<Batches> {
     match (format, source) {
         (Format::Csv, source) => {
-            let batches = CsvBatches::new(source.into_read(), schema, rows)?;
-            Ok(Box::new(batches.map(|table| table.map(Input::Table))))
+            let mut batches = CsvFile::new(source.into_read(), schema, rows);
+            let first = batches.next().transpose()?;
+            Ok(Box::new(first.map(Ok).into_iter().chain(batches)))
         }
         (Format::Json, source) => {
-            Ok(Box::new(std::iter::once(payload::from_json(&source.into_bytes()?, schema))))
+            let input = payload::from_json(&source.into_bytes()?, schema);
+            Ok(Box::new(std::iter::once(input.map(Batch::from))))
         }
         #[cfg(feature = "parquet")]
-        (Format::Parquet, Source::File(file)) => parquet::read(file, schema, rows),
+        (Format::Parquet, Source::File(file)) => {
+            Ok(Box::new(parquet::read(file, schema, rows)?.map(|input| input.map(Batch::from))))
+        }
         #[cfg(feature = "parquet")]
         (Format::Parquet, Source::Stream(_)) => {
             Err(Error::bad_request("Parquet is read from a file, not from a stream"))

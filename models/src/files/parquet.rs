@@ -1,6 +1,5 @@
 //! Apache Parquet, through Arrow's record batches.
 
-use super::Batches;
 use super::writer::{columns, failed};
 use crate::signature::Schema;
 use crate::{Error, Input, Predictions, Result, Table, Tensor, Values};
@@ -21,23 +20,23 @@ use std::io::Write;
 use std::sync::Arc;
 
 /// Reads a file in batches.
-pub(crate) fn read(
-    file: impl ChunkReader + 'static,
+pub(crate) fn read<F: ChunkReader + 'static>(
+    file: F,
     schema: Option<&Schema>,
     rows: usize,
-) -> Result<Batches> {
+) -> Result<impl Iterator<Item = Result<Input>> + Send + use<F>> {
     let broken = |error: parquet::errors::ParquetError| {
         Error::bad_request(format!("the input is not a readable Parquet file: {error}"))
     };
     let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
     let reader = builder.with_batch_size(rows).build().map_err(broken)?;
     let schema = schema.cloned();
-    Ok(Box::new(reader.map(move |batch| {
+    Ok(reader.map(move |batch| {
         let batch = batch.map_err(|error| {
             Error::bad_request(format!("the input is not a readable Parquet file: {error}"))
         })?;
         table(&batch, schema.as_ref()).map(Input::Table)
-    })))
+    }))
 }
 
 /// Makes a table of a record batch.

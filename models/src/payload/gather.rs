@@ -9,21 +9,32 @@ use crate::{Tensor, Values};
 /// The reason of a failure is text for the client: the caller knows where the value stood.
 pub(crate) fn tensor(cell: Cell, declared: Option<DataType>) -> Result<Tensor, String> {
     let shape = shape(&cell);
-    let mut numbers = Vec::with_capacity(shape.iter().product());
-    let values = if flatten_numbers(&cell, &shape, &mut numbers) {
-        let is_integer = |number: &Number| matches!(number, Number::Integer(_));
-        let inferred = || match numbers.iter().all(is_integer) {
-            true => DataType::Long,
-            false => DataType::Double,
-        };
-        let data_type = declared.unwrap_or_else(inferred);
-        values(numbers.into_iter().map(Cell::from), data_type)?
-    } else {
-        let mut flat = Vec::with_capacity(numbers.capacity());
-        flatten(cell, &shape, &mut flat)?;
-        let data_type = declared.map_or_else(|| infer(&flat), Ok)?;
-        values(flat.into_iter(), data_type)?
+    let mut flat = Vec::with_capacity(shape.iter().product());
+    if flatten_numbers(&cell, &shape, &mut flat) {
+        return numbers(shape, flat, declared);
+    }
+    let mut flat = Vec::with_capacity(flat.capacity());
+    flatten(cell, &shape, &mut flat)?;
+    let data_type = declared.map_or_else(|| infer(&flat), Ok)?;
+    let values = values(flat.into_iter(), data_type)?;
+    Tensor::new(shape, values).map_err(|error| error.to_string())
+}
+
+/// Makes a tensor of numbers that fill its shape.
+///
+/// The reason of a failure is text for the client, as that of [`tensor`].
+pub(super) fn numbers(
+    shape: Vec<usize>,
+    numbers: Vec<Number>,
+    declared: Option<DataType>,
+) -> Result<Tensor, String> {
+    let is_integer = |number: &Number| matches!(number, Number::Integer(_));
+    let inferred = || match numbers.iter().all(is_integer) {
+        true => DataType::Long,
+        false => DataType::Double,
     };
+    let data_type = declared.unwrap_or_else(inferred);
+    let values = values(numbers.into_iter().map(Cell::from), data_type)?;
     Tensor::new(shape, values).map_err(|error| error.to_string())
 }
 

@@ -11,6 +11,7 @@ mod cell;
 mod csv;
 mod frame;
 mod gather;
+mod grid;
 
 pub use answer::to_json;
 #[cfg(feature = "parquet")]
@@ -18,10 +19,11 @@ pub use arrow::{from_arrow_file, from_arrow_stream, from_parquet};
 pub use csv::from_csv;
 
 use crate::signature::Schema;
-use crate::{Error, Input, Result};
+use crate::{Error, Input, Result, Tensor};
 pub(crate) use cell::Cell;
 #[cfg(feature = "rest")]
 pub(crate) use gather::tensor as gathered;
+use grid::Grid;
 use serde_json::Value;
 
 const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];
@@ -61,6 +63,9 @@ pub fn from_json(body: &[u8], schema: Option<&Schema>) -> Result<Input> {
 /// # Errors
 /// As [`from_json`].
 pub fn request(body: &[u8], schema: Option<&Schema>) -> Result<Request> {
+    if let Some(input) = numbers(body, schema) {
+        return Ok(Request { input, params: None });
+    }
     let mut tree = cell::parse(body).map_err(|problem| {
         Error::bad_request(format!(
             "Ensure that input is a valid JSON formatted string. Error: '{problem}'"
@@ -75,6 +80,28 @@ pub fn request(body: &[u8], schema: Option<&Schema>) -> Result<Request> {
         _ => inputs(value, schema),
     }?;
     Ok(Request { input, params })
+}
+
+/// Decodes a body that holds nothing but a block of numbers, which all fit; `None` for any other.
+fn numbers(body: &[u8], schema: Option<&Schema>) -> Option<Input> {
+    let body = serde_json::from_slice::<grid::Body<'_>>(body).ok()?;
+    match (body.dataframe_split, body.inputs.xor(body.instances)) {
+        (Some(split), None) if body.inputs.is_none() => {
+            let grid = Grid::read(split.data)?;
+            let columns = grid.columns()?.map(Cell::Numbers);
+            if grid.shape[1] != split.columns.len() {
+                return None;
+            }
+            frame::table(split.columns.into_iter().zip(columns), schema).map(Input::Table).ok()
+        }
+        (None, Some(lists)) => {
+            let Grid { shape, numbers } = Grid::read(lists)?;
+            let declared = schema.and_then(Schema::first_type);
+            let tensor = gather::numbers(shape, numbers, declared).ok()?;
+            Some(placed(tensor, schema))
+        }
+        _ => None,
+    }
 }
 
 /// Takes the field `params` out of a body.
@@ -159,13 +186,17 @@ fn inputs(value: Cell, schema: Option<&Schema>) -> Result<Input> {
             frame::records(Cell::List(rows), schema).map(Input::Table)
         }
         other => {
-            let name = schema.map(Schema::names).unwrap_or_default();
-            let tensor = gather::tensor(other, schema.and_then(Schema::first_type))
-                .map_err(Error::bad_request)?;
-            match name.as_slice() {
-                [only] => Ok(Input::Named(vec![((*only).to_owned(), tensor)])),
-                _ => Ok(Input::Tensor(tensor)),
-            }
+            let declared = schema.and_then(Schema::first_type);
+            let tensor = gather::tensor(other, declared).map_err(Error::bad_request)?;
+            Ok(placed(tensor, schema))
         }
+    }
+}
+
+/// Gives a tensor the name of the model's only input.
+fn placed(tensor: Tensor, schema: Option<&Schema>) -> Input {
+    match schema.map(Schema::names).unwrap_or_default().as_slice() {
+        [only] => Input::Named(vec![((*only).to_owned(), tensor)]),
+        _ => Input::Tensor(tensor),
     }
 }

@@ -67,7 +67,7 @@ fn first_batch(model: &Model, path: &Path) -> Result<Input> {
     const ROWS: usize = 10_000;
     let (format, source) = rows_of(path, None)?;
     let first = files::read(format, source, model.input_schema(), ROWS)?.next();
-    first.transpose()?.ok_or_else(|| {
+    first.map(|rows| rows?.decode()).transpose()?.ok_or_else(|| {
         let message = format!("there are no rows in `{}`", path.display());
         Hinted::error(message, "one is enough: it is repeated")
     })

@@ -7,18 +7,20 @@ use crate::failure::Hinted;
 use crate::output::notice;
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
-use mlctl_models::files::{self, Batches, Format, Source, Writer};
-use mlctl_models::{Input, Model, payload};
+use mlctl_models::files::{self, Batch, Batches, Format, Source, Writer};
+use mlctl_models::{Input, Model, Predictions, payload};
 use serde_json::Value;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::iter;
+use std::num::NonZero;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
-use std::thread;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, Scope};
 use tempfile::NamedTempFile;
 
-/// Batches that are read ahead of the model.
+/// Batches of a thread that are read, or scored and not written.
 const AHEAD: usize = 2;
 
 pub(super) fn run(context: &Context, args: &PredictArgs) -> Result<()> {
@@ -57,7 +59,7 @@ fn asked(
         return Ok((files::read(format, source, schema, args.batch_rows)?, given));
     }
     let asked = payload::request(&source.into_bytes()?, schema)?;
-    Ok((Box::new(iter::once(Ok(asked.input))), given.or(asked.params)))
+    Ok((Box::new(iter::once(Ok(asked.input.into()))), given.or(asked.params)))
 }
 
 /// What every batch is scored with.
@@ -68,34 +70,73 @@ struct Scoring<'a> {
 }
 
 impl Scoring<'_> {
-    /// Reads on a thread of its own, so that reading and scoring go on beside each other.
+    /// Scores batches beside each other, and writes their predictions in the order of the rows.
     fn score<W: Write + Send>(&self, batches: Batches, format: Format, target: W) -> Result<usize> {
         let mut writer = Writer::new(format, target)?;
-        let (sender, receiver) = sync_channel(AHEAD);
         let mut rows = 0;
+        let mut write = |scored: Scored| {
+            let first = rows + 1;
+            rows += scored.rows;
+            let place = || format!("cannot score rows {first} to {rows}");
+            writer.write(&scored.answer.with_context(place)?)?;
+            self.bar.set_message(format!("{rows} rows"));
+            anyhow::Ok(())
+        };
         thread::scope(|scope| {
-            scope.spawn(move || {
-                // Who does not take them any more has failed, and says so.
-                for batch in batches {
-                    if sender.send(batch).is_err() {
-                        break;
-                    }
+            let threads = thread::available_parallelism().map_or(1, NonZero::get);
+            // Each takes its turn, so that answers come in the order of the batches.
+            let lanes: Vec<_> = (0..threads).map(|_| Lane::start(self, scope)).collect();
+            let mut pending = VecDeque::new();
+            for (batch, lane) in batches.zip(lanes.iter().cycle()) {
+                lane.work.send(batch?).context("a thread that scores has ended")?;
+                pending.push_back(lane);
+                if pending.len() > threads * AHEAD
+                    && let Some(first) = pending.pop_front()
+                {
+                    write(first.take()?)?;
                 }
-            });
-            // Dropped when this fails, which ends the reader.
-            let receiver = receiver;
-            for batch in &receiver {
-                let batch = batch?;
-                let count = rows_in(&batch);
-                let place = || format!("cannot score rows {} to {}", rows + 1, rows + count);
-                let answer = self.model.predict_with(batch, self.params.as_ref());
-                writer.write(&answer.with_context(place)?)?;
-                rows += count;
-                self.bar.set_message(format!("{rows} rows"));
             }
-            writer.finish()?;
-            Ok(rows)
-        })
+            pending.into_iter().try_for_each(|lane| write(lane.take()?))
+        })?;
+        writer.finish()?;
+        Ok(rows)
+    }
+
+    fn scored(&self, batch: Batch) -> Result<Scored> {
+        let input = batch.decode()?;
+        let rows = rows_in(&input);
+        Ok(Scored { rows, answer: self.model.predict_with(input, self.params.as_ref()) })
+    }
+}
+
+/// A batch that was scored.
+struct Scored {
+    rows: usize,
+    answer: mlctl_models::Result<Predictions>,
+}
+
+/// A thread that scores what it is given, in order, until nobody can give it more.
+struct Lane {
+    work: Sender<Batch>,
+    done: Receiver<Result<Scored>>,
+}
+
+impl Lane {
+    fn start<'scope>(scoring: &'scope Scoring<'_>, scope: &'scope Scope<'scope, '_>) -> Self {
+        let ((work, taken), (given, done)) = (channel(), channel());
+        scope.spawn(move || {
+            for batch in taken {
+                // Who does not take it any more has failed, and says so.
+                if given.send(scoring.scored(batch)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { work, done }
+    }
+
+    fn take(&self) -> Result<Scored> {
+        self.done.recv().context("a thread that scores has ended")?
     }
 }
 

@@ -125,8 +125,8 @@ fn example(path: &Path) -> Result<Example> {
     const ROWS: usize = 5;
     let cannot = || format!("cannot read the example in `{}`", path.display());
     let (format, source) = rows_of(path, None)?;
-    let input = files::read(format, source, None, ROWS).with_context(cannot)?.next();
-    let input = input.transpose().with_context(cannot)?;
+    let rows = files::read(format, source, None, ROWS).with_context(cannot)?.next();
+    let input = rows.map(|rows| rows?.decode()).transpose().with_context(cannot)?;
     match input {
         Some(input @ (Input::Table(_) | Input::Tensor(_) | Input::Named(_))) => {
             Ok(Example { input, answer: None })
