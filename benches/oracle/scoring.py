@@ -11,6 +11,7 @@ import time
 import warnings
 from pathlib import Path
 
+import networks
 import numpy as np
 import onnxruntime
 from lightgbm import LGBMClassifier
@@ -26,6 +27,7 @@ from xgboost import XGBClassifier
 
 warnings.filterwarnings("ignore")
 WIDTH = 20
+TOKENS = 32
 OPSETS = {"": 15, "ai.onnx.ml": 3}
 FOLDER = Path(sys.argv[1])
 
@@ -58,10 +60,30 @@ def make():
         for output in graph.graph.output:
             # onnxmltools declares one label, whatever the rows, which a bound output takes at its word.
             output.type.tensor_type.ClearField("shape")
-        place = FOLDER / name
-        place.mkdir()
-        (place / "model.onnx").write_bytes(graph.SerializeToString())
-        (place / "MLmodel").write_text("flavors:\n  onnx:\n    data: model.onnx\n")
+        save(name, graph)
+    save("minilm", networks.minilm())
+    save("resnet50", networks.resnet50())
+
+
+def save(name, graph):
+    place = FOLDER / name
+    place.mkdir()
+    (place / "model.onnx").write_bytes(graph.SerializeToString())
+    (place / "MLmodel").write_text("flavors:\n  onnx:\n    data: model.onnx\n")
+
+
+def floats(*shape):
+    at = np.arange(np.prod(shape))
+    return ((at * 37 % 1001) / 250 - 2).astype(np.float32).reshape(shape)
+
+
+def inputs(name, rows):
+    at = np.arange(rows * TOKENS).reshape(rows, TOKENS)
+    if name == "minilm":
+        return {"input_ids": at * 7 % 30000, "attention_mask": at * 0 + 1, "token_type_ids": at * 0}
+    if name == "resnet50":
+        return {"images": floats(rows, 3, 224, 224)}
+    return {None: floats(rows, WIDTH)}
 
 
 def bound(name, rows):
@@ -70,10 +92,9 @@ def bound(name, rows):
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(
         FOLDER / name / "model.onnx", options, providers=["CPUExecutionProvider"])
-    at = np.arange(rows * WIDTH)
-    x = ((at * 37 % 1001) / 250 - 2).astype(np.float32).reshape(rows, WIDTH)
     binding = session.io_binding()
-    binding.bind_cpu_input(session.get_inputs()[0].name, x)
+    for input, values in inputs(name, rows).items():
+        binding.bind_cpu_input(input or session.get_inputs()[0].name, values)
     for output in session.get_outputs():
         binding.bind_output(output.name, "cpu")
     return session, binding
