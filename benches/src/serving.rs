@@ -7,11 +7,13 @@ use crate::quantity::Quantity;
 use crate::report::{Report, Row};
 use crate::server::wrk::{self, Loaded};
 use crate::server::{ceiling, http};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use std::env;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 const PROGRAM: &str = include_str!("../oracle/serving.py");
@@ -66,11 +68,14 @@ pub(crate) fn measure(programs: &Programs, seconds: f64) -> Result<Report> {
     ensure!(output(make)?.contains("ready"), "the models cannot be made");
     let mut report = Report::default();
     for model in ["logistic", "boosting"] {
-        let ours = Served::start(here, |port| {
+        let ours = |port: u16| {
             let mut command = programs.mlctl(here)?;
             command.args(["models", "serve", model, "--port", &port.to_string()]);
             Ok(command)
-        })?;
+        };
+        // The first start reads the program from the disk.
+        drop(Served::start(here, ours)?);
+        let ours = Served::start(here, ours)?;
         let theirs = Served::start(here, |port| {
             let mut command = Command::new(&python);
             command.current_dir(here).env("MLFLOW_DISABLE_TELEMETRY", "true");
@@ -94,11 +99,62 @@ pub(crate) fn measure(programs: &Programs, seconds: f64) -> Result<Report> {
             report.row(resident("resident memory, after the load", &ours, &theirs)?);
         }
     }
+    report.row(swapped(programs, here, seconds)?);
+    report.note(
+        "The alias moves three times a second and is looked at twenty times; the goal is twice the \
+         p99 before.",
+    );
     report.note(
         "In the column of the ceiling: an axum server that reads the same bodies and answers `{}`. \
          MLflow with its defaults does not take Arrow.",
     );
     Ok(report)
+}
+
+/// Measures the slowest answers while the alias of a model moves from one version to the other.
+fn swapped(programs: &Programs, here: &Path, seconds: f64) -> Result<Row> {
+    const PAUSE: Duration = Duration::from_millis(300);
+    let registry = |arguments: &[&str]| {
+        let mut command = programs.mlctl(here)?;
+        command.arg("registry").args(arguments);
+        output(command)
+    };
+    for _ in 0..2 {
+        registry(&["register", "logistic", "net"])?;
+    }
+    registry(&["alias", "set", "net", "champion", "1"])?;
+    let served = Served::start(here, |port| {
+        let mut command = programs.mlctl(here)?;
+        command.args(["models", "serve", "models:/net@champion", "--follow-every", "0.05"]);
+        command.args(["--port", &port.to_string()]);
+        Ok(command)
+    })?;
+    let case = one("", "net", 16, 0.0);
+    let before = served.load(here, &case, seconds)?;
+    let is_over = AtomicBool::new(false);
+    let during = thread::scope(|scope| {
+        let moving = scope.spawn(|| {
+            for version in ["2", "1"].into_iter().cycle() {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                registry(&["alias", "set", "net", "champion", version])?;
+                thread::sleep(PAUSE);
+            }
+            anyhow::Ok(())
+        });
+        let during = served.load(here, &case, seconds);
+        is_over.store(true, Ordering::Relaxed);
+        moving.join().map_err(|_| anyhow!("the alias does not move"))??;
+        during
+    })?;
+    Ok(Row {
+        what: "p99, 16 connections, while an alias is swapped",
+        mlctl: Quantity::Seconds(during.p99_seconds),
+        mlflow: None,
+        ceiling: None,
+        goal: Some(Quantity::Seconds(2.0 * before.p99_seconds)),
+    })
 }
 
 /// A server that answers.

@@ -3,32 +3,31 @@
 //! What has another form, or is broken, is left to the reader of all JSON, which can say why.
 
 use super::cell::Number;
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use memchr::memmem;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
-/// A body that holds one block of numbers.
+/// A body of `dataframe_split` without what its `data` is.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Body<'a> {
-    #[serde(borrow)]
-    pub(super) dataframe_split: Option<Split<'a>>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) inputs: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub(super) instances: Option<&'a RawValue>,
+struct SplitBody {
+    dataframe_split: Split,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Split<'a> {
-    pub(super) columns: Vec<String>,
-    #[serde(borrow)]
-    pub(super) data: &'a RawValue,
+struct Split {
+    columns: Vec<String>,
+    #[serde(rename = "data")]
+    _data: (),
 }
 
-/// Takes a field that is null for one that is there, too.
-fn present<'de, D: Deserializer<'de>>(field: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(field).map(Some)
+/// A body of nested lists, without them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListsBody {
+    #[serde(rename = "inputs", alias = "instances")]
+    _inputs: (),
 }
 
 /// Numbers in the order of nested lists, which all have the same lengths.
@@ -39,18 +38,46 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// Reads nested lists; `None` when they hold anything but numbers, or form no block.
-    pub(super) fn read(json: &RawValue) -> Option<Self> {
+    /// Reads a body that is nothing but `dataframe_split`, with the names of its columns.
+    pub(super) fn of_split(body: &[u8]) -> Option<(Vec<String>, Self)> {
+        let (rest, grid) = Self::of_field::<SplitBody>(body, b"\"data\"")?;
+        let columns = rest.dataframe_split.columns;
+        (grid.shape.len() == 2 && grid.shape[1] == columns.len()).then_some((columns, grid))
+    }
+
+    /// Reads a body that is nothing but `inputs` or `instances`.
+    pub(super) fn of_lists(body: &[u8]) -> Option<Self> {
+        let read = |field| Self::of_field::<ListsBody>(body, field);
+        let (_, grid) = read(b"\"inputs\"").or_else(|| read(b"\"instances\""))?;
+        Some(grid)
+    }
+
+    /// Reads the lists of a field, and then the body with null in their place: only where they are
+    /// the field's value, that is a body of the form that is asked for.
+    fn of_field<B: DeserializeOwned>(body: &[u8], field: &[u8]) -> Option<(B, Self)> {
+        let at = memmem::find(body, field)? + field.len();
+        let lists = body[at..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+        let (grid, after) = Self::read(lists)?;
+        let before = &body[..body.len() - lists.len()];
+        let rest = serde_json::from_slice(&[before, b"null", after].concat()).ok()?;
+        Some((rest, grid))
+    }
+
+    /// Reads nested lists, and returns what follows them; `None` when they hold anything but
+    /// numbers, form no block, or are no JSON.
+    fn read(mut bytes: &[u8]) -> Option<(Self, &[u8])> {
         /// Networks take fewer dimensions, and what is hostile has more.
         const DEPTH_MAX: usize = 16;
-        // It is JSON already: commas and spaces need no second look.
-        let mut bytes = json.get().as_bytes();
         let mut lengths: Vec<Option<usize>> = Vec::new();
         let mut open: Vec<usize> = Vec::new();
         let mut numbers = Vec::new();
+        let mut wants_value = true;
         while let [byte, rest @ ..] = bytes {
+            let token = std::mem::replace(&mut bytes, rest);
             match byte {
-                b'[' => {
+                b' ' | b'\n' | b'\r' | b'\t' => {}
+                b',' if !wants_value => wants_value = true,
+                b'[' if wants_value => {
                     if let Some(count) = open.last_mut() {
                         *count += 1;
                     }
@@ -62,50 +89,59 @@ impl Grid {
                         lengths.push(None);
                     }
                     open.push(0);
-                    bytes = rest;
                 }
-                b']' => {
+                b']' if !wants_value => {
                     let count = open.pop()?;
-                    let length = lengths.get_mut(open.len())?;
-                    if *length.get_or_insert(count) != count || count == 0 {
+                    if *lengths[open.len()].get_or_insert(count) != count {
                         return None;
                     }
-                    bytes = rest;
+                    if open.is_empty() {
+                        let shape = lengths.into_iter().collect::<Option<_>>()?;
+                        return Some((Self { shape, numbers }, bytes));
+                    }
                 }
-                b'-' | b'0'..=b'9' => {
-                    let is_deepest = open.len() == lengths.len();
-                    *open.last_mut().filter(|_| is_deepest)? += 1;
-                    let (number, size) = number(bytes)?;
+                _ if wants_value && open.len() == lengths.len() => {
+                    *open.last_mut()? += 1;
+                    let (number, size) = number(token)?;
                     numbers.push(number);
-                    bytes = &bytes[size..];
+                    bytes = &token[size..];
+                    wants_value = false;
                 }
-                b',' | b' ' | b'\n' | b'\r' | b'\t' => bytes = rest,
                 _ => return None,
             }
         }
-        let shape = lengths.into_iter().collect::<Option<_>>()?;
-        (!numbers.is_empty()).then_some(Self { shape, numbers })
+        None
     }
 
     /// Returns the columns of rows.
-    pub(super) fn columns(&self) -> Option<impl Iterator<Item = Vec<Number>>> {
-        let [_, width] = *self.shape else { return None };
-        let column = move |at| self.numbers.iter().skip(at).step_by(width).copied().collect();
-        Some((0..width).map(column))
+    pub(super) fn columns(&self) -> impl Iterator<Item = Vec<Number>> {
+        let width = self.shape.last().copied().unwrap_or(0);
+        (0..width).map(move |at| self.numbers.iter().skip(at).step_by(width).copied().collect())
     }
 }
 
 /// Reads the number at the beginning, and tells how long it is.
 fn number(bytes: &[u8]) -> Option<(Number, usize)> {
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    // JSON has no leading zeros, and digits on both sides of a point.
+    match digits {
+        [b'0', b'0'..=b'9', ..] => return None,
+        [b'0'..=b'9', ..] => {}
+        _ => return None,
+    }
     let (value, size) = fast_float2::parse_partial::<f64, _>(bytes).ok()?;
     let text = &bytes[..size];
-    let is_integer = !text.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E'));
-    // Minus zero is a float, and so is what is too large.
-    let integer = || str::from_utf8(text).ok()?.parse().ok().filter(|value| *value != 0i64);
-    let number = match is_integer {
-        true if text == b"0" => Number::Integer(0),
-        true => integer().map_or(Number::Float(value), Number::Integer),
-        false => Number::Float(value),
+    let number = match text.iter().position(|byte| !matches!(byte, b'-' | b'0'..=b'9')) {
+        Some(point) if text[point] == b'.' && !text.get(point + 1)?.is_ascii_digit() => {
+            return None;
+        }
+        Some(_) => Number::Float(value),
+        None if text == b"0" => Number::Integer(0),
+        // Minus zero is a float, and so is what is too large.
+        None => match str::from_utf8(text).ok()?.parse() {
+            Ok(integer) if integer != 0 => Number::Integer(integer),
+            _ => Number::Float(value),
+        },
     };
     value.is_finite().then_some((number, size))
 }
@@ -116,10 +152,10 @@ mod tests {
 
     #[track_caller]
     fn check(json: &str, want: Option<(&[usize], &[Number])>) {
-        let grid = Grid::read(serde_json::from_str(json).unwrap());
+        let got = Grid::read(json.as_bytes()).map(|(grid, _)| grid);
         let want =
             want.map(|(shape, numbers)| Grid { shape: shape.to_vec(), numbers: numbers.to_vec() });
-        assert_eq!(grid, want, "for {json}");
+        assert_eq!(got, want, "for {json}");
     }
 
     #[test]
@@ -128,24 +164,14 @@ mod tests {
         check("[1, 2.5]", Some((&[2], &[Integer(1), Float(2.5)])));
         check("[[1], [2]]", Some((&[2, 1], &[Integer(1), Integer(2)])));
         check("[[[1e3, -0]]]", Some((&[1, 1, 2], &[Float(1000.0), Float(-0.0)])));
+        check(" [ [ 1 ]\n,\t[2] ]", Some((&[2, 1], &[Integer(1), Integer(2)])));
         check("[0, 9223372036854775808]", Some((&[2], &[Integer(0), Float(2f64.powi(63))])));
-        for other in [
-            "1",
-            "[]",
-            "[[]]",
-            "[[1], []]",
-            "[[1], [2, 3]]",
-            "[1, [2]]",
-            "[[1], 2]",
-            "[null]",
-            "[true]",
-            "[\"1\"]",
-            "{}",
-            "[{}]",
-            "[[1], {}]",
-            "[[[1]], [2]]",
-            "[1e400]",
-        ] {
+        assert_eq!(Grid::read(b"[1], 2").map(|(_, after)| after), Some(&b", 2"[..]));
+        let others = "1 [] [[]] [[1],[]] [[1],[2,3]] [1,[2]] [[1],2] [null] [true] [\"1\"] {} [{}] \
+            [[1],{}] [[[1]],[2]] [1e400]";
+        let broken = "[ [1 [,1] [1,] [1:2] [01] [-01] [1.] [1.e5] [.5] [+1] [1e] [-] [inf] [-nan] \
+            [[1] [[1],,[1]] [[1][1]] ]";
+        for other in [others, broken].into_iter().flat_map(str::split_whitespace) {
             check(other, None);
         }
     }

@@ -84,24 +84,13 @@ pub fn request(body: &[u8], schema: Option<&Schema>) -> Result<Request> {
 
 /// Decodes a body that holds nothing but a block of numbers, which all fit; `None` for any other.
 fn numbers(body: &[u8], schema: Option<&Schema>) -> Option<Input> {
-    let body = serde_json::from_slice::<grid::Body<'_>>(body).ok()?;
-    match (body.dataframe_split, body.inputs.xor(body.instances)) {
-        (Some(split), None) if body.inputs.is_none() => {
-            let grid = Grid::read(split.data)?;
-            let columns = grid.columns()?.map(Cell::Numbers);
-            if grid.shape[1] != split.columns.len() {
-                return None;
-            }
-            frame::table(split.columns.into_iter().zip(columns), schema).map(Input::Table).ok()
-        }
-        (None, Some(lists)) => {
-            let Grid { shape, numbers } = Grid::read(lists)?;
-            let declared = schema.and_then(Schema::first_type);
-            let tensor = gather::numbers(shape, numbers, declared).ok()?;
-            Some(placed(tensor, schema))
-        }
-        _ => None,
+    if let Some((names, grid)) = Grid::of_split(body) {
+        let columns = names.into_iter().zip(grid.columns().map(Cell::Numbers));
+        return frame::table(columns, schema).map(Input::Table).ok();
     }
+    let Grid { shape, numbers } = Grid::of_lists(body)?;
+    let declared = schema.and_then(Schema::first_type);
+    gather::numbers(shape, numbers, declared).ok().map(|tensor| placed(tensor, schema))
 }
 
 /// Takes the field `params` out of a body.
