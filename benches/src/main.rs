@@ -8,6 +8,7 @@
 mod log_metric;
 mod machine;
 mod mlruns;
+mod predict;
 mod processes;
 mod programs;
 mod quantity;
@@ -64,8 +65,10 @@ enum What {
     LogMetric,
     /// Runs found by a metric and a param
     Search,
-    /// Small models, scored in one process
+    /// Models, scored in one process
     Scoring,
+    /// A large file, scored by a command
+    Predict,
     /// Models behind a scoring server, under load
     Serving,
     /// A server that nobody asks
@@ -141,6 +144,7 @@ fn one(what: What, programs: &Programs, options: &Options) -> Result<String> {
             },
         ),
         What::Scoring => scoring::measure(programs, rounds(9.0)),
+        What::Predict => predict::measure(programs, rounds(9.0), rounds(3.0)),
         What::Serving => serving::measure(programs, 5.0 * options.rounds),
         What::ServerIdle => server_idle::measure(programs, rounds(5.0)),
         What::All | What::NullServer => Ok(Report::default()),

@@ -10,7 +10,7 @@ use crate::server::{ceiling, http};
 use anyhow::{Context, Result, anyhow, ensure};
 use std::env;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -62,10 +62,7 @@ pub(crate) fn measure(programs: &Programs, seconds: f64) -> Result<Report> {
     wrk::check()?;
     let folder = tempfile::tempdir()?;
     let here = folder.path();
-    let python = zoo(programs)?;
-    let mut make = Command::new(&python);
-    make.arg("-c").arg(PROGRAM).arg(here);
-    ensure!(output(make)?.contains("ready"), "the models cannot be made");
+    let python = make(programs, here)?;
     let mut report = Report::default();
     for model in ["logistic", "boosting"] {
         let ours = |port: u16| {
@@ -77,13 +74,8 @@ pub(crate) fn measure(programs: &Programs, seconds: f64) -> Result<Report> {
         drop(Served::start(here, ours)?);
         let ours = Served::start(here, ours)?;
         let theirs = Served::start(here, |port| {
-            let mut command = Command::new(&python);
-            command.current_dir(here).env("MLFLOW_DISABLE_TELEMETRY", "true");
-            // MLflow starts uvicorn by its name.
-            let programs = python.parent().map(Path::to_owned).into_iter();
-            let path = env::var_os("PATH").unwrap_or_default();
-            command.env("PATH", env::join_paths(programs.chain(env::split_paths(&path)))?);
-            command.args(["-m", "mlflow", "models", "serve", "--env-manager", "local"]);
+            let mut command = mlflow_models(&python, here)?;
+            command.args(["serve", "--env-manager", "local"]);
             command.args(["-m", model, "--port", &port.to_string()]);
             Ok(command)
         })?;
@@ -109,6 +101,27 @@ pub(crate) fn measure(programs: &Programs, seconds: f64) -> Result<Report> {
          MLflow with its defaults does not take Arrow.",
     );
     Ok(report)
+}
+
+/// Makes the folders `logistic` and `boosting`, and returns the Python that has made them.
+pub(crate) fn make(programs: &Programs, here: &Path) -> Result<PathBuf> {
+    let python = zoo(programs)?;
+    let mut make = Command::new(&python);
+    make.arg("-c").arg(PROGRAM).arg(here);
+    ensure!(output(make)?.contains("ready"), "the models cannot be made");
+    Ok(python)
+}
+
+/// Prepares `mlflow models` in a folder.
+pub(crate) fn mlflow_models(python: &Path, here: &Path) -> Result<Command> {
+    let mut command = Command::new(python);
+    command.current_dir(here).env("MLFLOW_DISABLE_TELEMETRY", "true");
+    // MLflow starts uvicorn by its name.
+    let programs = python.parent().map(Path::to_owned).into_iter();
+    let path = env::var_os("PATH").unwrap_or_default();
+    command.env("PATH", env::join_paths(programs.chain(env::split_paths(&path)))?);
+    command.args(["-m", "mlflow", "models"]);
+    Ok(command)
 }
 
 /// Measures the slowest answers while the alias of a model moves from one version to the other.

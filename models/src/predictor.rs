@@ -4,6 +4,7 @@ use crate::signature::Params;
 use crate::{Error, Input, Result, Tensor};
 use serde_json::Value;
 use std::fmt;
+use std::time::Duration;
 
 /// Names of the methods that models have, as scikit-learn calls them.
 pub mod method {
@@ -53,6 +54,9 @@ pub trait Predictor: fmt::Debug + Send + Sync {
     fn waits(&self) -> bool {
         false
     }
+
+    /// Says that nobody waits for an answer any longer than this. Who can give up then does.
+    fn set_time_limit(&self, _limit: Duration) {}
 }
 
 /// Says that a model has no such method.

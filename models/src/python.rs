@@ -2,7 +2,8 @@
 //!
 //! The process speaks with us over a socket, which is its standard input: when either side ends,
 //! the other one notices. It is started with the first input, started again after it ended, and
-//! ended with the [`Worker`]. An input that ends it is answered with an error.
+//! ended with the [`Worker`]. An input that ends it is answered with an error, and so is one for
+//! which it takes too long, which ends it.
 
 mod frame;
 
@@ -11,11 +12,12 @@ use crate::{Answer, Error, Input, Predictor, Result};
 use frame::{Array, Header};
 use std::collections::VecDeque;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -38,6 +40,8 @@ pub struct Worker {
     folder: PathBuf,
     script: NamedTempFile,
     process: Mutex<Option<Process>>,
+    /// In milliseconds; 0 for none.
+    time_limit: AtomicU64,
 }
 
 impl fmt::Debug for Worker {
@@ -77,7 +81,8 @@ impl Worker {
             .map_err(failed)?;
         script.write_all(SCRIPT.as_bytes()).and_then(|()| script.flush()).map_err(failed)?;
         let folder = folder.to_owned();
-        let worker = Self { interpreter, folder, script, process: Mutex::new(None) };
+        let (process, time_limit) = (Mutex::new(None), AtomicU64::new(0));
+        let worker = Self { interpreter, folder, script, process, time_limit };
         let process = worker.spawn()?;
         *worker.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
         Ok(worker)
@@ -118,9 +123,20 @@ impl Worker {
             Some(process) => process,
             None => self.spawn()?,
         };
-        let Ok((header, arrays)) = process.ask(input, params) else {
+        let limit = Duration::from_millis(self.time_limit.load(Ordering::Relaxed));
+        let limit = Some(limit).filter(|limit| !limit.is_zero());
+        let (header, arrays) = match process.ask(input, params, limit) {
+            Ok(answered) => answered,
             // The next input finds a new process.
-            return Err(Error::Python { problem: process.end() });
+            Err(error) => {
+                let is_late = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock);
+                let ended = process.end();
+                let problem = match limit.filter(|_| is_late) {
+                    Some(limit) => format!("it did not answer within {} s", limit.as_secs_f64()),
+                    None => ended,
+                };
+                return Err(Error::Python { problem });
+            }
         };
         *place = Some(process);
         drop(place);
@@ -136,7 +152,15 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None)).then_some(self)
     }
 
-    fn ask(&mut self, input: &Input, params: &Params) -> io::Result<(Header, Vec<Array>)> {
+    fn ask(
+        &mut self,
+        input: &Input,
+        params: &Params,
+        limit: Option<Duration>,
+    ) -> io::Result<(Header, Vec<Array>)> {
+        let stream = self.stream.get_ref();
+        stream.set_read_timeout(limit)?;
+        stream.set_write_timeout(limit)?;
         frame::write(&mut self.stream.get_ref(), input, params)?;
         Header::read(&mut self.stream)
     }
@@ -184,6 +208,11 @@ fn listen(
 impl Predictor for Worker {
     fn waits(&self) -> bool {
         true
+    }
+
+    fn set_time_limit(&self, limit: Duration) {
+        let milliseconds = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        self.time_limit.store(milliseconds.max(1), Ordering::Relaxed);
     }
 
     fn predict(&self, input: &Input) -> Result<Answer> {

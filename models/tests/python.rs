@@ -7,6 +7,7 @@ use mlctl_models::{Answer, Error, Input, Model, Predictions, Predictor, Table, T
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 /// Makes an input of one kind; `None` as the kind is a missing text.
 fn input(kind: &str, x: &[f64]) -> Input {
@@ -59,6 +60,12 @@ fn any_answer_of_a_model_comes_through() {
     );
     let after = worker.predict(&input("array", &[2.0])).unwrap();
     assert_eq!(after, Answer::Array(Tensor::vector(Values::Double(vec![4.0]))));
+    worker.set_time_limit(Duration::from_millis(500));
+    let hung = worker.predict(&input("hung", &[1.0])).unwrap_err().to_string();
+    assert_eq!(hung, "Python cannot score the model: it did not answer within 0.5 s");
+    worker.set_time_limit(Duration::from_secs(600));
+    let after = worker.predict(&input("array", &[2.5])).unwrap();
+    assert_eq!(after, Answer::Array(Tensor::vector(Values::Double(vec![5.0]))));
 }
 
 #[test]

@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 
 /// What the model asks for: enough for `mlflow.pyfunc`.
 const REQUIREMENTS: [&str; 3] = ["mlflow-skinny==3.17.2", "pandas==2.3.3", "numpy==2.2.6"];
@@ -119,4 +122,52 @@ fn a_server_of_python_code_outlives_its_process() {
     server.process.signal(Signal::TERM);
     assert_eq!(server.process.end().code, Some(0));
     until("its process has ended, too", || has_ended(third));
+}
+
+#[test]
+fn requests_outlive_a_python_process_that_is_killed_under_load_or_hangs() {
+    const CLIENTS: usize = 4;
+    let Some(place) = saved() else { return };
+    answer(&run(&place, &["models", "validate", "model", "--python", "--json"]));
+    let serve = ["models", "serve", "model", "--python", "--port", "0", "--timeout", "5"];
+    let server = Server::launch(&place, &mut command(&place, &serve));
+    let is_over = AtomicBool::new(false);
+    let answered = AtomicUsize::new(0);
+    let refused = Mutex::new(Vec::new());
+
+    thread::scope(|scope| {
+        for _ in 0..CLIENTS {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    match ask(&server, "array") {
+                        (200, text) => {
+                            assert_eq!(text, r#"{"predictions":[3.0]}"#);
+                            answered.fetch_add(1, Ordering::Relaxed);
+                        }
+                        other => refused.lock().unwrap().push(other),
+                    }
+                }
+            });
+        }
+        for _ in 0..3 {
+            let before = answered.load(Ordering::Relaxed);
+            until("some were answered", || answered.load(Ordering::Relaxed) > before + 20);
+            let now = process(&server);
+            kill_process(Pid::from_raw(now as i32).unwrap(), Signal::KILL).unwrap();
+        }
+        let before = answered.load(Ordering::Relaxed);
+        until("some were answered at last", || answered.load(Ordering::Relaxed) > before + 20);
+        is_over.store(true, Ordering::Relaxed);
+    });
+
+    // A process answers one request at a time, so each death costs one at most.
+    let refused = refused.into_inner().unwrap();
+    assert!(refused.len() <= 3, "{refused:?}");
+    for (status, text) in refused {
+        assert_eq!(status, 500, "{text}");
+        assert!(text.contains("it ended (signal: 9 (SIGKILL))"), "{text}");
+    }
+    let (status, text) = ask(&server, "hung");
+    assert_eq!(status, 504, "{text}");
+    assert_eq!(ask(&server, "array"), (200, r#"{"predictions":[3.0]}"#.to_owned()));
 }

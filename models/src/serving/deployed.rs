@@ -86,6 +86,7 @@ impl Deployed {
         meter: Meter,
     ) -> Self {
         let Found { model, example, kept } = found;
+        model.predictor().set_time_limit(settings.timeout);
         Self {
             name: name.to_owned(),
             version,

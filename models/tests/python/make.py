@@ -4,6 +4,7 @@ import datetime
 import os
 import signal
 import sys
+import time
 
 import mlflow.pyfunc
 import pandas
@@ -35,6 +36,8 @@ class Model(mlflow.pyfunc.PythonModel):
             return x.to_numpy() > 0
         if kind == "process":
             return [os.getpid() for _ in x]
+        if kind == "hung":
+            time.sleep(1000)
         if kind == "killed":
             print("about to die", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
