@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+use mlctl_models::files::{self, Format, Source};
 use mlctl_models::signature::Schema;
-use mlctl_models::{Input, Predictions, payload};
+use mlctl_models::{Error, Input, Predictions, Values, payload};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::io::Cursor;
 
 fn schemas() -> [Option<Schema>; 4] {
     let schema = |value: Value| Some(serde_json::from_value(value).unwrap());
@@ -52,11 +54,60 @@ fn spelled() -> impl Strategy<Value = String> {
         4 => any::<i64>().prop_map(|number| number.to_string()),
         4 => (-3..3i64).prop_map(|number| number.to_string()),
         2 => "-?[0-9]{1,22}\\.[0-9]{1,22}([eE][+-]?[0-9]{1,3})?",
-        1 => "null|NaN|-Infinity|true|\"1\"|-0|-0.0|1e400|01|1\\.|\\[1\\]",
+        1 => "null|NaN|-Infinity|true|\"1\"|-0|-0\\.0|1e400|01|1\\.|\\[1\\]",
     ]
 }
 
+/// The values of a column of numbers and one of text, or what is wrong with them.
+type Columns = Result<(Vec<u64>, Vec<Option<String>>), String>;
+
+fn columns(tables: impl Iterator<Item = Result<Input, Error>>) -> Columns {
+    let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+    for table in tables {
+        let Input::Table(table) = table.map_err(|error| error.to_string())? else {
+            panic!("no table")
+        };
+        for (_, tensor) in table.columns() {
+            match tensor.values() {
+                Values::Double(list) => numbers.extend(list.iter().map(|value| value.to_bits())),
+                Values::String(list) => texts.extend(list.iter().cloned()),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    Ok((numbers, texts))
+}
+
 proptest! {
+    /// Parts of a file are read beside each other, and numbers in them by a reader of their own.
+    #[test]
+    fn a_file_that_is_read_in_parts_is_what_it_is_at_once(
+        lines in prop::collection::vec(
+            prop_oneof![
+                6 => "-?[0-9]{0,3}(\\.[0-9]{0,18})?(e-?[0-9]{1,3})?,[a1 ]{0,3}",
+                2 => spelled().prop_map(|number| number + ",x"),
+                1 => "[-a1.,\"\u{e9} ]{0,8}",
+                1 => Just(String::new()),
+            ],
+            0..12,
+        ),
+        end in "\n|\r\n|",
+        rows in 1..5usize,
+    ) {
+        let line_end = if end.is_empty() { "\n" } else { &end };
+        let text = format!("a,b{line_end}{}{end}", lines.join(line_end));
+        let types = json!([{"type": "double", "name": "a"}, {"type": "string", "name": "b"}]);
+        let schema: Schema = serde_json::from_value(types).unwrap();
+
+        let at_once = columns([payload::from_csv(&text, Some(&schema))].into_iter());
+        let source = Source::Stream(Box::new(Cursor::new(text.clone())));
+        let parts = files::read(Format::Csv, source, Some(&schema), rows);
+        let parts = parts.map_err(|error| error.to_string());
+        let parts = parts.and_then(|parts| columns(parts.map(|part| part?.decode())));
+
+        prop_assert_eq!(parts, at_once, "{:?} by {}", text, rows);
+    }
+
     /// A body of nothing but numbers has a reader of its own, which a field that is ignored keeps
     /// away.
     #[test]

@@ -3,7 +3,8 @@
 use super::column::{Column, infer};
 use crate::signature::Schema;
 use crate::{Error, Result, Table, Tensor};
-use csv::{Position, Reader, ReaderBuilder, StringRecord};
+use csv::{Reader, ReaderBuilder, StringRecord};
+use memchr::{memchr_iter, memchr2};
 use std::io::Read;
 
 /// Read from the file at once.
@@ -38,7 +39,7 @@ impl<R: Read> CsvBatches<R> {
     /// [`Error::BadRequest`] when there is none.
     pub(crate) fn new(source: R, schema: Option<&Schema>, rows: usize) -> Result<Self> {
         let mut reader = reader(source, true);
-        let header = reader.headers().map_err(|error| broken(error, 0))?;
+        let header = reader.headers().map_err(|error| broken(error, 1))?;
         if header.is_empty() {
             return Err(Error::bad_request("No columns to parse from file"));
         }
@@ -135,7 +136,7 @@ impl<R: Read> CsvBatches<R> {
         // At the end there is no record any more, and this one was the last.
         let (last_line, was_open) = (self.line(), seems_open(&self.record));
         let read = self.reader.read_record(&mut self.record);
-        if !read.map_err(|error| broken(error, self.lines_before))? {
+        if !read.map_err(|error| broken(error, self.line()))? {
             self.has_ended = true;
             self.refuse_open_quotes(last_line, was_open)?;
             return Ok(false);
@@ -152,9 +153,16 @@ impl<R: Read> CsvBatches<R> {
         )))
     }
 
-    /// Returns the line of the file at which the last row began.
+    /// Returns the line of the file at which the last row begins.
     fn line(&self) -> u64 {
-        self.lines_before + self.record.position().map_or(0, Position::line)
+        let (seen, at) = (self.reader.get_ref(), self.reader.position());
+        let is_open = seen.count % 2 == 1 && seems_open(&self.record);
+        let is_cut = at.byte() == seen.bytes && (is_open || seen.last != b'\n');
+        // The reader has gone on to the next line, unless the file ends in this one. It leaves a
+        // line feed that follows a carriage return for later.
+        let is_behind = seen.line_end == Some(b'\n') && !is_cut;
+        let within = memchr_iter(b'\n', self.record.as_slice().as_bytes()).count() as u64;
+        (self.lines_before + at.line()).saturating_sub(u64::from(is_behind) + within)
     }
 
     /// Refuses a file that was cut inside of quotes, which reads as one long field at its end.
@@ -203,37 +211,40 @@ fn seems_open(record: &StringRecord) -> bool {
 }
 
 fn reader<R: Read>(source: R, has_headers: bool) -> Reader<Quotes<R>> {
-    let source = Quotes { source, count: 0, last: b'\n' };
+    let source = Quotes { source, bytes: 0, count: 0, last: b'\n', line_end: None };
     let mut builder = ReaderBuilder::new();
     builder.has_headers(has_headers).flexible(true).buffer_capacity(BUFFER_BYTES);
     builder.from_reader(source)
 }
 
-fn broken(error: csv::Error, lines_before: u64) -> Error {
+fn broken(error: csv::Error, line: u64) -> Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => Error::io("reading the input", error),
-        csv::ErrorKind::Utf8 { err, pos } => {
-            let line = lines_before + pos.as_ref().map_or(0, Position::line);
-            Error::bad_request(format!(
-                "Ensure that input is a valid UTF-8 encoded string. Error: '{err}' in line {line}"
-            ))
-        }
+        csv::ErrorKind::Utf8 { err, .. } => Error::bad_request(format!(
+            "Ensure that input is a valid UTF-8 encoded string. Error: '{err}' in line {line}"
+        )),
         other => Error::bad_request(format!("{other:?}")),
     }
 }
 
-/// Counts quotes on the way, and knows the last byte.
+/// Counts bytes and quotes on the way, and knows the last byte.
 struct Quotes<R> {
     source: R,
+    bytes: u64,
     count: usize,
     last: u8,
+    /// What the first line ends with.
+    line_end: Option<u8>,
 }
 
 impl<R: Read> Read for Quotes<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let size = self.source.read(buffer)?;
-        self.count += buffer[..size].iter().filter(|byte| **byte == b'"').count();
-        self.last = buffer[..size].last().copied().unwrap_or(self.last);
+        let read = &buffer[..size];
+        self.bytes += size as u64;
+        self.count += memchr_iter(b'"', read).count();
+        self.last = read.last().copied().unwrap_or(self.last);
+        self.line_end = self.line_end.or_else(|| memchr2(b'\r', b'\n', read).map(|at| read[at]));
         Ok(size)
     }
 }
