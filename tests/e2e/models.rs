@@ -193,7 +193,7 @@ fn a_warning_is_said_once_for_all_batches() {
 
 #[test]
 fn a_large_file_passes_through_little_memory() {
-    const PARTS: usize = 40;
+    const PARTS: usize = 160;
     const PART_ROWS: usize = 5_000;
     let place = Place::new();
     let mut command = place.command(&["models", "predict", &model(), "-t", "csv", "-o", "out.csv"]);
@@ -225,8 +225,8 @@ fn a_large_file_passes_through_little_memory() {
     assert!(child.wait().unwrap().success());
     let lines = fs::read_to_string(place.path("out.csv")).unwrap().lines().count();
     assert_eq!(lines, 1 + PARTS * PART_ROWS);
-    // What passed meanwhile are 30 MB.
-    assert!(after < before + 8_000, "{before} kB grew to {after} kB");
+    // What passed meanwhile are 120 MB.
+    assert!(after < before + 30_000, "{before} kB grew to {after} kB");
 }
 
 #[test]
