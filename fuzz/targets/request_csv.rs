@@ -14,6 +14,6 @@ fuzz_target!(|data: &[u8]| {
     }
     read_body(|schema| {
         let source = Source::Stream(Box::new(Cursor::new(data.to_vec())));
-        read(Format::Csv, source, schema, 3)?.collect()
+        read(Format::Csv, source, schema, 3)?.map(|rows| rows?.decode()).collect()
     });
 });
