@@ -12,6 +12,8 @@ fuzz_target!(|data: &[u8]| {
         let mut file = tempfile::tempfile().expect("there is a file for what passes");
         file.write_all(data).expect("the file is written");
         file.rewind().expect("the file is one");
-        read(Format::Parquet, Source::File(file), schema, 1000)?.map(|rows| rows?.decode()).collect()
+        read(Format::Parquet, Source::File(file), schema, 1000)?
+            .map(|rows| rows?.decode())
+            .collect()
     });
 });
