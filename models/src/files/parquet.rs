@@ -17,7 +17,10 @@ use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::ChunkReader;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+
+const BROKEN: &str = "the input is not a readable Parquet file";
 
 /// Reads a file in batches.
 pub(crate) fn read<F: ChunkReader + 'static>(
@@ -25,18 +28,33 @@ pub(crate) fn read<F: ChunkReader + 'static>(
     schema: Option<&Schema>,
     rows: usize,
 ) -> Result<impl Iterator<Item = Result<Input>> + Send + use<F>> {
-    let broken = |error: parquet::errors::ParquetError| {
-        Error::bad_request(format!("the input is not a readable Parquet file: {error}"))
-    };
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
-    let reader = builder.with_batch_size(rows).build().map_err(broken)?;
+    let broken =
+        |error: parquet::errors::ParquetError| Error::bad_request(format!("{BROKEN}: {error}"));
+    let mut reader = caught(BROKEN, || {
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(broken)?;
+        builder.with_batch_size(rows).build().map_err(broken)
+    })?;
     let schema = schema.cloned();
-    Ok(reader.map(move |batch| {
-        let batch = batch.map_err(|error| {
-            Error::bad_request(format!("the input is not a readable Parquet file: {error}"))
-        })?;
-        table(&batch, schema.as_ref()).map(Input::Table)
+    let mut is_broken = false;
+    Ok(std::iter::from_fn(move || {
+        if is_broken {
+            return None;
+        }
+        let input = caught(BROKEN, || {
+            let Some(batch) = reader.next() else { return Ok(None) };
+            let batch = batch.map_err(|error| broken(error.into()))?;
+            table(&batch, schema.as_ref()).map(|table| Some(Input::Table(table)))
+        });
+        is_broken = input.is_err();
+        input.transpose()
     }))
+}
+
+/// Makes an error of a panic: the readers trust lengths and offsets that a file states.
+pub(crate) fn caught<T>(broken: &str, read: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
+        Err(Error::bad_request(format!("{broken}: what it says of itself is wrong")))
+    })
 }
 
 /// Makes a table of a record batch.
@@ -237,5 +255,25 @@ mod tests {
         let refused = read(file, None, 1).map(drop).unwrap_err().to_string();
 
         assert!(refused.contains("not a readable Parquet file"), "{refused}");
+    }
+
+    #[test]
+    fn a_harmed_byte_gives_an_error_or_rows() {
+        let mut bytes = Vec::new();
+        let mut sink = Sink::new(&mut bytes);
+        let numbers = Tensor::vector(Values::Double(vec![0.5, 1.5, 2.5]));
+        sink.write(&Predictions::Records(vec![("a".to_owned(), numbers)])).unwrap();
+        sink.finish().unwrap();
+        let mut refused = 0;
+        for at in 0..bytes.len() {
+            for mask in [0x01, 0x40, 0xff] {
+                let mut harmed = bytes.clone();
+                harmed[at] ^= mask;
+                let batches = read(bytes::Bytes::from(harmed), None, 2);
+                let batches = batches.and_then(|batches| batches.collect::<Result<Vec<_>>>());
+                refused += usize::from(batches.is_err());
+            }
+        }
+        assert!(refused > bytes.len(), "{refused} of {}", bytes.len());
     }
 }

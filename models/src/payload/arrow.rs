@@ -1,6 +1,6 @@
 //! Bodies of columns: Apache Parquet, and Arrow's formats for streams and files.
 
-use crate::files::parquet;
+use crate::files::parquet::{self, caught};
 use crate::join::join;
 use crate::signature::Schema;
 use crate::{Error, Input, Result};
@@ -13,7 +13,6 @@ use arrow_ipc::reader::{FileDecoder, StreamDecoder, read_footer_length};
 use arrow_ipc::{Block, root_as_footer};
 use arrow_schema::{ArrowError, DataType};
 use bytes::Bytes;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// A body of Parquet may hold so many values: as many as the largest body of JSON.
@@ -33,7 +32,7 @@ const ROWS_AT_ONCE: usize = 8192;
 pub fn from_parquet(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
     let broken =
         |error| Error::bad_request(format!("the body is not a readable Parquet file: {error}"));
-    caught("a readable Parquet file", || {
+    caught("the body is not a readable Parquet file", || {
         let builder = ParquetRecordBatchReaderBuilder::try_new(body).map_err(broken)?;
         let metadata = builder.metadata();
         let file = metadata.file_metadata();
@@ -57,7 +56,7 @@ pub fn from_parquet(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
 /// # Errors
 /// As [`from_parquet`].
 pub fn from_arrow_stream(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
-    caught("readable as Arrow", || {
+    caught("the body is not readable as Arrow", || {
         // It takes what is there, where a reader makes room for what a message says of itself.
         let (mut decoder, mut rest) = (StreamDecoder::new(), Buffer::from(body));
         let batches = std::iter::from_fn(|| decoder.decode(&mut rest).transpose());
@@ -73,7 +72,7 @@ pub fn from_arrow_stream(body: Bytes, schema: Option<&Schema>) -> Result<Input> 
 /// # Errors
 /// As [`from_parquet`].
 pub fn from_arrow_file(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
-    caught("readable as Arrow", || {
+    caught("the body is not readable as Arrow", || {
         let body = Buffer::from(body);
         let (front, trailer) = body.split_last_chunk().ok_or_else(cut)?;
         let length = read_footer_length(*trailer).map_err(|error| broken(&error))?;
@@ -108,13 +107,6 @@ fn part(body: &Buffer, block: &Block) -> Result<Buffer> {
 
 fn cut() -> Error {
     Error::bad_request("the body is not readable as Arrow: it is cut off or no such file")
-}
-
-/// Makes an error of a panic: the readers trust lengths and offsets that a body states.
-fn caught(kind: &str, read: impl FnOnce() -> Result<Input>) -> Result<Input> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(Error::bad_request(format!("the body is not {kind}: what it says of itself is wrong")))
-    })
 }
 
 fn tables(
