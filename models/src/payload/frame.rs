@@ -14,12 +14,25 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    /// Adds each field of a row to its column.
-    pub(super) fn push_row(&mut self, fields: Vec<(String, Cell)>) {
+    /// Adds each field of a row to its column; rows before it that lack the column have null there.
+    ///
+    /// # Errors
+    /// The name that the row gives twice.
+    pub(super) fn push_row(
+        &mut self,
+        row: usize,
+        fields: Vec<(String, Cell)>,
+    ) -> Result<(), String> {
         for (expected, (name, cell)) in fields.into_iter().enumerate() {
             let at = self.position(expected, name);
-            self.columns[at].1.push(cell);
+            let (name, cells) = &mut self.columns[at];
+            if cells.len() > row {
+                return Err(format!("row {row} has the column `{name}` twice"));
+            }
+            cells.resize(row, Cell::Null);
+            cells.push(cell);
         }
+        Ok(())
     }
 
     /// Fills columns that lack a value with null, up to `rows` values.
@@ -121,13 +134,15 @@ pub(super) fn records(value: Cell, schema: Option<&Schema>) -> Result<Table> {
         ))
     })?;
     let mut columns = Columns::default();
+    let mut rows_read = 0;
     for (count, row) in rows.into_iter().enumerate() {
         let Cell::Object(fields) = row else {
             return Err(invalid("records", &format!("row {count} is {}", row.kind())));
         };
-        columns.push_row(fields);
-        columns.pad(count + 1);
+        columns.push_row(count, fields).map_err(|problem| invalid("records", &problem))?;
+        rows_read = count + 1;
     }
+    columns.pad(rows_read);
     table(columns.into_iter().map(|(name, cells)| (name, Cell::List(cells))), schema)
 }
 

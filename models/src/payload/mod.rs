@@ -133,18 +133,24 @@ fn instances(value: Cell, schema: Option<&Schema>) -> Result<Input> {
         Cell::List(rows) if matches!(rows.first(), Some(Cell::Object(_))) => rows,
         other => return inputs(other, schema),
     };
-    let count = rows.len();
     let mut columns = frame::Columns::default();
-    for row in rows {
+    for (at, row) in rows.into_iter().enumerate() {
         let Cell::Object(fields) = row else {
             return Err(Error::bad_request("`instances` mixes objects with other values"));
         };
-        columns.push_row(fields);
-    }
-    if columns.iter().any(|(_, cells)| cells.len() != count) {
-        return Err(Error::bad_request(
-            "The length of values for each input/column name are not the same",
-        ));
+        let known = columns.iter().count();
+        columns.push_row(at, fields).map_err(Error::bad_request)?;
+        if let Some((name, _)) = columns
+            .iter()
+            .enumerate()
+            .find(|(column, (_, cells))| cells.len() != at + 1 || (at > 0 && *column >= known))
+            .map(|(_, column)| column)
+        {
+            return Err(Error::bad_request(format!(
+                "The length of values for each input/column name are not the same: instance {at} \
+                 or one before it lacks `{name}`"
+            )));
+        }
     }
     let columns = columns.into_iter().map(|(name, cells)| {
         let tensor =
