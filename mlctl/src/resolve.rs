@@ -6,19 +6,19 @@ use crate::stores::{self, Missing};
 use anyhow::{Context as _, Result};
 use mlctl_artifacts::ArtifactPath;
 use mlctl_registry::ModelUri;
+use mlctl_scratch::{Access, Scratch};
 use mlctl_tracking::entity::LoggedModel;
 use mlctl_tracking::search::LoggedModelQuery;
 use mlctl_tracking::store::location::location_path;
 use mlctl_tracking::{ModelId, RunId, TrackingStore};
 use std::path::PathBuf;
-use tempfile::TempDir;
 
 /// A model's folder on this machine.
 #[derive(Debug)]
 pub(crate) struct ModelFolder {
     pub(crate) path: PathBuf,
     /// Keeps a downloaded folder until the model is done with.
-    _download: Option<TempDir>,
+    _download: Option<Scratch>,
 }
 
 /// What a URI names, before anything is fetched.
@@ -166,9 +166,15 @@ pub(crate) fn fetch(context: &Context, uri: &str) -> Result<ModelFolder> {
     }
     let store = stores::tracking(&context.config, Missing::Refuse)?.store;
     let artifacts = store.artifacts(&located.location)?;
-    let download = tempfile::Builder::new().prefix("mlctl-model-").tempdir()?;
+    let download = draft()?;
     let folder = download.path().join("model");
     mlctl_artifacts::download(artifacts.as_ref(), &located.below, &folder)
         .with_context(|| format!("cannot download `{uri}`"))?;
     Ok(ModelFolder { path: folder, _download: Some(download) })
+}
+
+/// Makes a folder of this user's alone for a model that is on its way.
+pub(crate) fn draft() -> Result<Scratch> {
+    Scratch::make(&std::env::temp_dir(), "mlctl-model-", Access::Private)
+        .context("cannot make a temporary folder")
 }

@@ -19,6 +19,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 
 /// An open tracking store, and what else its kind decides.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub(crate) struct Tracking {
     pub(crate) served: Option<String>,
     /// Where that lies which is recorded as `mlflow-artifacts:`.
     pub(crate) destination: Option<Arc<dyn ArtifactStore>>,
+    /// The folders of this machine that it writes to.
+    pub(crate) folders: Vec<PathBuf>,
     /// MLflow's name of the kind of store; none when it is on a server already.
     pub(crate) store_type: Option<&'static str>,
 }
@@ -116,6 +119,21 @@ pub(crate) fn tracking(config: &Config, missing: Missing) -> Result<Tracking> {
     open_tracking(config, &config.store.value, missing, &Choices::default())
 }
 
+/// Removes unfinished files that killed processes left in the store's folders, while others go on.
+pub(crate) fn sweep(tracking: &Tracking) -> Result<()> {
+    let kinds = [mlctl_artifacts::UNFINISHED, file::UNFINISHED];
+    let folders = tracking.folders.clone();
+    let work = move || {
+        let removed: usize =
+            folders.iter().map(|folder| mlctl_scratch::sweep_below(folder, &kinds)).sum();
+        if removed > 0 {
+            tracing::info!("{removed} unfinished files of killed processes removed");
+        }
+    };
+    thread::Builder::new().name("sweep".to_owned()).spawn(work).context("cannot start a thread")?;
+    Ok(())
+}
+
 /// Tells whether the store of the settings is there; a server is taken to be.
 pub(crate) fn exists(config: &Config) -> bool {
     Place::parse(&config.store.value).is_ok_and(|place| place.exists())
@@ -148,6 +166,7 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 store: Arc::new(store),
                 served: None,
                 destination: None,
+                folders: Vec::new(),
                 store_type: None,
             })
         }
@@ -162,8 +181,11 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
             let locations = locations_behind(destination.as_deref(), choices.durability);
             let store = FileStore::open_with(&path, &options, now())?;
             let store = store.with_locations(locations.clone());
+            let others = [destination.as_deref(), choices.artifact_root.as_deref()];
+            let others = others.into_iter().flatten().filter_map(location_path);
             Ok(Tracking {
                 served: Some(path_uri(store.root())),
+                folders: others.chain([store.root().to_owned()]).collect(),
                 destination: destination.map(|location| locations.open(&location)).transpose()?,
                 store: Arc::new(store),
                 store_type: Some("FileStore"),
@@ -181,8 +203,11 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
             };
             let locations = locations_behind(Some(&destination), choices.durability);
             let store = sqlite::SqliteStore::open_with(&path, &options, now())?;
+            let others = [Some(destination.as_str()), choices.artifact_root.as_deref()];
+            let others = others.into_iter().flatten().filter_map(location_path);
             Ok(Tracking {
                 store: Arc::new(store.with_locations(locations.clone())),
+                folders: others.chain([folder]).collect(),
                 served: Some(served),
                 destination: Some(locations.open(&destination)?),
                 store_type: Some("SqlStore"),

@@ -22,9 +22,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
-use tempfile::NamedTempFile;
 
 const SCRIPT: &str = include_str!("python/worker.py");
+
+/// Reads the script from the socket and runs it: so it needs no file, whose folder Python would
+/// look for modules in before all others.
+const BOOTSTRAP: &str = "import sys; sys.path = [p for p in sys.path if p]; import os, socket; \
+    exec(compile(socket.socket(fileno=os.dup(0)).recv(int(sys.argv.pop()), socket.MSG_WAITALL), \
+    'mlctl-worker', 'exec'))";
 
 /// Lines of what the process says that are kept for a failure.
 const LINES_KEPT: usize = 20;
@@ -38,7 +43,6 @@ pub type Interpreter = Box<dyn Fn() -> Command + Send + Sync>;
 pub struct Worker {
     interpreter: Interpreter,
     folder: PathBuf,
-    script: NamedTempFile,
     process: Mutex<Option<Process>>,
     /// In milliseconds; 0 for none.
     time_limit: AtomicU64,
@@ -73,16 +77,9 @@ impl Worker {
     /// [`Error::Python`] when the interpreter does not start, lacks packages, or cannot load the
     /// model; with what it said last.
     pub fn start(interpreter: Interpreter, folder: &Path) -> Result<Self> {
-        let failed = |error| Error::io("writing the worker's script", error);
-        let mut script = tempfile::Builder::new()
-            .prefix("mlctl-worker-")
-            .suffix(".py")
-            .tempfile()
-            .map_err(failed)?;
-        script.write_all(SCRIPT.as_bytes()).and_then(|()| script.flush()).map_err(failed)?;
         let folder = folder.to_owned();
         let (process, time_limit) = (Mutex::new(None), AtomicU64::new(0));
-        let worker = Self { interpreter, folder, script, process, time_limit };
+        let worker = Self { interpreter, folder, process, time_limit };
         let process = worker.spawn()?;
         *worker.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
         Ok(worker)
@@ -92,7 +89,7 @@ impl Worker {
         let failed = |error| Error::io("starting Python", error);
         let (ours, theirs) = UnixStream::pair().map_err(failed)?;
         let mut command = (self.interpreter)();
-        command.arg(self.script.path()).arg(&self.folder);
+        command.args(["-c", BOOTSTRAP]).arg(&self.folder).arg(SCRIPT.len().to_string());
         command.stdin(Stdio::from(OwnedFd::from(theirs)));
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|error| {
@@ -107,6 +104,9 @@ impl Worker {
             listen(stderr, Arc::clone(&said), open);
         }
         let mut process = Process { child, stream: BufReader::new(ours), said, silence };
+        if process.stream.get_ref().write_all(SCRIPT.as_bytes()).is_err() {
+            return Err(Error::Python { problem: process.end() });
+        }
         match Header::read(&mut process.stream) {
             Ok((Header { error: None, .. }, _)) => Ok(process),
             Ok((Header { error: Some(problem), .. }, _)) => {

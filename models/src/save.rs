@@ -11,6 +11,7 @@ use crate::model::MLMODEL_FILE;
 use crate::signature::{Schema, TensorSpec};
 use crate::{Error, Model, ModelInfo, Result, Signature, flavor, payload};
 pub use example::Example;
+use mlctl_scratch::{Access, Scratch};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -101,7 +102,7 @@ pub fn save_onnx(folder: &Path, model: &OnnxModel<'_>) -> Result<ModelInfo> {
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
     let parent = parent.unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(|error| writing(parent, error))?;
-    let draft = tempfile::Builder::new().prefix(".mlctl-model-").tempdir_in(parent);
+    let draft = Scratch::make(parent, ".mlctl-model-", Access::Private);
     let draft = draft.map_err(|error| writing(parent, error))?;
     let info = write(draft.path(), model)?;
     // An empty folder in its place would be in the way.
@@ -109,9 +110,7 @@ pub fn save_onnx(folder: &Path, model: &OnnxModel<'_>) -> Result<ModelInfo> {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(writing(folder, error)),
         _ => {}
     }
-    fs::rename(draft.path(), folder).map_err(|error| writing(folder, error))?;
-    // What the draft was is in its place now: there is nothing left to remove.
-    let _ = draft.keep();
+    draft.publish(folder).map_err(|error| writing(folder, error))?;
     open_to_others(folder)?;
     Ok(info)
 }

@@ -36,7 +36,14 @@ pub(crate) struct Child {
 }
 
 /// Runs the command to its end and records its logs.
-pub(crate) fn run(child: Child, reporter: &dyn Reporter, cancel: &Cancel) -> Result<Outcome> {
+///
+/// `held` stays locked until the command is gone, even if this process is killed before.
+pub(crate) fn run(
+    child: Child,
+    reporter: &dyn Reporter,
+    cancel: &Cancel,
+    held: &File,
+) -> Result<Outcome> {
     let Child { command, folder, environ, stdout, stderr, grace, logs } = child;
     let bash = environ.find("bash").ok_or_else(|| Error::ToolNotFound {
         programs: vec!["bash".to_owned()],
@@ -55,7 +62,7 @@ pub(crate) fn run(child: Child, reporter: &dyn Reporter, cancel: &Cancel) -> Res
     let [out, err] = <[Sink; 2]>::try_from(sinks).unwrap_or_else(|_| unreachable!("two streams"));
     let mut process = environ.command(&bash);
     process.arg("-c").arg(&command).current_dir(&folder);
-    let limits = Limits { cancel, grace, silence_max: None };
+    let limits = Limits { cancel, grace, silence_max: None, held: Some(held) };
     let end = supervise(&mut process, [out, err], &limits).context(|| "run bash".to_owned())?;
     for name in ["stdout.txt", "stderr.txt"] {
         record(reporter, &format!("logs/{name}"), &logs.join(name));

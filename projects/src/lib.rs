@@ -60,6 +60,7 @@ mod download;
 mod env;
 mod environ;
 mod error;
+mod guard;
 mod interpreter;
 mod parameters;
 mod process;

@@ -5,6 +5,7 @@
 //! have become someone else's.
 
 use std::{
+    fs::File,
     io::{self, Read, Write},
     os::{
         fd::OwnedFd,
@@ -22,7 +23,7 @@ use rustix::{
     process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
 };
 
-use crate::Cancel;
+use crate::{Cancel, guard::Guard};
 
 /// Time after the child's end in which its output is still read, if others hold the pipes open.
 const LEFTOVER: Duration = Duration::from_millis(500);
@@ -46,6 +47,8 @@ pub(crate) struct Limits<'a> {
     pub(crate) grace: Duration,
     /// The longest time without output.
     pub(crate) silence_max: Option<Duration>,
+    /// What stays locked until the process is gone, even if this one is killed before.
+    pub(crate) held: Option<&'a File>,
 }
 
 /// Takes what a process prints, as it comes.
@@ -58,7 +61,8 @@ enum Event {
     Cancelled,
 }
 
-/// Runs `command` to its end. Standard input is empty.
+/// Runs `command` to its end. Standard input is empty. When this process is killed meanwhile, the
+/// command is ended as if it had been cancelled.
 pub(crate) fn supervise(
     command: &mut Command,
     sinks: [Sink; 2],
@@ -67,6 +71,8 @@ pub(crate) fn supervise(
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn()?;
     let group = Pid::from_child(&child);
+    // Without it the command runs as well.
+    let guard = Guard::of(group, limits.grace, limits.held).ok();
     let (tell, events) = channel();
     let _listening = limits.cancel.listen({
         let tell = tell.clone();
@@ -88,6 +94,7 @@ pub(crate) fn supervise(
     });
     let watch = Watch { events, limits, group, readers: stops.len(), exited: false };
     let reason = watch.until_over(stops);
+    drop(guard);
     let status = child.wait()?;
     Ok(match reason {
         Reason::Own => End::Exited(status),
@@ -343,7 +350,7 @@ mod tests {
         on_output: impl Fn(&Cancel, &[u8]) + Send + 'static,
     ) -> (End, String) {
         let (seen, cancel) = (Seen::default(), Cancel::new());
-        let limits = Limits { cancel: &cancel, grace, silence_max: None };
+        let limits = Limits { cancel: &cancel, grace, silence_max: None, held: None };
         let handle = cancel.clone();
         let sinks = [sink(&seen, move |bytes| on_output(&handle, bytes)), sink(&seen, |_| {})];
         let end = supervise(&mut bash(script), sinks, &limits).unwrap();
@@ -416,7 +423,7 @@ mod tests {
     fn silence_ends_a_child_that_may_not_be_silent() {
         let cancel = Cancel::new();
         let silence_max = Some(Duration::from_millis(50));
-        let limits = Limits { cancel: &cancel, grace: LONG, silence_max };
+        let limits = Limits { cancel: &cancel, grace: LONG, silence_max, held: None };
 
         let end = supervise(&mut bash("sleep 1000"), [Box::new(|_| {}), Box::new(|_| {})], &limits);
 

@@ -21,6 +21,8 @@ use crate::{
     tool::Workbench,
 };
 
+use mlctl_scratch::{Access, Scratch};
+
 /// The longest value of a tag that MLflow's stores take, in bytes.
 const TAG_BYTES_MAX: usize = 8000;
 
@@ -122,9 +124,7 @@ pub fn run(
     progress: &dyn Progress,
     cancel: &Cancel,
 ) -> Result<Outcome> {
-    let scratch = tempfile::Builder::new()
-        .prefix("mlctl-run-")
-        .tempdir_in(&request.temp_dir)
+    let scratch = Scratch::make(&request.temp_dir, "mlctl-run-", Access::Private)
         .context(|| format!("create a folder in {}", request.temp_dir.display()))?;
     let job = Job { request: &request, scratch: scratch.path(), reporter, progress, cancel };
     let checked = job.check()?;
@@ -141,7 +141,7 @@ pub fn run(
         let logs = scratch.path().join("logs");
         let Request { stdout, stderr, grace, .. } = request;
         let child = Child { command, folder, environ, stdout, stderr, grace, logs };
-        child::run(child, reporter, cancel)
+        child::run(child, reporter, cancel, scratch.lock())
     });
     ending.tell(result)
 }

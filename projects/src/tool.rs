@@ -57,7 +57,8 @@ impl Workbench<'_> {
         command.args(&tool.args).current_dir(tool.folder);
         let sinks =
             [sink(&last, Some(Arc::clone(&output)), lines.clone()), sink(&last, None, lines)];
-        let limits = Limits { cancel: self.cancel, grace: GRACE, silence_max: tool.silence_max };
+        let limits =
+            Limits { cancel: self.cancel, grace: GRACE, silence_max: tool.silence_max, held: None };
         let end = std::thread::scope(|scope| {
             // The sinks outlive this scope in the type system, so lines come here by channel.
             let progress = self.progress;

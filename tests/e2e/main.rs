@@ -18,6 +18,7 @@ mod http;
 mod image;
 mod interop;
 mod kill;
+mod leftovers;
 mod line;
 mod log;
 mod models;

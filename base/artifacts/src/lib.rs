@@ -39,7 +39,7 @@ mod transfer;
 pub use below::Below;
 pub use direct::{DirectTransfers, PARTS_MAX, SignedRequest, UploadSession, UploadedPart};
 pub use error::{Error, Result};
-pub use local::LocalArtifacts;
+pub use local::{LocalArtifacts, UNFINISHED};
 pub use location::{absolute_location, location_path, path_uri};
 pub use memory::MemoryArtifacts;
 pub use open::{Locations, RemoteOptions, open_location};

@@ -14,6 +14,7 @@ use mlctl_artifacts::ArtifactPath;
 use mlctl_projects::{
     BoxError, Cancel, EnvManager, Environ, Failure, Fetch, Parameters, Request, Strictness,
 };
+use mlctl_scratch::{Access, Scratch};
 use mlctl_tracking::entity::RunInfo;
 use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::NewExperiment;
@@ -25,7 +26,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use tempfile::TempDir;
 
 /// The exit code of a shell whose child was ended by SIGINT.
 const INTERRUPTED: u8 = 130;
@@ -154,11 +154,11 @@ impl From<EnvManagerChoice> for EnvManager {
 /// A folder with nothing but this program in it, for the child's PATH: whatever else lies beside
 /// the program must not get in the way of the child's own tools.
 #[derive(Debug)]
-struct OwnFolder(TempDir);
+struct OwnFolder(Scratch);
 
 impl OwnFolder {
     fn make() -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("mlctl-bin-").tempdir();
+        let folder = Scratch::make(&env::temp_dir(), "mlctl-bin-", Access::Private);
         let folder = folder.context("cannot make a temporary folder")?;
         let program = env::current_exe().context("cannot tell where mlctl is")?;
         std::os::unix::fs::symlink(program, folder.path().join("mlctl"))?;

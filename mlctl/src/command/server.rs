@@ -35,6 +35,7 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
         },
     };
     let tracking = stores::open_tracking(&context.config, uri, Missing::Make, &choices)?;
+    stores::sweep(&tracking)?;
     let registry = registry(context, args, uri, tracking.store.clone())?;
     // It delivers what was queued for as long as the server runs.
     let _deliveries = deliver(args, &registry)?;

@@ -36,6 +36,7 @@ use runs::RunCache;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+pub use write::UNFINISHED;
 
 /// A tracking store in an `mlruns/` folder.
 ///

@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
-use tempfile::TempDir;
+use mlctl_scratch::{Access, Scratch};
 
 use super::budget::Budget;
 use crate::{ArtifactPath, Error, Result};
 
 const BUFFER_BYTES: usize = 128 * 1024;
+const PREFIX: &str = ".mlctl-unpacking-";
 
 /// A folder being unpacked, removed unless it is published.
 pub(super) struct Staging {
-    temp: TempDir,
+    temp: Scratch,
     dir: Dir,
     destination: PathBuf,
     /// The folder made last: entries of one folder usually come together.
@@ -32,7 +33,7 @@ impl Staging {
         check_free(&destination)?;
         let parent = destination.parent().unwrap_or(&destination);
         fs::create_dir_all(parent).map_err(failed)?;
-        let temp = hidden_folder(parent).map_err(failed)?;
+        let temp = Scratch::make(parent, PREFIX, Access::Umask).map_err(failed)?;
         let dir = Dir::open_ambient_dir(temp.path(), ambient_authority()).map_err(failed)?;
         let buffer = vec![0; BUFFER_BYTES];
         Ok(Self { temp, dir, destination, made: ArtifactPath::root(), buffer })
@@ -93,12 +94,9 @@ impl Staging {
         check_free(&destination)?;
         // Some systems do not rename over an empty folder.
         fs::remove_dir(&destination).ok();
-        fs::rename(temp.path(), &destination).map_err(|source| {
+        temp.publish(&destination).map_err(|source| {
             Error::writing(format!("make the folder `{}`", destination.display()), source)
-        })?;
-        // There is nothing left to remove under the temporary name.
-        let _: PathBuf = temp.keep();
-        Ok(())
+        })
     }
 
     fn check_folder(&self, place: &Path) -> Result<()> {
@@ -129,18 +127,6 @@ fn check_free(destination: &Path) -> Result<()> {
         }
         _ => Err(taken()),
     }
-}
-
-fn hidden_folder(parent: &Path) -> io::Result<TempDir> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".mlctl-unpacking-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // It becomes the destination, so it gets the permissions of any new folder.
-        builder.permissions(fs::Permissions::from_mode(0o777));
-    }
-    builder.tempdir_in(parent)
 }
 
 fn creating(executable: bool) -> OpenOptions {

@@ -16,6 +16,7 @@ use cap_std::fs::Dir;
 #[cfg(feature = "archives")]
 pub(crate) use beneath::Found;
 pub(crate) use beneath::{Beneath, Kind};
+pub use pending::UNFINISHED;
 
 use crate::{Artifact, ArtifactInfo, ArtifactPath, ArtifactStore, Error, Result};
 

@@ -4,18 +4,19 @@
 //! made only when it is complete, then one rename publishes it. So a source that fails midway, a
 //! full disk or a killed process leaves nothing that a listing shows.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use cap_std::fs::{Dir, File, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions};
 
 use super::{Beneath, Kind};
-use crate::path::UNFINISHED_PREFIX;
 use crate::{ArtifactPath, Error, Result};
 
 const BUFFER_BYTES: usize = 128 * 1024;
+
+/// The names of files that are not complete yet; MLflow hides what begins so, too.
+pub const UNFINISHED: mlctl_scratch::Kind = mlctl_scratch::Kind::new(".artifact.uploading.mlctl-");
 
 /// Stores `content` under `path` and returns its size in bytes.
 pub(super) fn write(
@@ -82,10 +83,12 @@ struct Pending<'a> {
 impl<'a> Pending<'a> {
     fn new(folder: &'a Dir) -> io::Result<Self> {
         loop {
-            let name = format!("{UNFINISHED_PREFIX}{:016x}", random());
-            match folder.open_with(&name, OpenOptions::new().write(true).create_new(true)) {
-                Err(err) if err.kind() == ErrorKind::AlreadyExists => {}
-                file => return Ok(Self { folder, name, file: file? }),
+            let name = UNFINISHED.name();
+            let file = folder.open_with(&name, OpenOptions::new().write(true).create_new(true))?;
+            let file = file.into_std();
+            // Only what nobody holds is taken for the upload of a killed process.
+            if mlctl_scratch::hold(&file)? {
+                return Ok(Self { folder, name, file });
             }
         }
     }
@@ -140,9 +143,4 @@ fn copy(path: &ArtifactPath, content: &mut dyn Read, file: &mut File) -> Result<
             .map_err(|source| Error::writing(format!("write `{path}`"), source))?;
         size += count as u64;
     }
-}
-
-// Only collisions matter here, and those are retried: the seeds of the standard hash map will do.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context, args: &ConvertArgs) -> Result<()> {
         ));
     }
     let converted = to_onnx(&folder.path)?;
-    let draft = tempfile::Builder::new().prefix("mlctl-model-").tempdir()?;
+    let draft = resolve::draft()?;
     let graph = draft.path().join("model.onnx");
     fs::write(&graph, &converted.graph)
         .with_context(|| format!("cannot write `{}`", graph.display()))?;

@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use mlctl_models::files::{self, Batch, Batches, Format, Source, Writer};
 use mlctl_models::{Input, Model, Predictions, payload};
+use mlctl_scratch::{Access, Kind};
 use serde_json::Value;
 use std::collections::VecDeque;
 use std::fs::File;
@@ -19,6 +20,9 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
 use tempfile::NamedTempFile;
+
+/// The names of files of predictions that are not complete yet.
+const UNFINISHED: Kind = Kind::new(".mlctl-output-");
 
 /// Batches of a thread that are read, or scored and not written.
 const AHEAD: usize = 2;
@@ -159,9 +163,8 @@ pub(super) fn draft(output: &Path) -> Result<(NamedTempFile, File)> {
         let hint = format!("make it with `mkdir -p {}`", folder.display());
         return Err(Hinted::error(format!("{}: its folder is not there", cannot()), hint));
     }
-    let mut builder = tempfile::Builder::new();
-    let builder = builder.prefix(".mlctl-");
-    let draft = builder.tempfile_in(folder).with_context(cannot)?;
+    mlctl_scratch::sweep(folder, &[UNFINISHED]);
+    let draft = mlctl_scratch::draft(folder, UNFINISHED, Access::Private).with_context(cannot)?;
     let file = draft.reopen().with_context(cannot)?;
     Ok((draft, file))
 }

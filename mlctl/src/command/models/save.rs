@@ -5,6 +5,7 @@ use crate::cli::{SaveCommand, SaveOnnxArgs};
 use crate::command::{Context, run_id};
 use crate::failure::Hinted;
 use crate::output::notice;
+use crate::resolve;
 use crate::stores::{self, Missing};
 use anyhow::{Context as _, Result};
 use jiff::{Timestamp, tz::TimeZone};
@@ -39,7 +40,7 @@ fn into_run(context: &Context, args: &SaveOnnxArgs, id: &str) -> Result<()> {
     let store = stores::tracking(&context.config, Missing::Refuse)?.store;
     let run = run_id(store.as_ref(), id)?;
     let experiment_id = store.run(&run)?.info.experiment_id;
-    let draft = tempfile::Builder::new().prefix("mlctl-model-").tempdir()?;
+    let draft = resolve::draft()?;
     let model = store.create_logged_model(&NewLoggedModel {
         experiment_id,
         name: Some(args.name.clone()),

@@ -6,12 +6,16 @@
 //! only: what another process moved away is not made again.
 
 use crate::{Error, Result};
+use mlctl_scratch::{Access, Kind};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
+
+/// The names of files that are about to replace another.
+pub const UNFINISHED: Kind = Kind { prefix: ".mlctl-", suffix: ".tmp" };
 
 /// Several changes that are taken back unless [`Changes::keep`] is called.
 #[derive(Debug, Default)]
@@ -165,12 +169,7 @@ fn replace_bytes(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
 
 fn temporary(folder: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     // As open(2) would: readable by whomever the umask lets.
-    let permissions = fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new()
-        .prefix(".mlctl-")
-        .suffix(".tmp")
-        .permissions(permissions)
-        .tempfile_in(folder)?;
+    let mut file = mlctl_scratch::draft(folder, UNFINISHED, Access::Umask)?;
     file.write_all(content)?;
     Ok(file)
 }
