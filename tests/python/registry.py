@@ -102,7 +102,7 @@ def a_logged_model_is_registered_and_loaded(client):
     assert version.run_id == run.info.run_id
     assert version.source == f"models:/{info.model_id}", version.source
     tags = client.get_logged_model(info.model_id).tags
-    assert '"name": "churn"' in tags["mlflow.modelVersions"].replace('":"', '": "'), tags
+    assert tags["mlflow.modelVersions"] == '[{"name": "churn", "version": 1}]', tags
     client.transition_model_version_stage("churn", "1", "Staging")
     client.set_registered_model_alias("churn", "champion", "1")
     for uri in ["models:/churn/1", "models:/churn@champion", "models:/churn/Staging",

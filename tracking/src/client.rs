@@ -22,7 +22,7 @@ use mlctl_artifacts::{ArtifactStore, Locations};
 use mlctl_wire::limits;
 use serde::Deserialize;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 pub use transport::Credentials;
 use transport::Transport;
 
@@ -31,6 +31,8 @@ use transport::Transport;
 pub struct HttpStore {
     transport: Arc<Transport>,
     locations: Locations,
+    /// Held while the versions of a logged model are read and written back.
+    versions: Arc<Mutex<()>>,
 }
 
 /// An answer of which nothing is needed.
@@ -44,7 +46,7 @@ impl HttpStore {
     /// [`Error::Invalid`] when `url` is no HTTP URL.
     pub fn new(url: &str, credentials: Credentials) -> Result<Self> {
         let transport = Arc::new(Transport::new(url, credentials)?);
-        Ok(Self { transport, locations: Locations::default() })
+        Ok(Self { transport, locations: Locations::default(), versions: Arc::default() })
     }
 
     /// Reaches artifacts in object stores through `locations`.
@@ -328,6 +330,18 @@ impl TrackingStore for HttpStore {
         let request = LoggedModelPairs { model_id, tags, params: Vec::new() };
         let path = self.model(&format!("{id}/tags"));
         self.transport.patch(&path, &request).map(|Ignored {}| ())
+    }
+
+    /// MLflow's API has no request for it: versions that this value adds are all kept, and one that
+    /// another program adds to the same model at the same moment may be lost.
+    fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()> {
+        let _held = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        let tags = self.logged_model(id)?.tags;
+        let known = tags.iter().find(|tag| tag.key.as_str() == rules::tag::MODEL_VERSIONS);
+        match rules::with_version(known.map(|tag| tag.value.as_str()), name, version)? {
+            Some(tag) => self.set_model_tags(id, &[tag]),
+            None => Ok(()),
+        }
     }
 
     fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {

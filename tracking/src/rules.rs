@@ -3,8 +3,9 @@
 use crate::entity::{DatasetInput, DatasetSummary, Metric, Param, Tag};
 use crate::store::Batch;
 use crate::{Error, Key, Result};
-use mlctl_wire::limits;
-use serde_json::Value;
+use mlctl_wire::{limits, python_json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -16,6 +17,8 @@ pub(crate) mod tag {
     pub(crate) const CONTEXT: &str = "mlflow.data.context";
     /// The models that a run logged, as clients before MLflow 3 note them: a JSON list.
     pub(crate) const MODEL_HISTORY: &str = "mlflow.log-model.history";
+    /// The registered versions of a logged model: a JSON list.
+    pub(crate) const MODEL_VERSIONS: &str = "mlflow.modelVersions";
 }
 
 /// Checks a batch against MLflow's limits, and cuts values that are too long, as MLflow does.
@@ -84,7 +87,47 @@ pub(crate) fn with_model(history: Option<&str>, model: &Value) -> Result<Tag> {
         })?,
     };
     models.push(model.clone());
-    Ok(Tag::new(Key::parse(tag::MODEL_HISTORY)?, Value::from(models).to_string()))
+    let models: Vec<_> = models.iter().map(Noted).collect();
+    json_tag(tag::MODEL_HISTORY, &models)
+}
+
+/// What the list of models says of one, with its parts in MLflow's order.
+struct Noted<'a>(&'a Value);
+
+impl Serialize for Noted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        const ORDER: [&str; 5] =
+            ["run_id", "artifact_path", "utc_time_created", "model_uuid", "flavors"];
+        let Some(parts) = self.0.as_object() else { return self.0.serialize(serializer) };
+        let known = ORDER.into_iter().filter_map(|key| parts.get_key_value(key));
+        let others = parts.iter().filter(|(key, _)| !ORDER.contains(&key.as_str()));
+        serializer.collect_map(known.chain(others))
+    }
+}
+
+/// Adds a version to the list that a tag holds; none when it is in the list already.
+pub(crate) fn with_version(known: Option<&str>, name: &str, version: u32) -> Result<Option<Tag>> {
+    let mut versions: Vec<Value> = match known.filter(|text| !text.is_empty()) {
+        None => Vec::new(),
+        Some(text) => serde_json::from_str(text).map_err(|_| {
+            Error::invalid("tag mlflow.modelVersions", text, "it must be a JSON list of versions")
+        })?,
+    };
+    let this = json!({ "name": name, "version": version });
+    if versions.contains(&this) {
+        return Ok(None);
+    }
+    versions.push(this);
+    json_tag(tag::MODEL_VERSIONS, &versions).map(Some)
+}
+
+/// Clients compare such a tag with what MLflow writes.
+fn json_tag(key: &str, value: &impl Serialize) -> Result<Tag> {
+    let text = python_json::to_string(value).map_err(|error| Error::Backend {
+        doing: format!("cannot spell the tag {key}"),
+        source: error.into(),
+    })?;
+    Ok(Tag::new(Key::parse(key)?, text))
 }
 
 /// Refuses another value of a param that a logged model has.

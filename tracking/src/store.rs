@@ -294,6 +294,14 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
     /// Sets tags of a logged model.
     fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()>;
 
+    /// Adds a version of a registered model to the list that the tag `mlflow.modelVersions` of a
+    /// logged model holds; one that is in the list stays there once. No addition is lost to another
+    /// one that happens at the same time.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the tag holds something else.
+    fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()>;
+
     /// Removes one tag of a logged model.
     ///
     /// # Errors

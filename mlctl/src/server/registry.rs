@@ -9,12 +9,10 @@ use mlctl_registry::rest::{
 use mlctl_registry::source::{ArtifactPlace, SourceRules, Sources};
 use mlctl_registry::webhook::Sender;
 use mlctl_registry::{Error, ModelName, Result, VersionNumber};
-use mlctl_tracking::entity::Tag;
 use mlctl_tracking::rest::{ServedArtifacts, VersionPlaces};
-use mlctl_tracking::{Error as TrackingError, Key, ModelId, RunId, TrackingStore};
+use mlctl_tracking::{Error as TrackingError, ModelId, RunId, TrackingStore};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
-use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// A registry and where its versions may come from.
@@ -88,9 +86,6 @@ struct Logged {
     served: ServedArtifacts,
 }
 
-/// The tag of a logged model that lists its versions.
-const VERSIONS_TAG: &str = "mlflow.modelVersions";
-
 impl Logged {
     fn place(&self, location: &str, run_id: Option<String>) -> ArtifactPlace {
         let uri = self.served.outward(location);
@@ -124,20 +119,8 @@ impl Sources for Logged {
     }
 
     fn registered(&self, model_id: &str, model: &ModelName, version: VersionNumber) -> Result<()> {
-        let note = || -> mlctl_tracking::Result<()> {
-            let id = ModelId::parse(model_id)?;
-            let known = self.tracking.logged_model(&id)?;
-            let key = Key::parse(VERSIONS_TAG)?;
-            let list = known.tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str());
-            let mut list: Vec<Value> =
-                list.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-            let this = json!({ "name": model.as_str(), "version": version.get() });
-            if !list.contains(&this) {
-                list.push(this);
-            }
-            let tag = Tag::new(key, Value::from(list).to_string());
-            self.tracking.set_model_tags(&id, &[tag])
-        };
-        note().map_err(|error| Error::backend("noting a version with its logged model", error))
+        ModelId::parse(model_id)
+            .and_then(|id| self.tracking.add_model_version(&id, model.as_str(), version.get()))
+            .map_err(|error| Error::backend("noting a version with its logged model", error))
     }
 }

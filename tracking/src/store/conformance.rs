@@ -74,6 +74,7 @@ macro_rules! conformance_tests {
             max_results_has_limits,
             a_model_is_made_finished_and_read_back,
             model_params_and_tags_are_kept,
+            versions_that_are_noted_at_once_are_all_kept,
             a_metric_with_a_model_belongs_to_both,
             models_without_a_type_are_found_by_what_they_are_not,
             models_are_ordered_by_the_latest_point,

@@ -270,8 +270,11 @@ impl TrackingStore for FileStore {
     }
 
     fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
-        let pairs = tags.iter().map(|tag| (&tag.key, tag.value.as_str()));
-        self.put_model_pairs(id, folder::Kind::Tag, pairs)
+        self.put_model_tags(id, tags)
+    }
+
+    fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()> {
+        self.add_version_of_model(id, name, version)
     }
 
     fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {

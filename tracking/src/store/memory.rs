@@ -415,6 +415,17 @@ impl TrackingStore for MemoryStore {
         Ok(())
     }
 
+    fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()> {
+        let mut state = self.state();
+        let tags = &mut state.model(id)?.tags;
+        let known = tags.iter().find(|tag| tag.key.as_str() == rules::tag::MODEL_VERSIONS);
+        if let Some(tag) = rules::with_version(known.map(|tag| tag.value.as_str()), name, version)?
+        {
+            set_tag(tags, &tag);
+        }
+        Ok(())
+    }
+
     fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
         let mut state = self.state();
         remove_tag(&mut state.model(id)?.tags, key, || format!("logged model `{id}`"))

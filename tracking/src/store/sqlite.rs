@@ -339,6 +339,13 @@ impl TrackingStore for SqliteStore {
         self.database.write("tagging a logged model", move |db| models::set_tags(db, &id, &tags))
     }
 
+    fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()> {
+        let (id, name) = (id.clone(), name.to_owned());
+        self.database.write("noting a version of a logged model", move |db| {
+            models::add_version(db, &id, &name, version)
+        })
+    }
+
     fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
         let (id, key) = (id.clone(), key.clone());
         self.database.write("deleting a tag", move |db| models::delete_tag(db, &id, &key))

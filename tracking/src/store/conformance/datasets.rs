@@ -78,6 +78,13 @@ pub fn models_are_noted_in_a_tag(store: &dyn TrackingStore) {
     let history = tags.iter().find(|tag| tag.key.as_str() == "mlflow.log-model.history").unwrap();
     let noted: Value = serde_json::from_str(&history.value).unwrap();
     assert_eq!(noted, json!([model("a"), model("b")]));
+    // Clients compare the text with what MLflow writes.
+    let spelled = |path: &str| {
+        format!(
+            r#"{{"run_id": "{id}", "artifact_path": "{path}", "utc_time_created": "2026-01-01", "#
+        ) + r#""model_uuid": "u", "flavors": {}}"#
+    };
+    assert_eq!(history.value, format!("[{}, {}]", spelled("a"), spelled("b")));
     store.log_batch(&id, &super::tags(&[("mlflow.log-model.history", "no list")])).unwrap();
     let spoilt = store.log_model_history(&id, &model("c"));
     refused(spoilt, "INVALID_PARAMETER_VALUE", "JSON list");

@@ -6,6 +6,9 @@ use crate::search::{DatasetScope, LoggedModelOrder, LoggedModelQuery};
 use crate::store::NewLoggedModel;
 use crate::{ModelId, RunId};
 use mlctl_artifacts::ArtifactPath;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::thread;
 
 fn new_model(name: &str, run: Option<RunId>) -> NewLoggedModel {
     NewLoggedModel {
@@ -63,6 +66,36 @@ pub fn model_params_and_tags_are_kept(store: &dyn TrackingStore) {
     assert_eq!(model.params, [param("depth/x", "3"), param("p", "2")]);
     assert_eq!(model.tags, [tag("t", "9")]);
     refused(store.delete_model_tag(&id, &key("u")), "RESOURCE_DOES_NOT_EXIST", "u");
+}
+
+/// A logged model knows all versions that were made of it, in MLflow's spelling.
+pub fn versions_that_are_noted_at_once_are_all_kept(store: &dyn TrackingStore) {
+    const VERSIONS: u32 = 24;
+    let id = store.create_logged_model(&new_model("m", None)).unwrap().model_id;
+    let noted = || {
+        let tags = store.logged_model(&id).unwrap().tags;
+        let list = tags.into_iter().find(|tag| tag.key.as_str() == "mlflow.modelVersions");
+        list.map(|tag| tag.value).unwrap()
+    };
+    store.add_model_version(&id, "é", 1).unwrap();
+    store.add_model_version(&id, "é", 1).unwrap();
+    assert_eq!(noted(), r#"[{"name": "\u00e9", "version": 1}]"#);
+    thread::scope(|scope| {
+        for version in 2..=VERSIONS {
+            let id = &id;
+            scope.spawn(move || store.add_model_version(id, "é", version).unwrap());
+        }
+    });
+
+    let versions: Vec<Value> = serde_json::from_str(&noted()).unwrap();
+
+    let numbers = versions.iter().filter_map(|version| version["version"].as_u64());
+    let numbers: BTreeSet<u64> = numbers.collect();
+    assert_eq!((versions.len(), numbers.len()), (VERSIONS as usize, VERSIONS as usize));
+    store.set_model_tags(&id, &[tag("mlflow.modelVersions", "no list")]).unwrap();
+    refused(store.add_model_version(&id, "m", 25), "INVALID_PARAMETER_VALUE", "JSON list");
+    let unknown = ModelId::parse("m-404").unwrap();
+    refused(store.add_model_version(&unknown, "m", 1), "RESOURCE_DOES_NOT_EXIST", "m-404");
 }
 
 /// A measurement of a model is the run's and the model's.

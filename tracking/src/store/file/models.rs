@@ -9,7 +9,8 @@ use super::write::{self, Changes};
 use crate::entity::{LoggedModel, LoggedModelStatus, Param, Tag};
 use crate::store::NewLoggedModel;
 use crate::{Error, ExperimentId, Key, ModelId, Result, name, rules};
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 impl FileStore {
     pub(super) fn make_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
@@ -98,47 +99,68 @@ impl FileStore {
     }
 
     pub(super) fn put_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
-        let folder = self.live_model(id)?;
+        let (folder, _held) = self.held_model(id)?;
         for param in params {
             let known = folder::read(&folder, Kind::Param, param.key.as_str())?;
             rules::check_model_param(known.as_deref(), param)?;
         }
         let pairs = params.iter().map(|param| (&param.key, param.value.as_str()));
-        self.put_model_pairs(id, Kind::Param, pairs)
+        put_pairs(&folder, Kind::Param, pairs)
     }
 
-    pub(super) fn put_model_pairs<'a>(
+    pub(super) fn put_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
+        let (folder, _held) = self.held_model(id)?;
+        put_pairs(&folder, Kind::Tag, tags.iter().map(|tag| (&tag.key, tag.value.as_str())))
+    }
+
+    pub(super) fn add_version_of_model(
         &self,
         id: &ModelId,
-        kind: Kind,
-        pairs: impl Iterator<Item = (&'a Key, &'a str)>,
+        name: &str,
+        version: u32,
     ) -> Result<()> {
-        let folder = self.live_model(id)?;
-        let mut changes = Changes::default();
-        for (key, value) in pairs {
-            changes.replace(&folder, folder::path(&folder, kind, key), value)?;
+        let (folder, _held) = self.held_model(id)?;
+        let known = folder::read(&folder, Kind::Tag, rules::tag::MODEL_VERSIONS)?;
+        match rules::with_version(known.as_deref(), name, version)? {
+            Some(tag) => {
+                write::replace(&folder, &folder::path(&folder, Kind::Tag, &tag.key), &tag.value)
+            }
+            None => Ok(()),
         }
-        changes.keep();
-        Ok(())
     }
 
     pub(super) fn remove_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
-        let folder = self.live_model(id)?;
+        let (folder, _held) = self.held_model(id)?;
         write::remove(&folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
             key: key.to_string(),
             owner: format!("logged model `{id}`"),
         })
     }
 
-    /// Finds the folder of a model that is not deleted.
-    fn live_model(&self, id: &ModelId) -> Result<std::path::PathBuf> {
+    /// Finds the folder of a model that is not deleted, and locks it: whoever changes the model
+    /// meanwhile waits.
+    fn held_model(&self, id: &ModelId) -> Result<(PathBuf, File)> {
         let folder = self.layout.find_model(id)?;
+        let held = write::lock_folder(&folder).map_err(|error| write::failed(&folder, error))?;
         let document: Option<ModelDocument> = document::read(&folder)?;
         match document {
-            Some(document) if !document.is_deleted() => Ok(folder),
+            Some(document) if !document.is_deleted() => Ok((folder, held)),
             _ => Err(Error::ModelNotFound(id.clone())),
         }
     }
+}
+
+fn put_pairs<'a>(
+    folder: &Path,
+    kind: Kind,
+    pairs: impl Iterator<Item = (&'a Key, &'a str)>,
+) -> Result<()> {
+    let mut changes = Changes::default();
+    for (key, value) in pairs {
+        changes.replace(folder, folder::path(folder, kind, key), value)?;
+    }
+    changes.keep();
+    Ok(())
 }
 
 fn pairs(new: &NewLoggedModel) -> impl Iterator<Item = (Kind, &Key, &str)> {

@@ -112,6 +112,23 @@ fn put_tags(db: &Session<'_>, id: &ModelId, experiment: i64, tags: &[Tag]) -> Re
     Ok(())
 }
 
+pub(super) fn add_version(
+    db: &Session<'_>,
+    id: &ModelId,
+    name: &str,
+    version: u32,
+) -> Result<(), Failure> {
+    let number = live(db, id)?;
+    let sql = "SELECT tag_value FROM logged_model_tags WHERE model_id = ?1 AND tag_key = ?2";
+    let pair = (id.as_str(), rules::tag::MODEL_VERSIONS);
+    let known: Option<Option<String>> =
+        db.prepare(sql)?.query_row(pair, |row| row.get(0)).optional()?;
+    match rules::with_version(known.flatten().as_deref(), name, version)? {
+        Some(tag) => put_tags(db, id, number, &[tag]),
+        None => Ok(()),
+    }
+}
+
 pub(super) fn delete_tag(db: &Session<'_>, id: &ModelId, key: &Key) -> Result<(), Failure> {
     live(db, id)?;
     let sql = "DELETE FROM logged_model_tags WHERE model_id = ?1 AND tag_key = ?2";
