@@ -130,6 +130,15 @@ fn json_tag(key: &str, value: &impl Serialize) -> Result<Tag> {
     Ok(Tag::new(Key::parse(key)?, text))
 }
 
+/// Refuses more params or tags of a logged model than one request may set.
+pub(crate) fn check_model_pairs(params: &[Param], tags: &[Tag]) -> Result<()> {
+    let max = limits::MODEL_PAIRS_MAX;
+    match [("params", params.len()), ("tags", tags.len())].into_iter().find(|(_, got)| *got > max) {
+        Some((what, got)) => Err(Error::BatchTooLarge { what, max, got }),
+        None => Ok(()),
+    }
+}
+
 /// Refuses another value of a param that a logged model has.
 pub(crate) fn check_model_param(known: Option<&str>, param: &Param) -> Result<()> {
     match known {

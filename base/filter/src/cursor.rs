@@ -1,7 +1,11 @@
 //! A place in a text that moves token by token and can say what it expected there.
 
 use crate::error::{Clause, Error, Place, Result};
+use crate::parse::TEXT_BYTES_MAX;
 use crate::token::{self, Token, TokenKind};
+
+/// How much of a text that is too large an error shows.
+const SHOWN_CHARS: usize = 100;
 
 pub(crate) struct Cursor<'a> {
     text: &'a str,
@@ -12,8 +16,14 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(clause: Clause, text: &'a str) -> Self {
-        Self { text, clause, token: token::next(text, 0), last_end: 0 }
+    /// Begins to read a text, which must not be larger than any person or program needs.
+    pub(crate) fn new(clause: Clause, text: &'a str) -> Result<Self> {
+        if text.len() > TEXT_BYTES_MAX {
+            let begin = text.chars().take(SHOWN_CHARS).collect();
+            let place = Place { clause, column: 1, text: begin };
+            return Err(Error::TooMany { what: "bytes", max: TEXT_BYTES_MAX, place });
+        }
+        Ok(Self { text, clause, token: token::next(text, 0), last_end: 0 })
     }
 
     pub(crate) fn kind(&self) -> TokenKind {

@@ -96,7 +96,9 @@ pub use error::{Clause, Error, Place, Result};
 pub use expr::{Compare, Expr, Test, Value};
 pub use facts::{Facts, Scalar, Values};
 pub use operator::Operators;
-pub use order::{OrderBy, parse_order_by};
-pub use parse::{DEPTH_MAX, PATTERNS_MAX, parse};
-pub use pattern::Pattern;
+pub use order::{ORDER_CLAUSES_MAX, OrderBy, parse_order, parse_order_by};
+pub use parse::{
+    CONDITIONS_MAX, DEPTH_MAX, LIKE_BYTES_MAX, LISTED_MAX, PATTERNS_MAX, TEXT_BYTES_MAX, parse,
+};
+pub use pattern::{PATTERN_BYTES_MAX, Pattern};
 pub use vocabulary::{Attribute, DATASET_KEYS, Entity, Field, Kind, Vocabulary};

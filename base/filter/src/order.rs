@@ -17,6 +17,22 @@ pub struct OrderBy {
     pub ascending: bool,
 }
 
+/// How many clauses one order may have.
+pub const ORDER_CLAUSES_MAX: usize = 100;
+
+/// Parses the clauses of an order, of which there are [`ORDER_CLAUSES_MAX`] at most.
+///
+/// # Errors
+///
+/// Those of [`parse_order_by`], and [`Error::TooMany`].
+pub fn parse_order(clauses: &[String], vocabulary: &Vocabulary) -> Result<Vec<OrderBy>> {
+    if let Some(text) = clauses.get(ORDER_CLAUSES_MAX) {
+        let place = Cursor::new(Clause::OrderBy, text)?.place();
+        return Err(Error::TooMany { what: "clauses", max: ORDER_CLAUSES_MAX, place });
+    }
+    clauses.iter().map(|clause| parse_order_by(clause, vocabulary)).collect()
+}
+
 /// Parses one clause of an order: `metrics.rmse DESC`, `start_time`, `` `Created` asc ``.
 ///
 /// ```
@@ -37,7 +53,7 @@ pub struct OrderBy {
 /// An [`Error`] that points at the column where the text stops being an order of this search.
 /// Things cannot be ordered by their datasets, of which they may have several.
 pub fn parse_order_by(text: &str, vocabulary: &Vocabulary) -> Result<OrderBy> {
-    let mut cursor = Cursor::new(Clause::OrderBy, text);
+    let mut cursor = Cursor::new(Clause::OrderBy, text)?;
     let start = cursor.start();
     let field = name::read(&mut cursor, vocabulary, "a field to order by")?;
     if field.entity == Entity::Dataset {

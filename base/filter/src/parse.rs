@@ -15,17 +15,26 @@ pub const DEPTH_MAX: usize = 64;
 /// How many regular expressions one filter may have, each of which takes memory of its own.
 pub const PATTERNS_MAX: usize = 16;
 
+/// How many bytes a filter or an order may have.
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
+/// How many conditions one filter may have, each of which costs a look at every row.
+pub const CONDITIONS_MAX: usize = 200;
+/// How many texts the lists of one filter may have together.
+pub const LISTED_MAX: usize = 10_000;
+/// How many bytes a pattern of `LIKE` may have, as in SQLite.
+pub const LIKE_BYTES_MAX: usize = 50_000;
+
 /// Parses a filter; a blank one is `None`, which is to find everything.
 ///
 /// # Errors
 ///
 /// An [`Error`] that points at the column where the text stops being a filter of this search.
 pub fn parse(text: &str, vocabulary: &Vocabulary) -> Result<Option<Expr>> {
-    let cursor = Cursor::new(Clause::Filter, text);
+    let cursor = Cursor::new(Clause::Filter, text)?;
     if cursor.kind() == TokenKind::End {
         return Ok(None);
     }
-    let mut parser = Parser { cursor, vocabulary, depth: 0, patterns: 0 };
+    let mut parser = Parser { cursor, vocabulary, depth: 0, conditions: 0, listed: 0, patterns: 0 };
     let expr = parser.any()?;
     match parser.cursor.kind() {
         TokenKind::End => Ok(Some(expr)),
@@ -37,6 +46,8 @@ struct Parser<'a> {
     cursor: Cursor<'a>,
     vocabulary: &'a Vocabulary,
     depth: usize,
+    conditions: usize,
+    listed: usize,
     patterns: usize,
 }
 
@@ -86,11 +97,14 @@ impl Parser<'_> {
         self.test()
     }
 
+    fn too_many(&self, what: &'static str, max: usize) -> Error {
+        Error::TooMany { what, max, place: self.cursor.place() }
+    }
+
     /// Moves past a `NOT` or a parenthesis, one level deeper.
     fn enter(&mut self) -> Result<()> {
         if self.depth == DEPTH_MAX {
-            let what = "nested parentheses and NOTs";
-            return Err(Error::TooMany { what, max: DEPTH_MAX, place: self.cursor.place() });
+            return Err(self.too_many("nested parentheses and NOTs", DEPTH_MAX));
         }
         self.depth += 1;
         self.cursor.advance();
@@ -98,6 +112,10 @@ impl Parser<'_> {
     }
 
     fn test(&mut self) -> Result<Expr> {
+        self.conditions += 1;
+        if self.conditions > CONDITIONS_MAX {
+            return Err(self.too_many("conditions", CONDITIONS_MAX));
+        }
         let field = name::read(&mut self.cursor, self.vocabulary, "a condition")?;
         let start = self.cursor.start();
         let operator = self.operator()?;
@@ -160,7 +178,7 @@ impl Parser<'_> {
     fn operand(&mut self, field: &Field, operator: Operator) -> Result<Test> {
         Ok(match operator {
             Operator::Compare(compare) => self.comparison(field, compare)?,
-            Operator::Like { ignore_case } => Test::Like { pattern: self.text()?, ignore_case },
+            Operator::Like { ignore_case } => Test::Like { pattern: self.like()?, ignore_case },
             Operator::In => Test::In(self.list()?),
             Operator::NotIn => Test::NotIn(self.list()?),
             Operator::Matches => Test::Matches(self.pattern()?),
@@ -197,17 +215,34 @@ impl Parser<'_> {
         self.cursor.take_quoted("'\"")?.ok_or_else(|| self.cursor.expected("a text in quotes"))
     }
 
+    fn like(&mut self) -> Result<String> {
+        // The token has its quotes, too.
+        if self.cursor.token().len() > LIKE_BYTES_MAX + 2 {
+            return Err(self.too_many("bytes in a pattern of LIKE", LIKE_BYTES_MAX));
+        }
+        self.text()
+    }
+
+    /// One text of a list.
+    fn listed(&mut self) -> Result<String> {
+        self.listed += 1;
+        if self.listed > LISTED_MAX {
+            return Err(self.too_many("texts in lists", LISTED_MAX));
+        }
+        self.text()
+    }
+
     fn list(&mut self) -> Result<Vec<String>> {
         if !self.cursor.take(TokenKind::Open) {
             return Err(self.cursor.expected("a list in parentheses"));
         }
-        let mut list = vec![self.text()?];
+        let mut list = vec![self.listed()?];
         while self.cursor.take(TokenKind::Comma) {
             // A Python tuple of one, put into a filter as it prints, ends with a comma.
             if self.cursor.kind() == TokenKind::Close {
                 break;
             }
-            list.push(self.text()?);
+            list.push(self.listed()?);
         }
         match self.cursor.take(TokenKind::Close) {
             true => Ok(list),

@@ -4,6 +4,9 @@ use regex::{Regex, RegexBuilder};
 
 use crate::error::{Error, Result};
 
+/// How many bytes a regular expression may have. Compiling a longer one takes long, even when the
+/// result is refused.
+pub const PATTERN_BYTES_MAX: usize = 1000;
 /// How many bytes a compiled regular expression, and the cache of a search with it, may take.
 const SIZE_MAX: usize = 1 << 20;
 
@@ -18,8 +21,16 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// [`Error::Pattern`] if it is malformed or would take more than 1 MiB.
+    /// [`Error::Pattern`] if it is malformed, longer than [`PATTERN_BYTES_MAX`] or would take more
+    /// than 1 MiB.
     pub fn parse(source: &str) -> Result<Self> {
+        if source.len() > PATTERN_BYTES_MAX {
+            return Err(Error::Pattern {
+                pattern: source.chars().take(PATTERN_BYTES_MAX).collect(),
+                reason: format!("it has more than {PATTERN_BYTES_MAX} bytes"),
+                place: None,
+            });
+        }
         let compiled =
             RegexBuilder::new(source).size_limit(SIZE_MAX).dfa_size_limit(SIZE_MAX).build();
         compiled.map(Self).map_err(|error| Error::Pattern {

@@ -42,6 +42,11 @@ pub const HISTORY_RUNS_MAX: usize = 100;
 pub const HISTORY_POINTS_MAX: usize = 25_000;
 /// Points of each run in the answer to one for a sample (`MAX_RESULTS_PER_RUN`).
 pub const HISTORY_SAMPLE_MAX: usize = 2500;
+/// Experiments in one search for runs or logged models: as many as MLflow's statement can name in
+/// SQLite.
+pub const SEARCH_EXPERIMENTS_MAX: usize = 32_766;
+/// Params, and tags, in one request about a logged model; MLflow's client sends 100.
+pub const MODEL_PAIRS_MAX: usize = 1000;
 /// Rows of one page of a search (`SEARCH_MAX_RESULTS_THRESHOLD`).
 pub const PAGE_ROWS_MAX: usize = 50_000;
 /// Rows of a page of runs when the request does not say.

@@ -8,9 +8,6 @@ use super::{PROMPT_TAG, is_prompt};
 use crate::entity::{Page, PageSize, Tags};
 use crate::error::{Error, Result};
 
-/// Each condition costs a look at every row.
-const CONDITIONS_MAX: usize = 200;
-
 /// Which registered models to find.
 #[derive(Clone, Debug, Default)]
 pub struct ModelQuery {
@@ -94,15 +91,10 @@ fn compile(
     ties: Vec<Column>,
 ) -> Result<Compiled> {
     let expr = mlctl_filter::parse(filter, vocabulary)?;
-    if expr.iter().flat_map(Expr::fields).count() > CONDITIONS_MAX {
-        return Err(Error::invalid("filter", filter, "it may have 200 conditions at most"));
-    }
-    let asked = order_by.iter().map(|clause| {
-        let clause = mlctl_filter::parse_order_by(clause, vocabulary)?;
-        match clause.field.entity {
-            Entity::Attribute if is_sortable(&clause.field) => Ok(clause),
-            _ => Err(Error::invalid("order_by", &clause.field.to_string(), SORTABLE)),
-        }
+    let asked = mlctl_filter::parse_order(order_by, vocabulary)?;
+    let asked = asked.into_iter().map(|clause| match clause.field.entity {
+        Entity::Attribute if is_sortable(&clause.field) => Ok(clause),
+        _ => Err(Error::invalid("order_by", &clause.field.to_string(), SORTABLE)),
     });
     let order = order::complete(asked.collect::<Result<_>>()?, otherwise, ties);
     let shows_prompts = expr.as_ref().is_some_and(asks_for_prompts);

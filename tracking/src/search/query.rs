@@ -146,9 +146,10 @@ impl Compiled {
 impl RunQuery {
     pub(crate) fn compile(&self) -> Result<Compiled> {
         check_max_results(self.max_results)?;
+        check_experiments(&self.experiment_ids)?;
         Ok(Compiled {
-            filter: parse_filter(&self.filter, &RUNS)?,
-            order: Order::new(parse_order(&self.order_by, &RUNS)?),
+            filter: mlctl_filter::parse(&self.filter, &RUNS)?,
+            order: Order::new(mlctl_filter::parse_order(&self.order_by, &RUNS)?),
             scope: format!(
                 "runs {:?} {:?} {:?} {:?}",
                 self.experiment_ids, self.filter, self.view, self.order_by
@@ -161,8 +162,8 @@ impl ExperimentQuery {
     pub(crate) fn compile(&self) -> Result<Compiled> {
         check_max_results(self.max_results)?;
         Ok(Compiled {
-            filter: parse_filter(&self.filter, &EXPERIMENTS)?,
-            order: Order::new(parse_order(&self.order_by, &EXPERIMENTS)?),
+            filter: mlctl_filter::parse(&self.filter, &EXPERIMENTS)?,
+            order: Order::new(mlctl_filter::parse_order(&self.order_by, &EXPERIMENTS)?),
             scope: format!("experiments {:?} {:?} {:?}", self.filter, self.view, self.order_by),
         })
     }
@@ -171,9 +172,12 @@ impl ExperimentQuery {
 impl LoggedModelQuery {
     pub(crate) fn compile(&self) -> Result<Compiled> {
         check_max_results(self.max_results)?;
+        check_experiments(&self.experiment_ids)?;
+        check_clauses("order_by", self.order_by.len())?;
+        check_clauses("datasets", self.datasets.len())?;
         let clauses = self.order_by.iter().map(LoggedModelOrder::clause).collect::<Result<_>>()?;
         Ok(Compiled {
-            filter: parse_filter(&self.filter, &LOGGED_MODELS)?,
+            filter: mlctl_filter::parse(&self.filter, &LOGGED_MODELS)?,
             order: Order::new(clauses),
             scope: format!(
                 "models {:?} {:?} {:?} {:?}",
@@ -219,22 +223,20 @@ impl DatasetScope {
     }
 }
 
-fn parse_order(clauses: &[String], vocabulary: &mlctl_filter::Vocabulary) -> Result<Vec<OrderBy>> {
-    clauses
-        .iter()
-        .map(|clause| mlctl_filter::parse_order_by(clause, vocabulary).map_err(Error::from))
-        .collect()
+/// Each clause, and each dataset, is looked at for every model.
+fn check_clauses(what: &'static str, count: usize) -> Result<()> {
+    if count <= mlctl_filter::ORDER_CLAUSES_MAX {
+        return Ok(());
+    }
+    Err(Error::invalid(what, &format!("{count} entries"), "one search takes 100 at most"))
 }
 
-/// Reads a filter, which must not be larger than any person writes.
-fn parse_filter(text: &str, vocabulary: &mlctl_filter::Vocabulary) -> Result<Option<Expr>> {
-    /// Each condition costs a look at every row.
-    const CONDITIONS_MAX: usize = 200;
-    let filter = mlctl_filter::parse(text, vocabulary)?;
-    if filter.iter().flat_map(Expr::fields).count() > CONDITIONS_MAX {
-        return Err(Error::invalid("filter", text, "it may have 200 conditions at most"));
+fn check_experiments(ids: &[ExperimentId]) -> Result<()> {
+    if ids.len() <= limits::SEARCH_EXPERIMENTS_MAX {
+        return Ok(());
     }
-    Ok(filter)
+    let count = format!("{} experiments", ids.len());
+    Err(Error::invalid("experiment_ids", &count, "one search takes 32766 experiments at most"))
 }
 
 pub(crate) fn check_max_results(rows: usize) -> Result<()> {

@@ -72,6 +72,7 @@ macro_rules! conformance_tests {
             a_bad_filter_points_at_the_column,
             experiments_are_found_and_ordered,
             max_results_has_limits,
+            what_a_search_may_ask_for_has_limits,
             a_model_is_made_finished_and_read_back,
             model_params_and_tags_are_kept,
             versions_that_are_noted_at_once_are_all_kept,

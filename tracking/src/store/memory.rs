@@ -347,6 +347,7 @@ impl TrackingStore for MemoryStore {
 
     fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
         new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
+        rules::check_model_pairs(&new.params, &new.tags)?;
         let mut state = self.state();
         let experiment = state.active_experiment(&new.experiment_id)?;
         let model_id = ModelId::random();
@@ -398,6 +399,7 @@ impl TrackingStore for MemoryStore {
     }
 
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
+        rules::check_model_pairs(params, &[])?;
         let mut state = self.state();
         let model = state.model(id)?;
         for param in params {
@@ -409,6 +411,7 @@ impl TrackingStore for MemoryStore {
     }
 
     fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
+        rules::check_model_pairs(&[], tags)?;
         let mut state = self.state();
         let model = state.model(id)?;
         tags.iter().for_each(|tag| set_tag(&mut model.tags, tag));

@@ -1,6 +1,9 @@
 //! What a person reads who wrote something wrong.
 
-use mlctl_filter::{DEPTH_MAX, Error, PATTERNS_MAX, parse, parse_order_by};
+use mlctl_filter::{
+    CONDITIONS_MAX, DEPTH_MAX, Error, LIKE_BYTES_MAX, LISTED_MAX, ORDER_CLAUSES_MAX,
+    PATTERN_BYTES_MAX, PATTERNS_MAX, TEXT_BYTES_MAX, parse, parse_order, parse_order_by,
+};
 
 use crate::vocabulary::{EXPERIMENTS, RUNS, VERSIONS};
 
@@ -145,4 +148,40 @@ fn regular_expressions_have_a_limit() {
     assert!(parse(&many(PATTERNS_MAX), &RUNS).is_ok());
     let error = parse(&many(PATTERNS_MAX + 1), &RUNS).unwrap_err();
     assert!(matches!(error, Error::TooMany { max: PATTERNS_MAX, .. }), "{error}");
+}
+
+#[track_caller]
+fn check_limit(what: &str, max: usize, filter: impl Fn(usize) -> String) {
+    assert!(parse(&filter(max), &RUNS).is_ok(), "{max} {what} are allowed");
+    let error = parse(&filter(max + 1), &RUNS).unwrap_err().to_string();
+    assert!(error.contains(what), "{error}");
+    assert!(error.len() < 400, "the error shows a part of the filter: {error}");
+}
+
+#[test]
+fn what_one_filter_may_ask_for_has_limits() {
+    check_limit("conditions", CONDITIONS_MAX, |count| vec!["status = 'a'"; count].join(" AND "));
+    check_limit("texts in lists", LISTED_MAX, |count| {
+        format!("status IN ({})", vec!["'a'"; count].join(","))
+    });
+    check_limit("bytes in a pattern of LIKE", LIKE_BYTES_MAX, |count| {
+        format!("status LIKE '{}'", "%".repeat(count))
+    });
+    check_limit("it has more than 1000 bytes", PATTERN_BYTES_MAX, |count| {
+        format!("status =~ '{}'", "a".repeat(count))
+    });
+    check_limit("more than 1048576 bytes", TEXT_BYTES_MAX, |count| {
+        let test = "status = 'a'";
+        " ".repeat(count - test.len()) + test
+    });
+}
+
+#[test]
+fn an_order_has_a_limit() {
+    let clauses = |count| vec!["start_time".to_owned(); count];
+    assert_eq!(parse_order(&clauses(ORDER_CLAUSES_MAX), &RUNS).unwrap().len(), ORDER_CLAUSES_MAX);
+
+    let error = parse_order(&clauses(3000), &RUNS).unwrap_err().to_string();
+
+    assert_eq!(error, "order_by: more than 100 clauses at column 1: start_time");
 }

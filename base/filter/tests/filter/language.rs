@@ -1,8 +1,8 @@
 //! What goes past MLflow, and what a tree says of itself.
 
 use mlctl_filter::{
-    Compare, Entity, Expr, Facts, Field, OrderBy, Scalar, Test, Value, Values, parse,
-    parse_order_by,
+    CONDITIONS_MAX, Compare, Entity, Expr, Facts, Field, OrderBy, Scalar, Test, Value, Values,
+    parse, parse_order_by,
 };
 
 use crate::facts::Run;
@@ -133,9 +133,9 @@ fn an_order_prints_its_canonical_text() {
 
 #[test]
 fn a_long_chain_is_one_level() {
-    let text = vec!["attributes.status = 'a'"; 10_000].join(" OR ");
+    let text = vec!["attributes.status = 'a'"; CONDITIONS_MAX].join(" OR ");
 
     let expr = parse(&text, &RUNS).unwrap().unwrap();
 
-    assert!(matches!(expr, Expr::Or(parts) if parts.len() == 10_000));
+    assert!(matches!(expr, Expr::Or(parts) if parts.len() == CONDITIONS_MAX));
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::entity::ViewType;
-use crate::search::{ExperimentQuery, RunQuery};
+use crate::search::{ExperimentQuery, LoggedModelOrder, LoggedModelQuery, RunQuery};
 
 fn names(store: &dyn TrackingStore, query: &RunQuery) -> Vec<String> {
     let page = store.search_runs(query).unwrap();
@@ -39,6 +39,34 @@ fn sample(store: &dyn TrackingStore) {
         named_run(store, name, 1000 + at as i64, &batch);
     }
     named_run(store, "bare", 2000, &Batch::default());
+}
+
+/// No search asks for more work than one may.
+pub fn what_a_search_may_ask_for_has_limits(store: &dyn TrackingStore) {
+    let refuse = |query: &RunQuery, part: &str| {
+        refused(store.search_runs(query), "INVALID_PARAMETER_VALUE", part);
+    };
+    let all = RunQuery::of(vec![default_experiment()]);
+    let order_by = vec!["metrics.a".to_owned(); 3000];
+    refuse(&RunQuery { order_by: order_by.clone(), ..all.clone() }, "100 clauses");
+    refuse(&RunQuery::of(vec![default_experiment(); 40_000]), "32766 experiments");
+    let filter = format!("tags.a =~ '{}'", "(?i)\\w".repeat(100_000));
+    refuse(&RunQuery { filter, ..all.clone() }, "1000 bytes");
+    let filter = format!("tags.a = '{}'", "a".repeat(2 << 20));
+    refuse(&RunQuery { filter, ..all }, "1048576 bytes");
+    let experiments = ExperimentQuery { order_by, ..ExperimentQuery::default() };
+    refused(store.search_experiments(&experiments), "INVALID_PARAMETER_VALUE", "100 clauses");
+    let by_metric =
+        LoggedModelOrder { field_name: "metrics.a".to_owned(), ascending: true, dataset: None };
+    let models = LoggedModelQuery {
+        experiment_ids: vec![default_experiment()],
+        filter: String::new(),
+        datasets: Vec::new(),
+        order_by: vec![by_metric; 3000],
+        max_results: 10,
+        page_token: None,
+    };
+    refused(store.search_logged_models(&models), "INVALID_PARAMETER_VALUE", "100 at most");
 }
 
 /// MLflow's forms and ours find the same runs on every backend.

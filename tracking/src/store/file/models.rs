@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 impl FileStore {
     pub(super) fn make_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
         new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
+        rules::check_model_pairs(&new.params, &new.tags)?;
         let experiment = self.active_experiment(&new.experiment_id)?;
         let id = ModelId::random();
         let home = self.layout.active(&new.experiment_id);
@@ -99,6 +100,7 @@ impl FileStore {
     }
 
     pub(super) fn put_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
+        rules::check_model_pairs(params, &[])?;
         let (folder, _held) = self.held_model(id)?;
         for param in params {
             let known = folder::read(&folder, Kind::Param, param.key.as_str())?;
@@ -109,6 +111,7 @@ impl FileStore {
     }
 
     pub(super) fn put_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
+        rules::check_model_pairs(&[], tags)?;
         let (folder, _held) = self.held_model(id)?;
         put_pairs(&folder, Kind::Tag, tags.iter().map(|tag| (&tag.key, tag.value.as_str())))
     }
