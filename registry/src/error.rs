@@ -124,6 +124,14 @@ pub enum Error {
         /// What is missing, or too new.
         problem: String,
     },
+    /// The database is opened for reading only.
+    #[error("`{path}` is opened for reading only: {why}")]
+    ReadOnly {
+        /// The database file.
+        path: PathBuf,
+        /// What forbids to write to it.
+        why: String,
+    },
     /// Another program kept the database locked for longer than the store waits.
     #[error("`{path}` has been locked by another program for {waited_ms} ms")]
     Busy {
@@ -170,6 +178,7 @@ impl Error {
             | Self::StageEmpty { .. }
             | Self::NoVersions(_) => ErrorCode::ResourceDoesNotExist,
             Self::ModelExists(_) => ErrorCode::ResourceAlreadyExists,
+            Self::ReadOnly { .. } => ErrorCode::PermissionDenied,
             Self::Busy { .. } => ErrorCode::TemporarilyUnavailable,
             Self::Schema { .. } | Self::Backend { .. } => ErrorCode::InternalError,
         }

@@ -335,19 +335,25 @@ fn a_corrupt_file_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_newer_file_is_served_for_reading() {
+fn a_newer_file_that_asks_for_more_is_served_for_reading() {
     let place = Place::new();
     let server = serve(&place);
     let run = new_run(&server, "0");
     assert_eq!(log(&server, &run, 1, 0.5).0, 200);
     drop(server);
-    sql(&place, "mlflow.db", "UPDATE alembic_version SET version_num = 'ffffffffffff'");
+    sql(
+        &place,
+        "mlflow.db",
+        "UPDATE alembic_version SET version_num = 'ffffffffffff';
+         CREATE TRIGGER strict BEFORE INSERT ON metrics BEGIN SELECT 1; END;",
+    );
 
     let server = serve(&place);
 
     assert_eq!(server.history(&run, "loss").len(), 1);
     let (status, said) = log(&server, &run, 2, 0.5);
-    assert_eq!(status, 501, "{said}");
+    assert_eq!(status, 403, "{said}");
+    assert!(said.contains("of the table `metrics` the trigger `strict`"), "{said}");
     assert!(said.contains("for reading only"), "{said}");
     assert_eq!(server.history(&run, "loss").len(), 1);
     let listed = place.run(&["runs", "list", "--store", URI]);

@@ -140,6 +140,9 @@ pub enum Error {
     /// This kind of store cannot do it.
     #[error("{0}")]
     Unsupported(String),
+    /// The database is opened for reading only.
+    #[error("the store is opened for reading only: {0}")]
+    ReadOnly(String),
     /// The server that holds the data refused or failed.
     #[error("{message}")]
     Remote {
@@ -202,6 +205,7 @@ impl Error {
             | Self::TagNotFound { .. } => ErrorCode::ResourceDoesNotExist,
             Self::ExperimentExists { .. } => ErrorCode::ResourceAlreadyExists,
             Self::Unsupported(_) => ErrorCode::NotImplemented,
+            Self::ReadOnly(_) => ErrorCode::PermissionDenied,
             Self::Remote { code, .. } => *code,
             Self::Artifacts(error) => artifact_code(error),
             Self::Corrupt { .. } | Self::Backend { .. } => ErrorCode::InternalError,

@@ -3,10 +3,11 @@
 //! The file is in WAL mode, so readers never wait for the writer. Locks of other processes are
 //! waited for here and are no caller's business.
 
+use super::access::Access;
 use super::failure::Failure;
 use super::session::{Layout, Session};
 use super::writer::{Writer, in_transaction};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -66,7 +67,9 @@ pub struct Database<L> {
 enum Kind<L> {
     File {
         path: PathBuf,
-        writer: Writer<L>,
+        access: Access,
+        /// None when the file is only read.
+        writer: Option<Writer<L>>,
         readers: Mutex<Vec<Connection>>,
     },
     /// Nobody else sees it, so one connection does everything.
@@ -75,28 +78,32 @@ enum Kind<L> {
 
 impl<L: Layout> Database<L> {
     /// Opens a file, which is made when it is missing; `prepare` sees to its tables, and runs
-    /// again when another program was in the way.
+    /// again when another program was in the way. It may change the file only when it is given
+    /// [`Access::Write`].
     ///
     /// # Errors
     /// What `prepare` reports, and SQLite's own: the file is no database, its folder is missing.
     pub fn open<E>(
         path: &Path,
         options: Options,
-        mut prepare: impl FnMut(&mut Connection) -> Result<L, Failure<E>>,
+        mut prepare: impl FnMut(&mut Connection, Access) -> Result<L, Failure<E>>,
     ) -> Result<Self, Failure<E>> {
         let patience = options.patience;
-        let (conn, layout) = patiently(patience, || {
-            let mut conn = connect::<L>(path, patience)?;
+        let (conn, layout, access) = patiently(patience, || {
+            let access = Access::of(path)?;
+            let mut conn = connect::<L>(path, access, patience)?;
             conn.pragma_update(None, "synchronous", options.durability.pragma())?;
-            let layout = prepare(&mut conn)?;
-            if layout.is_writable() {
-                use_wal(&conn)?;
+            let layout = prepare(&mut conn, access)?;
+            if !layout.is_writable() || access != Access::Write {
+                return Ok((None, layout, access));
             }
-            Ok((conn, layout))
+            use_wal(&conn)?;
+            Ok((Some(conn), layout, access))
         })?;
-        let writer = Writer::start(conn, layout, patience)
-            .map_err(|error| Failure::Lost(format!("no thread for writing: {error}")))?;
-        let kind = Kind::File { path: path.to_owned(), writer, readers: Mutex::default() };
+        let writer = conn.map(|conn| Writer::start(conn, layout, patience)).transpose();
+        let writer =
+            writer.map_err(|error| Failure::Lost(format!("no thread for writing: {error}")))?;
+        let kind = Kind::File { path: path.to_owned(), access, writer, readers: Mutex::default() };
         Ok(Self { kind, layout, patience })
     }
 
@@ -125,17 +132,24 @@ impl<L: Layout> Database<L> {
         }
     }
 
+    /// Returns the form of the tables.
+    pub fn layout(&self) -> L {
+        self.layout
+    }
+
     /// Runs `work` in a transaction that nobody else writes beside, and returns once what it did
     /// is committed. When it fails, nothing of it is.
     ///
     /// # Errors
-    /// What `work` reports; [`Failure::Lost`] when its changes cannot be committed.
+    /// What `work` reports; [`Failure::Lost`] when its changes cannot be committed,
+    /// [`Failure::ReadOnly`] for a file that is only read.
     pub fn write<T: Send + 'static, E: Send + 'static>(
         &self,
         work: impl FnOnce(&Session<'_, L>) -> Result<T, Failure<E>> + Send + 'static,
     ) -> Result<T, Failure<E>> {
         match &self.kind {
-            Kind::File { writer, .. } => writer.run(work),
+            Kind::File { writer: Some(writer), .. } => writer.run(work),
+            Kind::File { writer: None, .. } => Err(Failure::ReadOnly),
             Kind::Memory(conn) => in_transaction(&lock(conn), self.layout, work),
         }
     }
@@ -148,15 +162,20 @@ impl<L: Layout> Database<L> {
         &self,
         mut work: impl FnMut(&Session<'_, L>) -> Result<T, Failure<E>>,
     ) -> Result<T, Failure<E>> {
-        let (path, readers) = match &self.kind {
-            Kind::File { path, readers, .. } => (path, readers),
+        let (path, access, writes, readers) = match &self.kind {
+            Kind::File { path, access, writer, readers } => {
+                (path, *access, writer.is_some(), readers)
+            }
             Kind::Memory(conn) => return in_transaction(&lock(conn), self.layout, work),
         };
         let idle = lock(readers).pop();
         let conn = match idle {
             Some(conn) => conn,
             None => patiently(self.patience, || {
-                let conn = connect::<L>(path, self.patience)?;
+                let conn = connect::<L>(path, access, self.patience)?;
+                if !writes {
+                    L::connect_to_read(&conn)?;
+                }
                 conn.pragma_update(None, "query_only", true)?;
                 Ok(conn)
             })?,
@@ -215,12 +234,12 @@ pub(crate) fn patiently<T, E>(
     }
 }
 
-fn connect<L: Layout>(path: &Path, patience: Duration) -> rusqlite::Result<Connection> {
-    // Without SQLITE_OPEN_URI a name that begins with `file:` is just a name.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
+fn connect<L: Layout>(
+    path: &Path,
+    access: Access,
+    patience: Duration,
+) -> rusqlite::Result<Connection> {
+    let conn = access.open(path)?;
     configure::<L>(&conn, patience.min(BUSY_TIMEOUT))?;
     Ok(conn)
 }

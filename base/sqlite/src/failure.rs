@@ -11,6 +11,8 @@ pub enum Failure<E> {
     Sql(rusqlite::Error),
     /// Another program kept the file locked for this many milliseconds.
     Busy(u128),
+    /// The file is only read.
+    ReadOnly,
     /// The work was right, and what it did is lost: why.
     Lost(String),
 }

@@ -30,11 +30,15 @@
 //! # Ok::<(), Failure<std::fmt::Error>>(())
 //! ```
 
+mod access;
 mod database;
 mod failure;
 mod session;
+mod shape;
 mod writer;
 
+pub use access::Access;
 pub use database::{Database, Durability, Options};
 pub use failure::{Failure, Rule, is_busy};
 pub use session::{Layout, Session};
+pub use shape::obstacle;

@@ -11,10 +11,19 @@ pub trait Layout: Copy + fmt::Debug + Send + Sync + 'static {
         Cow::Borrowed(sql)
     }
 
-    /// Tells whether this program may write to the file; what it may not write to keeps its
+    /// Tells whether the tables let this program write; a file of which they do not keeps its
     /// journal mode too.
     fn is_writable(&self) -> bool {
         true
+    }
+
+    /// Prepares a connection to a file that is only read, say with tables that the file lacks and
+    /// that need not be kept.
+    ///
+    /// # Errors
+    /// Those of SQLite.
+    fn connect_to_read(_conn: &Connection) -> rusqlite::Result<()> {
+        Ok(())
     }
 
     /// Prepares every new connection, for functions of its own say.

@@ -220,7 +220,11 @@ mod tests {
             Some("of the table `runs` the column `experiment` is not there any more"),
         );
         check("DROP TABLE runs", Some("there is no table `runs` any more"));
-        let made = |columns: &str, rest: &str| format!("DROP TABLE runs; CREATE TABLE runs ({columns}, CONSTRAINT p PRIMARY KEY (id), CHECK (stage  IN ('active', 'de)leted')){rest})");
+        let made = |columns: &str, rest: &str| {
+            format!(
+                "DROP TABLE runs; CREATE TABLE runs ({columns}, CONSTRAINT p PRIMARY KEY (id), CHECK (stage  IN ('active', 'de)leted')){rest})"
+            )
+        };
         check(&made("id TEXT NOT NULL, name TEXT, experiment INTEGER, stage TEXT", ""), None);
         check(
             &made("id TEXT NOT NULL, name TEXT NOT NULL, experiment INTEGER, stage TEXT", ""),
@@ -228,9 +232,7 @@ mod tests {
         );
         check(
             &made("id TEXT, name TEXT, experiment INTEGER, stage TEXT, org TEXT NOT NULL", ""),
-            Some(
-                "of the table `runs` the column `org` is not known here and must have a value",
-            ),
+            Some("of the table `runs` the column `org` is not known here and must have a value"),
         );
         check(
             &made("id TEXT, name TEXT, experiment INTEGER, stage TEXT", ", CHECK (name <> '')"),

@@ -71,6 +71,7 @@ impl Loss {
             Failure::Busy(waited_ms) => Self::Busy(waited_ms),
             Failure::Lost(why) => Self::Other(why),
             Failure::Sql(error) => Self::Other(error.to_string()),
+            Failure::ReadOnly => Self::Other("the file is only read".to_owned()),
             Failure::Rule(never) => match never {},
         }
     }

@@ -25,7 +25,7 @@ pub(crate) fn dispatch(context: &Context, command: &DbCommand) -> Outcome {
 fn show_plan(context: &Context, path: &Path, plan: &Plan) -> Result<()> {
     context.output.show(&described(path, plan), |_| {
         if plan.steps.is_empty() {
-            return up_to_date(path);
+            return up_to_date(path, plan);
         }
         let row = |step: &upgrade::Step| vec![step.revision.to_owned(), step.change.to_owned()];
         let rows = plan.steps.iter().map(row).collect();
@@ -39,7 +39,7 @@ fn show_upgrade(context: &Context, path: &Path, done: &Upgraded) -> Result<()> {
     let mut value = described(path, &done.plan);
     value["copy"] = json!(done.copy);
     context.output.show(&value, |_| match &done.copy {
-        None => up_to_date(path),
+        None => up_to_date(path, &done.plan),
         Some(copy) => format!(
             "upgraded {} from {} to {} in {} steps\nits old state is in {}\n",
             path.display(),
@@ -57,6 +57,13 @@ fn described(path: &Path, plan: &Plan) -> Value {
     json!({ "file": path, "from": plan.from, "to": upgrade::newest(), "steps": steps })
 }
 
-fn up_to_date(path: &Path) -> String {
-    format!("{} is at the newest revision, {}\n", path.display(), upgrade::newest())
+fn up_to_date(path: &Path, plan: &Plan) -> String {
+    match plan.from == upgrade::newest() {
+        true => format!("{} is at the newest revision, {}\n", path.display(), plan.from),
+        false => format!(
+            "{} is at {}, a newer revision than mlctl makes, and works as it is\n",
+            path.display(),
+            plan.from
+        ),
+    }
 }

@@ -59,6 +59,9 @@ fn message(error: &Error) -> String {
         }
         // The path of the file is no business of clients.
         Error::Busy { .. } => "the registry is busy; try again".to_owned(),
+        Error::ReadOnly { why, .. } => {
+            format!("the registry is opened for reading only: {why}")
+        }
         other => other.to_string(),
     }
 }

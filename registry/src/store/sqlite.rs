@@ -6,7 +6,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use mlctl_sqlite::{Database, Options};
+use mlctl_sqlite::{Access, Database, Options};
+use rusqlite::Connection;
 
 use crate::approval::{Candidate, Request};
 use crate::entity::{ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp};
@@ -57,13 +58,16 @@ impl mlctl_sqlite::Rule for Error {}
 pub struct SqliteStore {
     database: Database<Layout>,
     settings: Settings,
+    /// What in the tables of a newer MLflow forbids to write to them.
+    obstacle: Option<String>,
 }
 
 impl SqliteStore {
     /// Opens a file in place; a missing file is made in a folder that must exist.
     ///
     /// MLflow's registry tables are made when the file has none of them, and refused when it has
-    /// only some or ones that are too old. They are never migrated.
+    /// only some or ones that are too old. They are never migrated. A file that cannot be written
+    /// to, or whose newer MLflow asks for more than is known here, is opened for reading.
     ///
     /// # Errors
     /// [`Error::Schema`] for tables that cannot be used, [`Error::Backend`] when the file cannot
@@ -79,9 +83,14 @@ impl SqliteStore {
     pub fn open_with(path: impl AsRef<Path>, durability: Durability) -> Result<Self> {
         let path = path.as_ref();
         let options = Options { durability, ..Options::default() };
-        Database::open(path, options, |conn| schema::prepare(conn, path))
-            .map(Self::of)
-            .map_err(|failure| error(path, "opening the registry", failure))
+        let mut obstacle = None;
+        let prepare = |conn: &mut Connection, access| {
+            obstacle = schema::obstacle(conn)?;
+            schema::prepare(conn, path, access, obstacle.as_deref())
+        };
+        let opened = Database::open(path, options, prepare)
+            .map_err(|failure| error(path, "opening the registry", failure))?;
+        Ok(Self { obstacle, ..Self::of(opened) })
     }
 
     /// Makes an empty registry that is gone with this value.
@@ -90,7 +99,7 @@ impl SqliteStore {
     /// [`Error::Backend`] when SQLite has no memory for it.
     pub fn in_memory() -> Result<Self> {
         let path = Path::new(MEMORY);
-        Database::in_memory(|conn| schema::prepare(conn, path))
+        Database::in_memory(|conn| schema::prepare(conn, path, Access::Write, None))
             .map(Self::of)
             .map_err(|failure| error(path, "opening the registry", failure))
     }
@@ -110,7 +119,15 @@ impl SqliteStore {
     }
 
     fn of(database: Database<Layout>) -> Self {
-        Self { database, settings: Settings::default() }
+        Self { database, settings: Settings::default(), obstacle: None }
+    }
+
+    fn read_only(&self) -> Error {
+        let why = match &self.obstacle {
+            Some(obstacle) => format!("it is of a newer MLflow, and {obstacle}; update mlctl"),
+            None => PROTECTED.to_owned(),
+        };
+        Error::ReadOnly { path: self.path().to_owned(), why }
     }
 
     fn write<T: Send + 'static>(
@@ -118,7 +135,10 @@ impl SqliteStore {
         doing: &'static str,
         work: impl FnOnce(&Session<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
-        self.database.write(work).map_err(|failure| error(self.path(), doing, failure))
+        self.database.write(work).map_err(|failure| match failure {
+            Failure::ReadOnly => self.read_only(),
+            failure => error(self.path(), doing, failure),
+        })
     }
 
     fn read<T>(
@@ -145,6 +165,8 @@ impl SqliteStore {
 }
 
 const MEMORY: &str = ":memory:";
+/// Why a file is only read when its tables are no reason.
+const PROTECTED: &str = "its permissions or its disk do not let this program write to it";
 
 fn error(path: &Path, doing: &str, failure: Failure) -> Error {
     let doing = || format!("{doing} in `{}`", path.display());
@@ -153,6 +175,7 @@ fn error(path: &Path, doing: &str, failure: Failure) -> Error {
         Failure::Busy(waited_ms) => Error::Busy { path: path.to_owned(), waited_ms },
         Failure::Sql(source) => Error::backend(doing(), source),
         Failure::Lost(why) => Error::backend(doing(), why),
+        Failure::ReadOnly => Error::ReadOnly { path: path.to_owned(), why: PROTECTED.to_owned() },
     }
 }
 

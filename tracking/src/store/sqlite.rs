@@ -2,7 +2,7 @@
 //!
 //! A new file is made at the schema of MLflow 3.17.2, whose server and client work on it as it is,
 //! also at the same time. A file that MLflow made is used as it is: never migrated, and asked for
-//! the tables that it has. Two things differ from what MLflow would store, and it reads both:
+//! the tables that it has. One of a newer MLflow is written to as long as its tables take our rows. Two things differ from what MLflow would store, and it reads both:
 //! infinities are infinities, where MLflow writes the largest number; and what its table of logged
 //! models' metrics cannot hold goes to a table of our own.
 
@@ -111,8 +111,8 @@ impl SqliteStore {
             Some(root) => absolute_location(root.trim_end_matches('/')),
             None => folder.join("mlruns").to_string_lossy().into_owned(),
         };
-        let database = Database::open(&path, options.durability, |conn| {
-            schema::prepare(conn, &path, &artifact_root, now)
+        let database = Database::open(&path, options.durability, |conn, access| {
+            schema::prepare(conn, &path, access, &artifact_root, now)
         })?;
         let mlruns = || folder.join("mlruns");
         let home = ArtifactHome::new(location_path(&artifact_root).unwrap_or_else(mlruns));
@@ -304,6 +304,7 @@ impl TrackingStore for SqliteStore {
 
     fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
         new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
+        rules::check_model_pairs(&new.params, &new.tags)?;
         let new = new.clone();
         self.database.write("creating a logged model", move |db| models::create(db, &new))
     }
@@ -329,12 +330,14 @@ impl TrackingStore for SqliteStore {
     }
 
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
+        rules::check_model_pairs(params, &[])?;
         let (id, params) = (id.clone(), params.to_vec());
         self.database
             .write("logging to a logged model", move |db| models::log_params(db, &id, &params))
     }
 
     fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
+        rules::check_model_pairs(&[], tags)?;
         let (id, tags) = (id.clone(), tags.to_vec());
         self.database.write("tagging a logged model", move |db| models::set_tags(db, &id, &tags))
     }

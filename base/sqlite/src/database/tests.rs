@@ -17,7 +17,7 @@ fn prepare(conn: &mut Connection) -> Result<Notes, Never> {
 }
 
 fn open(path: &Path, patience: Duration) -> Result<Database<Notes>, Never> {
-    Database::open(path, Options { patience, ..Options::default() }, prepare)
+    Database::open(path, Options { patience, ..Options::default() }, |conn, _| prepare(conn))
 }
 
 fn note(database: &Database<Notes>, text: &str) -> Result<(), Never> {
@@ -80,7 +80,7 @@ fn a_job_that_fails_takes_no_other_along() {
 fn a_lock_that_goes_away_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("n.db");
-    let mut conn = connect::<Notes>(&path, Duration::ZERO).unwrap();
+    let mut conn = connect::<Notes>(&path, Access::Write, Duration::ZERO).unwrap();
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut attempts = 0;

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use mlctl_sqlite::Access;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{Failure, functions};
@@ -73,6 +74,10 @@ const OWN_FILES: [&str; 5] = [
 /// Indexes of ours on MLflow's tables.
 const INDEXES: &str = include_str!("schema/indexes.sql");
 const NEWEST: u32 = OWN_FILES.len() as u32;
+/// MLflow's names for the forms of its tables that were tried here, up to MLflow 3.18.0.
+const REVISIONS: &str = include_str!("schema/revisions.txt");
+/// How the names of what is ours begin.
+const OWN_PREFIX: &str = "mlctl_";
 
 /// The form of MLflow's tables in one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +86,8 @@ pub(super) struct Layout {
     has_workspaces: bool,
     /// Whether there are tables for webhooks.
     has_webhooks: bool,
+    /// Whether the tables of a newer MLflow do not let us write.
+    is_locked: bool,
 }
 
 #[cfg(feature = "webhooks")]
@@ -100,8 +107,25 @@ impl mlctl_sqlite::Layout for Layout {
         }
     }
 
+    fn is_writable(&self) -> bool {
+        !self.is_locked
+    }
+
     fn connect(conn: &Connection) -> rusqlite::Result<()> {
         functions::add(conn)
+    }
+
+    /// Where our own tables are missing, empty ones that last as long as the connection stand in.
+    fn connect_to_read(conn: &Connection) -> rusqlite::Result<()> {
+        let applied = applied(conn)? as usize;
+        let statements = OWN_FILES.iter().skip(applied).flat_map(|file| file.split(";\n"));
+        for statement in statements {
+            if let Some(at) = statement.find("CREATE TABLE ") {
+                let table = &statement[at + "CREATE TABLE ".len()..];
+                conn.execute_batch(&format!("CREATE TEMP TABLE {table}"))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -110,8 +134,26 @@ fn unusable(path: &Path, problem: String) -> Failure {
     Error::Schema { path: path.to_owned(), problem }.into()
 }
 
-/// Makes the tables that are missing and says what form MLflow's have.
-pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<Layout, Failure> {
+/// Makes the tables that are missing and says what form MLflow's have. A file that cannot be
+/// written to, or should not because of an [`obstacle`], is taken as it is.
+pub(super) fn prepare(
+    conn: &mut Connection,
+    path: &Path,
+    access: Access,
+    obstacle: Option<&str>,
+) -> Result<Layout, Failure> {
+    if let Some(why) = obstacle {
+        tracing::warn!(path = %path.display(), why, "of a newer MLflow: opened for reading only");
+        let layout = mlflow_layout(conn, path)?;
+        let layout = layout.ok_or_else(|| unusable(path, format!("{why}; update mlctl")))?;
+        return Ok(Layout { is_locked: true, ..layout });
+    }
+    if access != Access::Write {
+        tracing::warn!(path = %path.display(), "it cannot be written to: opened for reading only");
+        let problem = "it has none, and it cannot be written to";
+        own_number(conn, path)?;
+        return mlflow_layout(conn, path)?.ok_or_else(|| unusable(path, problem.to_owned()));
+    }
     if let (Some(layout), true) = (mlflow_layout(conn, path)?, own_number(conn, path)? == NEWEST)
         && (layout.has_webhooks || is_mlflows(conn)?)
         && has_indexes(conn)?
@@ -124,7 +166,11 @@ pub(super) fn prepare(conn: &mut Connection, path: &Path) -> Result<Layout, Fail
         Some(layout) => layout,
         None => {
             tx.execute_batch(MLFLOW_TABLES)?;
-            Layout { has_workspaces: true, has_webhooks: has_webhooks(&tx, true)? }
+            Layout {
+                has_workspaces: true,
+                has_webhooks: has_webhooks(&tx, true)?,
+                is_locked: false,
+            }
         }
     };
     if !layout.has_webhooks && !is_mlflows(&tx)? && lacks_webhooks(&tx)? {
@@ -185,17 +231,57 @@ fn apply_own_files(tx: &Transaction<'_>, path: &Path) -> Result<(), Failure> {
 
 /// Returns the number of the newest schema file that was applied, 0 when none was.
 fn own_number(conn: &Connection, path: &Path) -> Result<u32, Failure> {
-    if columns(conn, "mlctl_registry_schema")?.is_empty() {
-        return Ok(0);
-    }
-    let number: Option<u32> =
-        conn.query_row("SELECT max(number) FROM mlctl_registry_schema", [], |row| row.get(0))?;
-    let number = number.unwrap_or(0);
+    let number = applied(conn)?;
     if number > NEWEST {
         let problem = format!("a newer mlctl made them (schema {number}, this one knows {NEWEST})");
         return Err(unusable(path, problem));
     }
     Ok(number)
+}
+
+fn applied(conn: &Connection) -> rusqlite::Result<u32> {
+    let sql = "SELECT count(*) FROM sqlite_master WHERE name = 'mlctl_registry_schema'";
+    if conn.query_row(sql, [], |row| row.get::<_, u32>(0))? == 0 {
+        return Ok(0);
+    }
+    let sql = "SELECT coalesce(max(number), 0) FROM mlctl_registry_schema";
+    conn.query_row(sql, [], |row| row.get(0))
+}
+
+/// Tells why the tables of a newer MLflow than we know do not take what we write; `None` when they
+/// do, or when the file is of an MLflow that we know.
+pub(super) fn obstacle(conn: &Connection) -> Result<Option<String>, Failure> {
+    if !is_mlflows(conn)? {
+        return Ok(None);
+    }
+    let mut statement = conn.prepare("SELECT version_num FROM alembic_version")?;
+    let revisions: Vec<String> =
+        statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let is_known = |revision: &String| REVISIONS.lines().any(|known| known == revision);
+    if revisions.iter().all(is_known) {
+        return Ok(None);
+    }
+    let known = Connection::open_in_memory()?;
+    known.execute_batch(MLFLOW_TABLES)?;
+    known.execute_batch(MLFLOW_WEBHOOK_TABLES)?;
+    // A file of runs alone gets the tables.
+    if lacks_registry(conn)? {
+        return Ok(None);
+    }
+    let mut tables = MLFLOW_COLUMNS.map(|(table, _)| table).to_vec();
+    if !lacks_webhooks(conn)? {
+        tables.extend(WEBHOOK_COLUMNS.map(|(table, _)| table));
+    }
+    Ok(mlctl_sqlite::obstacle(conn, &known, &tables, OWN_PREFIX)?)
+}
+
+fn lacks_registry(conn: &Connection) -> Result<bool, Failure> {
+    for (table, _) in MLFLOW_COLUMNS {
+        if !columns(conn, table)?.is_empty() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Returns the form of MLflow's tables, or `None` when the file has none of them.
@@ -215,7 +301,8 @@ fn mlflow_layout(conn: &Connection, path: &Path) -> Result<Option<Layout>, Failu
     match missing.len() {
         0 if workspaces == 0 || workspaces == MLFLOW_COLUMNS.len() => {
             let has_workspaces = workspaces > 0;
-            Ok(Some(Layout { has_workspaces, has_webhooks: has_webhooks(conn, has_workspaces)? }))
+            let has_webhooks = has_webhooks(conn, has_workspaces)?;
+            Ok(Some(Layout { has_workspaces, has_webhooks, is_locked: false }))
         }
         0 => Err(unusable(path, "only some of them have a column `workspace`".to_owned())),
         _ if MLFLOW_COLUMNS.iter().all(|(table, _)| missing.iter().any(|m| m == table)) => Ok(None),
@@ -246,7 +333,8 @@ mod tests {
     }
 
     fn prepared(conn: &mut Connection) -> Result<Layout, Failure> {
-        prepare(conn, Path::new("x.db"))
+        let obstacle = obstacle(conn)?;
+        prepare(conn, Path::new("x.db"), Access::Write, obstacle.as_deref())
     }
 
     /// Tells what MLflow's tables are, with spelling that does not matter evened out.
@@ -307,6 +395,39 @@ mod tests {
         assert_eq!(prepared(&mut conn).unwrap(), first);
 
         assert_eq!(conn.total_changes(), changes);
+    }
+
+    const NEWER: &str = "UPDATE alembic_version SET version_num = 'ffffffffffff'";
+
+    #[test]
+    fn a_newer_mlflow_that_left_our_tables_alone_is_written_to() {
+        let made = "CREATE TABLE skills (id INTEGER NOT NULL)";
+        let mut conn = database(&format!("{MLFLOW_3}; {NEWER}; {made}"));
+
+        assert!(!prepared(&mut conn).unwrap().is_locked);
+
+        assert_eq!(own_number(&conn, Path::new("x.db")).unwrap(), NEWEST);
+    }
+
+    #[test]
+    fn a_newer_mlflow_that_asks_for_more_is_only_read() {
+        let more = "CREATE TRIGGER strict BEFORE INSERT ON model_versions BEGIN SELECT 1; END";
+        let mut conn = database(&format!("{MLFLOW_3}; {NEWER}; {more}"));
+        let changes = conn.total_changes();
+
+        assert!(prepared(&mut conn).unwrap().is_locked);
+
+        let why = obstacle(&conn).unwrap().unwrap();
+        assert_eq!(why, "of the table `model_versions` the trigger `strict` is not known here");
+        assert_eq!((conn.total_changes(), applied(&conn).unwrap()), (changes, 0));
+        <Layout as mlctl_sqlite::Layout>::connect_to_read(&conn).unwrap();
+        conn.query_row("SELECT count(*) FROM mlctl_webhook_outbox", [], |_| Ok(())).unwrap();
+    }
+
+    #[test]
+    fn a_trigger_of_the_owner_of_a_known_file_changes_nothing() {
+        let own = "CREATE TRIGGER audit AFTER INSERT ON model_versions BEGIN SELECT 1; END";
+        assert!(!prepared(&mut database(&format!("{MLFLOW_3}; {own}"))).unwrap().is_locked);
     }
 
     #[track_caller]

@@ -6,11 +6,12 @@
 use super::Durability;
 use super::changes::{Changed, Changes};
 use super::failure::Failure;
-use super::schema::Layout;
+use super::schema::{Layout, Prepared};
 use super::writer::Writer;
 use crate::Error;
+use mlctl_sqlite::Access;
 use rusqlite::config::DbConfig;
-use rusqlite::{CachedStatement, Connection, OpenFlags, Params};
+use rusqlite::{CachedStatement, Connection, Params};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::path::Path;
@@ -41,6 +42,9 @@ const WAL_PAGES: i64 = 4000;
 pub(super) struct Database {
     path: Arc<Path>,
     layout: Layout,
+    access: Access,
+    /// Why the file is only read.
+    read_only: Option<String>,
     writer: Writer,
     changes: Arc<Changes>,
     readers: Mutex<Vec<Connection>>,
@@ -107,28 +111,35 @@ impl<'c> Session<'c> {
 }
 
 impl Database {
-    /// Opens a file, which is made when it is missing; `prepare` sees to its tables.
+    /// Opens a file, which is made when it is missing; `prepare` sees to its tables. It may change
+    /// the file only when it is given [`Access::Write`].
     pub(super) fn open(
         path: &Path,
         durability: Durability,
-        mut prepare: impl FnMut(&mut Connection) -> Result<Layout, Failure>,
+        mut prepare: impl FnMut(&mut Connection, Access) -> Result<Prepared, Failure>,
     ) -> Result<Self, Error> {
         let wait = Wait { path, doing: "opening the tracking store" };
-        let (conn, layout) = wait.for_others(|| {
-            let mut conn = connect(path)?;
+        let (conn, access, Prepared { layout, read_only }) = wait.for_others(|| {
+            let access = Access::of(path)?;
+            let mut conn = connect(path, access)?;
             conn.pragma_update(None, "synchronous", durability.pragma())?;
             conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
             conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)?;
-            let layout = prepare(&mut conn)?;
-            if layout.check_writable().is_ok() {
+            let prepared = prepare(&mut conn, access)?;
+            if prepared.read_only.is_none() {
                 use_wal(&conn)?;
             }
-            Ok((conn, layout))
+            Ok((conn, access, prepared))
         })?;
         let changes = Arc::new(Changes::new(conn));
         let writer = Writer::start(changes.clone(), layout)
             .map_err(|error| Error::backend("cannot start the thread that writes", error))?;
-        Ok(Self { path: path.into(), layout, writer, changes, readers: Mutex::default() })
+        let (path, readers) = (path.into(), Mutex::default());
+        Ok(Self { path, layout, access, read_only, writer, changes, readers })
+    }
+
+    fn check_writable(&self) -> Result<(), Error> {
+        self.read_only.clone().map_or(Ok(()), |why| Err(Error::ReadOnly(why)))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -142,7 +153,7 @@ impl Database {
         doing: &'static str,
         work: impl Fn(&Session<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Error> {
-        self.layout.check_writable()?;
+        self.check_writable()?;
         let wait = Wait { path: &self.path, doing };
         self.writer.run(work).map_err(|failure| wait.error(failure))
     }
@@ -155,7 +166,7 @@ impl Database {
         work: impl Fn(&Session<'_>) -> Result<T, Failure> + Send + 'static,
         done: impl FnOnce(Result<T, Error>) + Send + 'static,
     ) {
-        if let Err(error) = self.layout.check_writable() {
+        if let Err(error) = self.check_writable() {
             return done(Err(error));
         }
         let path = self.path.clone();
@@ -180,7 +191,7 @@ impl Database {
         let conn = match idle {
             Some(conn) => conn,
             None => wait.for_others(|| {
-                let conn = connect(&self.path)?;
+                let conn = connect(&self.path, self.access)?;
                 conn.pragma_update(None, "query_only", true)?;
                 Ok(conn)
             })?,
@@ -246,12 +257,8 @@ pub(super) fn patiently<T>(mut attempt: impl FnMut() -> Result<T, Failure>) -> R
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    // Without SQLITE_OPEN_URI a name that begins with `file:` is just a name.
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let conn = Connection::open_with_flags(path, flags)?;
+fn connect(path: &Path, access: Access) -> rusqlite::Result<Connection> {
+    let conn = access.open(path)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     // Else SQLite plans some statements anew for each value that is bound to them.

@@ -7,6 +7,7 @@ use super::database::Session;
 use super::failure::Failure;
 use super::upgrade;
 use crate::Error;
+use mlctl_sqlite::Access;
 use rusqlite::{Connection, TransactionBehavior};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -45,6 +46,26 @@ const NEEDED_BY_MODELS: [&str; 5] = [
     "inputs.step",
 ];
 
+/// MLflow's tables that we write to.
+const TOUCHED: [&str; 14] = [
+    "experiments",
+    "experiment_tags",
+    "runs",
+    "metrics",
+    "latest_metrics",
+    "params",
+    "tags",
+    "datasets",
+    "inputs",
+    "input_tags",
+    "logged_models",
+    "logged_model_params",
+    "logged_model_tags",
+    "logged_model_metrics",
+];
+/// How the names of what is ours begin.
+const OWN_PREFIX: &str = "mlctl_";
+
 /// The form of the tables in one file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -54,8 +75,6 @@ pub(super) struct Layout {
     has_models: bool,
     /// Whether there is the table of our own.
     has_own: bool,
-    /// Whether a newer MLflow made the file than we know, so that it is only read.
-    is_newer: bool,
 }
 
 impl Layout {
@@ -77,18 +96,6 @@ impl Layout {
         self.has_own
     }
 
-    /// Refuses to write to a file whose rules are not known.
-    pub(super) fn check_writable(&self) -> Result<(), Error> {
-        if !self.is_newer {
-            return Ok(());
-        }
-        Err(Error::Unsupported(
-            "this database is of an MLflow after 3.17.2, so it is opened for reading only: \
-             update mlctl to write to it"
-                .to_owned(),
-        ))
-    }
-
     /// Refuses what needs the tables for logged models when the file has none.
     pub(super) fn check_models(&self) -> Result<(), Error> {
         if self.has_models {
@@ -102,24 +109,40 @@ impl Layout {
     }
 }
 
-/// Makes the tables of a file that has none, and says what form they have.
+/// What there is to say about a file that was prepared.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Prepared {
+    pub(super) layout: Layout,
+    /// Why the file is only read.
+    pub(super) read_only: Option<String>,
+}
+
+impl Prepared {
+    fn to_write(layout: Layout) -> Self {
+        Self { layout, read_only: None }
+    }
+}
+
+/// Makes the tables of a file that has none, and says what form they have. A file that cannot be
+/// written to, or whose newer MLflow asks for more than we know, is left as it is.
 ///
 /// The default experiment is made when it is missing, as MLflow does; its artifacts go below
 /// `artifact_root`.
 pub(super) fn prepare(
     conn: &mut Connection,
     path: &Path,
+    access: Access,
     artifact_root: &str,
     now: i64,
-) -> Result<Layout, Failure> {
+) -> Result<Prepared, Failure> {
+    if let Some(why) = refusal(conn, access)? {
+        tracing::warn!(path = %path.display(), why, "opened for reading only");
+        return Ok(Prepared { layout: layout(conn, path)?, read_only: Some(why) });
+    }
     if has_tables(conn)? {
         let layout = layout(conn, path)?;
-        if layout.is_newer {
-            tracing::warn!(path = %path.display(), "of a newer MLflow: opened for reading only");
-            return Ok(layout);
-        }
         if layout.has_own == layout.has_models && has_default(conn)? {
-            return Ok(layout);
+            return Ok(Prepared::to_write(layout));
         }
     }
     // Another process may have been faster: ask again once nobody else can write.
@@ -139,7 +162,22 @@ pub(super) fn prepare(
         (format!("{artifact_root}/0"), now),
     )?;
     tx.commit()?;
-    Ok(layout)
+    Ok(Prepared::to_write(layout))
+}
+
+/// Tells why a file should not be written to.
+fn refusal(conn: &Connection, access: Access) -> Result<Option<String>, Failure> {
+    if access != Access::Write {
+        let why = "the permissions of its file or its disk do not let this program write to it";
+        return Ok(Some(why.to_owned()));
+    }
+    if !has_tables(conn)? || !is_newer(conn)? {
+        return Ok(None);
+    }
+    let known = Connection::open_in_memory()?;
+    known.execute_batch(HEAD)?;
+    let obstacle = mlctl_sqlite::obstacle(conn, &known, &TOUCHED, OWN_PREFIX)?;
+    Ok(obstacle.map(|why| format!("it is of a newer MLflow, and {why}; update mlctl")))
 }
 
 fn has_tables(conn: &Connection) -> rusqlite::Result<bool> {
@@ -167,16 +205,22 @@ fn layout(conn: &Connection, path: &Path) -> Result<Layout, Failure> {
         NEEDED.into_iter().filter(|needed| !columns.contains(*needed)).collect();
     if !missing.is_empty() {
         return Err(Failure::Rule(Error::Unsupported(format!(
-            "`{0}` lacks {1}: it is of a very old MLflow, run `mlctl db upgrade {0}` first",
+            "`{0}` lacks {1}: {2}",
             path.display(),
-            missing.join(", ")
+            missing.join(", "),
+            match is_newer(conn) {
+                Ok(true) => "it is of a newer MLflow, update mlctl".to_owned(),
+                _ => format!(
+                    "it is of a very old MLflow, run `mlctl db upgrade {}` first",
+                    path.display()
+                ),
+            }
         ))));
     }
     Ok(Layout {
         has_workspaces: columns.contains("experiments.workspace"),
         has_models: NEEDED_BY_MODELS.into_iter().all(|needed| columns.contains(needed)),
         has_own: columns.contains(OWN_COLUMN),
-        is_newer: is_newer(conn)?,
     })
 }
 
@@ -201,16 +245,19 @@ mod tests {
 
     const OLD: &str = include_str!("../../../tests/fixtures/mlflow-2.22.5.sql");
 
+    fn opened(conn: &mut Connection) -> Result<Prepared, Failure> {
+        prepare(conn, Path::new("x.db"), Access::Write, "/root", 5)
+    }
+
     fn prepared(conn: &mut Connection) -> Result<Layout, Failure> {
-        prepare(conn, Path::new("x.db"), "/root", 5)
+        opened(conn).map(|opened| opened.layout)
     }
 
     #[test]
     fn a_new_file_is_at_the_head_and_opening_it_again_changes_nothing() {
         let mut conn = Connection::open_in_memory().unwrap();
         let layout = prepared(&mut conn).unwrap();
-        let all = Layout { has_workspaces: true, has_models: true, has_own: true, is_newer: false };
-        assert_eq!(layout, all);
+        assert_eq!(layout, Layout { has_workspaces: true, has_models: true, has_own: true });
         let changes = conn.total_changes();
 
         assert_eq!(prepared(&mut conn).unwrap(), layout);
@@ -246,20 +293,56 @@ mod tests {
 
         let layout = prepared(&mut conn).unwrap();
 
-        assert!(!layout.has_workspaces && !layout.has_models && !layout.is_newer);
+        assert!(!layout.has_workspaces && !layout.has_models);
         assert!(layout.check_models().unwrap_err().to_string().contains("mlctl db upgrade FILE"));
         assert_eq!(conn.total_changes(), changes);
     }
 
-    #[test]
-    fn a_newer_file_is_not_written_to() {
+    /// Opens a file of an MLflow that nobody knows yet, after a change of its tables.
+    #[track_caller]
+    fn check_newer(change: &str, read_only: Option<&str>) {
         let mut conn = Connection::open_in_memory().unwrap();
         prepared(&mut conn).unwrap();
         conn.execute_batch("UPDATE alembic_version SET version_num = 'ffffffffffff'").unwrap();
+        conn.execute_batch(change).unwrap();
 
-        let layout = prepared(&mut conn).unwrap();
+        let opened = opened(&mut conn).unwrap();
 
-        assert!(layout.check_writable().unwrap_err().to_string().contains("for reading only"));
+        assert_eq!(opened.read_only.as_deref(), read_only, "after {change}");
+    }
+
+    #[test]
+    fn a_newer_file_is_written_to_when_our_tables_still_take_our_rows() {
+        check_newer("", None);
+        check_newer("CREATE TABLE skills (id INTEGER PRIMARY KEY, name TEXT NOT NULL)", None);
+        check_newer("ALTER TABLE runs ADD COLUMN owner TEXT", None);
+        check_newer("ALTER TABLE issues ADD COLUMN last_updated_by VARCHAR(255)", None);
+    }
+
+    #[test]
+    fn a_newer_file_that_asks_for_more_is_only_read_and_says_what_it_asks_for() {
+        check_newer(
+            "CREATE TRIGGER strict BEFORE INSERT ON params BEGIN SELECT 1; END",
+            Some(
+                "it is of a newer MLflow, and of the table `params` the trigger `strict` is not \
+                 known here; update mlctl",
+            ),
+        );
+        check_newer(
+            "CREATE UNIQUE INDEX names ON runs (name)",
+            Some(
+                "it is of a newer MLflow, and of the table `runs` the columns `name` must be \
+                 unique now; update mlctl",
+            ),
+        );
+    }
+
+    #[test]
+    fn the_tables_of_every_version_that_we_know_are_no_obstacle_to_the_newest() {
+        let known = Connection::open_in_memory().unwrap();
+        known.execute_batch(HEAD).unwrap();
+        let same = mlctl_sqlite::obstacle(&known, &known, &TOUCHED, OWN_PREFIX).unwrap();
+        assert_eq!(same, None);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
-use steps::STEPS;
+use steps::{LATER, STEPS};
 
 /// How long to wait for programs that use the file: longer than a request takes, shorter than
 /// somebody at a terminal likes to wait.
@@ -49,7 +49,7 @@ pub fn newest() -> &'static str {
 
 /// Tells whether a revision is one that we know.
 pub(super) fn is_known(revision: &str) -> bool {
-    STEPS.iter().any(|step| step.revision == revision)
+    STEPS.iter().any(|step| step.revision == revision) || LATER.contains(&revision)
 }
 
 /// Reads what an upgrade of a file would do, and changes nothing.
@@ -99,9 +99,12 @@ pub fn upgrade(path: &Path, now: Millis) -> Result<Upgraded> {
 
 fn plan_of(conn: &Connection, path: &Path) -> Result<Plan> {
     let from = revision(conn, path)?;
+    if LATER.contains(&from.as_str()) {
+        return Ok(Plan { from, steps: &[] });
+    }
     let at = STEPS.iter().position(|step| step.revision == from).ok_or_else(|| {
         Error::Unsupported(format!(
-            "`{}` is at revision {from}, which is not known here: a newer MLflow than 3.17.2 made \
+            "`{}` is at revision {from}, which is not known here: a newer MLflow than 3.18.0 made \
              it, update mlctl",
             path.display()
         ))
