@@ -286,6 +286,16 @@ impl Input {
     }
 }
 
+/// Writes where a value stands in a tensor: `[1][0]`; nothing for a single value.
+pub(crate) fn show_place(mut at: usize, shape: &[usize]) -> String {
+    let mut places = Vec::with_capacity(shape.len());
+    for size in shape.iter().rev() {
+        places.push(format!("[{}]", at % size.max(&1)));
+        at /= size.max(&1);
+    }
+    places.into_iter().rev().collect()
+}
+
 /// Writes a shape the way numpy does: `()`, `(3,)`, `(3, 4)`.
 pub(crate) fn show_shape<T: ToString>(shape: &[T]) -> String {
     match shape {

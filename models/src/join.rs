@@ -17,6 +17,17 @@ pub(crate) fn rows(input: &Input) -> Option<usize> {
     }
 }
 
+/// Counts all values of an input.
+#[cfg(feature = "rest")]
+pub(crate) fn values(input: &Input) -> usize {
+    let sum = |tensors: &[(String, Tensor)]| tensors.iter().map(|(_, t)| t.values().len()).sum();
+    match input {
+        Input::Table(table) => sum(table.columns()),
+        Input::Tensor(tensor) => tensor.values().len(),
+        Input::Named(tensors) => sum(tensors),
+    }
+}
+
 /// Tells whether two inputs differ in nothing but their rows.
 pub(crate) fn are_alike(a: &Input, b: &Input) -> bool {
     fn one(a: &Tensor, b: &Tensor) -> bool {

@@ -1,5 +1,7 @@
 //! What our routers share: decoding a request, answering a failure, reaching a blocking store.
 
+mod large;
+
 use crate::{ErrorBody, ErrorCode, limits};
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -178,8 +180,14 @@ fn decode_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     explain(bytes)
 }
 
+/// A body of more bytes is not made a tree of, which may take forty times as many.
+const TREE_BYTES_MAX: usize = 256 << 10;
+
 /// Decodes once more, slowly, to name the parameter that is wrong.
 fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    if bytes.len() > TREE_BYTES_MAX {
+        return large::explain(bytes);
+    }
     let tree: Value = serde_json::from_slice(bytes).map_err(|error| {
         Failure::new(
             ErrorCode::InvalidParameterValue,
@@ -187,35 +195,48 @@ fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         )
     })?;
     if !tree.is_object() {
-        let message = format!("the body is a {}; it must be an object", python_type(&tree));
-        return Err(Failure::new(ErrorCode::InvalidParameterValue, message));
+        return Err(no_object(python_type(&tree)));
     }
     serde_path_to_error::deserialize(&tree).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.inner().to_string();
-        match cause.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-            Some(field) if path == "." => Failure::missing(field),
-            Some(field) if path.rsplit('.').next() == Some(field) => Failure::missing(&path),
-            Some(field) => Failure::missing(&format!("{path}.{field}")),
-            None => wrong_value(&tree, &path, &cause),
-        }
+        missing_field(&path, &cause).unwrap_or_else(|| {
+            let value = tree.pointer(&pointer(&path)).unwrap_or(&tree);
+            wrong_value(&value.to_string(), python_type(value), &path, &cause)
+        })
     })
 }
 
+fn no_object(kind: &str) -> Failure {
+    let message = format!("the body is a {kind}; it must be an object");
+    Failure::new(ErrorCode::InvalidParameterValue, message)
+}
+
+/// Names the parameter that is missing, if that is the cause.
+fn missing_field(path: &str, cause: &str) -> Option<Failure> {
+    let field = cause.strip_prefix("missing field `").and_then(|rest| rest.split('`').next())?;
+    Some(match path {
+        "." => Failure::missing(field),
+        _ if path.rsplit('.').next() == Some(field) => Failure::missing(path),
+        _ => Failure::missing(&format!("{path}.{field}")),
+    })
+}
+
+/// Writes a path as JSON pointers are written.
+fn pointer(path: &str) -> String {
+    path.replace('[', ".").replace(']', "").split('.').map(|part| format!("/{part}")).collect()
+}
+
 /// Says which value is wrong, and what it is.
-fn wrong_value(tree: &Value, path: &str, cause: &str) -> Failure {
-    let pointer: String =
-        path.replace('[', ".").replace(']', "").split('.').map(|part| format!("/{part}")).collect();
-    let value = tree.pointer(&pointer).unwrap_or(tree);
-    let shown = shortened(&value.to_string());
+fn wrong_value(shown: &str, kind: &str, path: &str, cause: &str) -> Failure {
+    let shown = shortened(shown);
     let reason = shortened(cause);
     Failure::new(
         ErrorCode::InvalidParameterValue,
         format!(
             "Invalid value {shown} for parameter '{path}' supplied: {reason}. \
-             Hint: Value was of type '{}'. \
+             Hint: Value was of type '{kind}'. \
              See the API docs for more information about request parameters.",
-            python_type(value)
         ),
     )
 }

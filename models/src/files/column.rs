@@ -61,10 +61,10 @@ impl Column {
                 list.push(narrow);
             }
             Values::Long(list) => {
-                list.push(integer(field).ok_or_else(|| refuse("a 64-bit integer"))?);
+                list.push(whole(field).ok_or_else(|| refuse("a 64-bit integer"))?);
             }
             Values::Integer(list) => {
-                let value = integer(field).and_then(|value| i32::try_from(value).ok());
+                let value = whole(field).and_then(|value| i32::try_from(value).ok());
                 list.push(value.ok_or_else(|| refuse("a 32-bit integer"))?);
             }
             Values::Boolean(list) => list.push(boolean(field).ok_or_else(|| refuse("a boolean"))?),
@@ -100,13 +100,13 @@ pub(super) fn infer<'a>(fields: &(impl Iterator<Item = &'a str> + Clone)) -> Dat
     if present.peek().is_none() {
         return DataType::Double;
     }
-    if present.clone().all(|field| boolean(field).is_some()) && is_whole() {
+    if present.clone().all(|field| truth(field).is_some()) && is_whole() {
         return DataType::Boolean;
     }
     if present.clone().all(|field| integer(field).is_some()) && is_whole() {
         return DataType::Long;
     }
-    match present.all(|field| double(field).is_some()) {
+    match present.all(|field| truth(field).is_none() && double(field).is_some()) {
         true => DataType::Double,
         false => DataType::String,
     }
@@ -116,20 +116,43 @@ fn double(field: &str) -> Option<f64> {
     match field.parse() {
         Ok(value) => Some(value),
         Err(_) if is_missing(field) => Some(f64::NAN),
-        Err(_) => field.trim().parse().ok(),
+        Err(_) => {
+            let trimmed = field.trim().parse().ok();
+            trimmed.or_else(|| truth(field).map(|value| f64::from(u8::from(value))))
+        }
     }
+}
+
+/// Reads a whole number, however it is written: pandas writes `2.0` once a value is missing.
+fn whole(field: &str) -> Option<i64> {
+    /// Doubles hold every integer up to here; beyond, one may not be the integer that it shows.
+    const EXACT_END: f64 = 9_007_199_254_740_992.0;
+    let spelled = || {
+        let value: f64 = field.trim().parse().ok()?;
+        (value.fract() == 0.0 && value.abs() < EXACT_END).then_some(value as i64)
+    };
+    integer(field).or_else(spelled).or_else(|| truth(field).map(i64::from))
 }
 
 fn integer(field: &str) -> Option<i64> {
     field.trim().parse().ok()
 }
 
+/// Reads a truth as pandas does for a column that is declared so: also 1 and 0.
 fn boolean(field: &str) -> Option<bool> {
-    match field {
-        "True" | "TRUE" | "true" => Some(true),
-        "False" | "FALSE" | "false" => Some(false),
+    truth(field).or_else(|| match whole(field) {
+        Some(0) => Some(false),
+        Some(1) => Some(true),
         _ => None,
+    })
+}
+
+/// Reads a truth that is written as a word.
+fn truth(field: &str) -> Option<bool> {
+    if field.eq_ignore_ascii_case("true") {
+        return Some(true);
     }
+    field.eq_ignore_ascii_case("false").then_some(false)
 }
 
 #[cfg(test)]
@@ -173,6 +196,34 @@ mod tests {
             "could not convert string to a 32-bit integer: '2147483648'",
         );
         refused(Boolean, "2", "could not convert string to a boolean: '2'");
+        refused(Boolean, " true", "could not convert string to a boolean: ' true'");
+        let doubtful = "could not convert string to a 64-bit integer: '9007199254740993.0'";
+        refused(Long, "9007199254740993.0", doubtful);
+        refused(Long, "inf", "could not convert string to a 64-bit integer: 'inf'");
+    }
+
+    #[track_caller]
+    fn taken(data_type: DataType, fields: &[&str], want: &Values) {
+        let mut column = Column::of(data_type).unwrap();
+        for field in fields {
+            column.push(field).unwrap();
+        }
+        assert_eq!(&column.take(), want, "for {fields:?}");
+    }
+
+    #[test]
+    fn numbers_and_truths_are_read_in_every_spelling_that_pandas_takes() {
+        use DataType::{Boolean, Double, Float, Integer, Long};
+        let whole = ["2", "2.0", "2e0", "2.", "+2", " 2 ", "0002", "0.2E1"];
+        taken(Long, &whole, &Values::Long(vec![2; 8]));
+        taken(Integer, &whole, &Values::Integer(vec![2; 8]));
+        taken(Double, &whole, &Values::Double(vec![2.0; 8]));
+        let truths = ["True", "TRUE", "true", "tRUE", "1", "1.0", "False", "fALSE", "0", "-0"];
+        let want = [true, true, true, true, true, true, false, false, false, false];
+        taken(Boolean, &truths, &Values::Boolean(want.to_vec()));
+        taken(Long, &truths, &Values::Long(want.map(i64::from).to_vec()));
+        taken(Float, &truths[..6], &Values::Float(vec![1.0; 6]));
+        taken(Long, &["9223372036854775807"], &Values::Long(vec![i64::MAX]));
     }
 
     #[test]

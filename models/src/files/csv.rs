@@ -1,10 +1,11 @@
 //! CSV as RFC 4180 has it, typed while it is read.
 
 use super::column::{Column, infer};
-use crate::signature::Schema;
+use crate::signature::{Declared, Lookup, Schema};
 use crate::{Error, Result, Table, Tensor};
 use csv::{Reader, ReaderBuilder, StringRecord};
 use memchr::{memchr_iter, memchr2};
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 /// Read from the file at once.
@@ -49,6 +50,7 @@ impl<R: Read> CsvBatches<R> {
         {
             *first = rest.to_owned();
         }
+        let names = told_apart(names);
         let columns = schema.map(|schema| declared(schema, &names));
         Ok(Self {
             reader,
@@ -198,11 +200,38 @@ impl<R: Read> Iterator for CsvBatches<R> {
 
 /// Makes the columns that a schema asks for, by name or by position.
 fn declared(schema: &Schema, names: &[String]) -> Vec<Column> {
-    let column = |(at, name): (usize, &String)| {
-        let data_type = schema.type_of(name, at).and_then(Column::of);
-        data_type.unwrap_or(Column::Skipped(0))
+    let types = Lookup::new(Some(schema));
+    let column = |(at, name): (usize, &String)| match types.of_column(name, at) {
+        Declared::As(element) => Column::of(element.data_type).unwrap_or(Column::Skipped(0)),
+        Declared::Free | Declared::Unknown => Column::Skipped(0),
     };
     names.iter().enumerate().map(column).collect()
+}
+
+/// Names columns as pandas does: of two with one name the second is `NAME.1`, and one without a
+/// name is `Unnamed: 0` by its position.
+fn told_apart(names: Vec<String>) -> Vec<String> {
+    let given: HashSet<String> = names.iter().cloned().collect();
+    let mut taken = HashSet::with_capacity(names.len());
+    let mut next: HashMap<String, usize> = HashMap::new();
+    let told = names.into_iter().enumerate().map(|(at, mut name)| {
+        if name.is_empty() {
+            name = format!("Unnamed: {at}");
+        }
+        if taken.contains(&name) {
+            let count = next.entry(name.clone()).or_insert(1);
+            let fresh = (*count..).map(|count| (count, format!("{name}.{count}")));
+            let is_free =
+                |(_, other): &(usize, String)| !given.contains(other) && !taken.contains(other);
+            if let Some((used, other)) = fresh.into_iter().find(is_free) {
+                *count = used + 1;
+                name = other;
+            }
+        }
+        taken.insert(name.clone());
+        name
+    });
+    told.collect()
 }
 
 /// Tells whether the last field took the end of its line along, as one does whose quotes are open.

@@ -1,6 +1,8 @@
 //! Tables in files, larger than memory: read in batches of rows, and predictions written as they
 //! come.
 
+#[cfg(feature = "parquet")]
+pub(crate) mod arrow;
 mod column;
 mod csv;
 mod lines;

@@ -1,18 +1,13 @@
 //! Apache Parquet, through Arrow's record batches.
 
+use super::arrow::table;
 use super::writer::{columns, failed};
 use crate::signature::Schema;
-use crate::{Error, Input, Predictions, Result, Table, Tensor, Values};
-use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    UInt8Type, UInt16Type, UInt32Type,
-};
+use crate::{Error, Input, Predictions, Result, Values};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int32Array, Int64Array, RecordBatch,
     StringArray,
 };
-use arrow_schema::DataType as Arrow;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::reader::ChunkReader;
@@ -55,77 +50,6 @@ pub(crate) fn caught<T>(broken: &str, read: impl FnOnce() -> Result<T>) -> Resul
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         Err(Error::bad_request(format!("{broken}: what it says of itself is wrong")))
     })
-}
-
-/// Makes a table of a record batch.
-///
-/// # Errors
-/// [`Error::BadRequest`] names a column whose type does not run here, or that lacks values where
-/// its type has no word for a missing one.
-pub(crate) fn table(batch: &RecordBatch, schema: Option<&Schema>) -> Result<Table> {
-    let fields = batch.schema();
-    let mut table = Vec::with_capacity(batch.num_columns());
-    for (at, (field, column)) in fields.fields().iter().zip(batch.columns()).enumerate() {
-        let name = field.name();
-        // pandas keeps its index as a column; and what the schema does not know is dropped.
-        let is_wanted = schema.is_none_or(|schema| schema.type_of(name, at).is_some());
-        if is_wanted && !name.starts_with("__index_level_") {
-            table.push((name.clone(), Tensor::vector(values(name, column)?)));
-        }
-    }
-    Table::new(table)
-}
-
-fn values(name: &str, column: &ArrayRef) -> Result<Values> {
-    let refuse = |problem: String| Err(Error::bad_request(format!("column {name}: {problem}")));
-    let has_nulls = column.null_count() > 0;
-    Ok(match column.data_type() {
-        Arrow::Boolean if !has_nulls => {
-            Values::Boolean(column.as_boolean().values().iter().collect())
-        }
-        Arrow::Float64 => Values::Double(floats::<Float64Type>(column, f64::NAN)),
-        Arrow::Float32 => Values::Float(floats::<Float32Type>(column, f32::NAN)),
-        Arrow::Int64 if has_nulls => Values::Double(widened::<Int64Type>(column, |v| v as f64)),
-        Arrow::Int64 => Values::Long(column.as_primitive::<Int64Type>().values().to_vec()),
-        Arrow::Int32 if has_nulls => Values::Double(widened::<Int32Type>(column, f64::from)),
-        Arrow::Int32 => Values::Integer(column.as_primitive::<Int32Type>().values().to_vec()),
-        Arrow::Int16 if !has_nulls => Values::Integer(small::<Int16Type>(column)),
-        Arrow::Int8 if !has_nulls => Values::Integer(small::<Int8Type>(column)),
-        Arrow::UInt8 if !has_nulls => Values::Integer(small::<UInt8Type>(column)),
-        Arrow::UInt16 if !has_nulls => Values::Integer(small::<UInt16Type>(column)),
-        Arrow::UInt32 if !has_nulls => {
-            let list = column.as_primitive::<UInt32Type>().values().iter();
-            Values::Long(list.map(|value| i64::from(*value)).collect())
-        }
-        Arrow::Utf8 => Values::String(texts(column.as_string::<i32>().iter())),
-        Arrow::LargeUtf8 => Values::String(texts(column.as_string::<i64>().iter())),
-        Arrow::Utf8View => Values::String(texts(column.as_string_view().iter())),
-        other if has_nulls => return refuse(format!("values of type {other} are missing")),
-        other => return refuse(format!("values of type {other} do not run here")),
-    })
-}
-
-fn floats<T: ArrowPrimitiveType>(column: &ArrayRef, missing: T::Native) -> Vec<T::Native> {
-    let column = column.as_primitive::<T>();
-    match column.null_count() {
-        0 => column.values().to_vec(),
-        _ => column.iter().map(|value| value.unwrap_or(missing)).collect(),
-    }
-}
-
-fn widened<T: ArrowPrimitiveType>(column: &ArrayRef, wide: impl Fn(T::Native) -> f64) -> Vec<f64> {
-    column.as_primitive::<T>().iter().map(|value| value.map_or(f64::NAN, &wide)).collect()
-}
-
-fn small<T: ArrowPrimitiveType>(column: &ArrayRef) -> Vec<i32>
-where
-    i32: From<T::Native>,
-{
-    column.as_primitive::<T>().values().iter().map(|value| i32::from(*value)).collect()
-}
-
-fn texts<'a>(list: impl Iterator<Item = Option<&'a str>>) -> Vec<Option<String>> {
-    list.map(|text| text.map(str::to_owned)).collect()
 }
 
 /// Writes predictions; the first batch says the columns.
@@ -191,6 +115,7 @@ fn broken(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Table, Tensor};
     use std::fs::File;
 
     fn file(outputs: &[(String, Tensor)]) -> File {
@@ -232,19 +157,6 @@ mod tests {
         let first = read(file(&columns), Some(&schema), 1).unwrap().next().unwrap().unwrap();
 
         assert_eq!(first, Input::Table(Table::new(columns[1..].to_vec()).unwrap()));
-    }
-
-    #[test]
-    fn a_column_that_cannot_be_held_is_named() {
-        let days = arrow_array::Date32Array::from(vec![1]);
-        let holes = BooleanArray::from(vec![Some(true), None]);
-        for (column, want) in [
-            (Arc::new(days) as ArrayRef, "column x: values of type Date32 do not run here"),
-            (Arc::new(holes) as ArrayRef, "column x: values of type Boolean are missing"),
-        ] {
-            let error = values("x", &column).unwrap_err().to_string();
-            assert!(error.contains(want), "{error}");
-        }
     }
 
     #[test]

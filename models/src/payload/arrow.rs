@@ -1,6 +1,7 @@
 //! Bodies of columns: Apache Parquet, and Arrow's formats for streams and files.
 
-use crate::files::parquet::{self, caught};
+use crate::files::arrow::{table, text_sizes};
+use crate::files::parquet::caught;
 use crate::join::join;
 use crate::signature::Schema;
 use crate::{Error, Input, Result};
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 /// A body of Parquet may hold so many values: as many as the largest body of JSON.
-const VALUES_MAX: i64 = 1 << 25;
+const VALUES_MAX: usize = 1 << 25;
 
 /// So large may columns be when they are unpacked, in bytes.
 const UNPACKED_MAX: usize = 1 << 30;
@@ -39,7 +40,7 @@ pub fn from_parquet(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
         let rows = metadata.row_groups().iter().map(|group| group.num_rows());
         let rows = rows.fold(0_i64, i64::saturating_add).max(file.num_rows());
         let width = file.schema_descr().num_columns() as i64;
-        if rows.saturating_mul(width) > VALUES_MAX {
+        if rows.saturating_mul(width) > VALUES_MAX as i64 {
             return Err(Error::bad_request(format!(
                 "{rows} rows of {width} columns are more than a request may have: send them in \
                  parts"
@@ -113,10 +114,19 @@ fn tables(
     batches: impl Iterator<Item = Result<RecordBatch>>,
     schema: Option<&Schema>,
 ) -> Result<Input> {
-    let mut unpacked = 0_usize;
+    let (mut unpacked, mut values) = (0_usize, 0_usize);
     let mut tables = Vec::new();
     for batch in batches {
         let batch = batch?;
+        // A column of nothing but nulls takes no bytes, however long it says that it is.
+        let cells = batch.num_rows().saturating_mul(batch.num_columns());
+        values = values.saturating_add(cells);
+        if values > VALUES_MAX {
+            return Err(Error::bad_request(format!(
+                "there are more than {VALUES_MAX} values, which a request may not have: send them \
+                 in parts"
+            )));
+        }
         for column in batch.columns() {
             unpacked = unpacked.saturating_add(size(column));
         }
@@ -126,7 +136,7 @@ fn tables(
                  send them in parts"
             )));
         }
-        tables.push(parquet::table(&batch, schema).map(Input::Table)?);
+        tables.push(table(&batch, schema).map(Input::Table)?);
     }
     whole(tables)
 }
@@ -138,6 +148,18 @@ fn size(column: &ArrayRef) -> usize {
         DataType::Utf8View => {
             let views = column.as_string_view().views().iter();
             views.map(|view| *view as u32 as usize).fold(0, usize::saturating_add)
+        }
+        // Each key is a copy of what it stands for.
+        DataType::Dictionary(_, _) => {
+            let dictionary = column.as_any_dictionary();
+            let sizes = text_sizes(dictionary.values());
+            match sizes.is_empty() {
+                true => column.len(),
+                false => {
+                    let keys = dictionary.normalized_keys();
+                    keys.into_iter().map(|key| sizes[key]).fold(0, usize::saturating_add)
+                }
+            }
         }
         _ => column.to_data().get_slice_memory_size().unwrap_or(0),
     }

@@ -53,4 +53,16 @@ mod tests {
             assert!(error.contains(want), "{error}");
         }
     }
+
+    #[test]
+    fn a_name_that_is_given_twice_means_the_first_of_its_columns() {
+        let names = |body: &str| {
+            let Input::Table(table) = from_csv(body, None).unwrap() else { panic!("no table") };
+            table.columns().iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        };
+
+        assert_eq!(names("a,b,a\n1,2,9\n"), ["a", "b", "a.1"]);
+        assert_eq!(names("a,a,a.1,a\n1,2,3,4\n"), ["a", "a.2", "a.1", "a.3"]);
+        assert_eq!(names(",a,,\n1,2,3,4\n"), ["Unnamed: 0", "a", "Unnamed: 2", "Unnamed: 3"]);
+    }
 }

@@ -1,208 +1,309 @@
 //! Data frames in JSON: `dataframe_split` and `dataframe_records`.
 
+use super::block::Filling;
 use super::cell::Cell;
-use super::gather;
-use crate::signature::{DataType, Schema};
-use crate::{Error, Result, Table, Tensor, Values};
-use std::collections::HashMap;
+use super::columns::{Columns, Record};
+use super::place::{At, Place, Reading, Shown, count_rest};
+use crate::signature::Declared;
+use crate::{Error, Result, Table};
+use serde::de::{IgnoredAny, MapAccess, SeqAccess};
 
-/// Cells by column, in the order in which the columns first appear.
-#[derive(Debug, Default)]
-pub(super) struct Columns {
-    columns: Vec<(String, Vec<Cell>)>,
-    positions: HashMap<String, usize>,
+/// A place of `{"columns": [...], "data": [[...], ...]}`; an `index` is ignored.
+pub(super) struct Split<'r, 'a>(pub(super) &'r Reading<'a>);
+
+impl<'de> Place<'de> for Split<'_, '_> {
+    type Value = Table;
+
+    fn refuse<E: serde::de::Error>(self, kind: &str) -> E {
+        self.0.fail(Error::bad_request(format!(
+            "Dataframe split format must be a dictionary. Got {kind}."
+        )))
+    }
+
+    fn object<A: MapAccess<'de>>(self, mut map: A) -> Result<Table, A::Error> {
+        let reading = self.0;
+        let (mut keys, mut is_strange) = (Shown::default(), false);
+        let mut frame = Frame::default();
+        while let Some(name) = map.next_key::<String>()? {
+            keys.add(&name);
+            match name.as_str() {
+                "columns" if frame.names.is_none() => {
+                    frame.names = map.next_value_seed(At(Names(reading)))?;
+                    let columns = frame.add_names(reading);
+                    columns.map_err(|problem| reading.fail(split_invalid(&problem)))?;
+                }
+                "data" if frame.rows.is_none() && !is_strange => {
+                    let frame = &mut frame;
+                    map.next_value_seed(At(Rows { reading, frame }))?;
+                }
+                "index" => drop(map.next_value::<IgnoredAny>()?),
+                _ => {
+                    is_strange = true;
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if is_strange || frame.rows.is_none() {
+            return Err(reading.fail(Error::bad_request(format!(
+                "Dataframe split format must have 'data' field and optionally 'columns' and \
+                 'index' fields. Got {{{}}}.",
+                keys.list()
+            ))));
+        }
+        frame.finish(reading).map_err(|error| reading.fail(error))
+    }
 }
 
-impl Columns {
-    /// Adds each field of a row to its column; rows before it that lack the column have null there.
-    ///
-    /// # Errors
-    /// The name that the row gives twice.
-    pub(super) fn push_row(
-        &mut self,
-        row: usize,
-        fields: Vec<(String, Cell)>,
-    ) -> Result<(), String> {
-        for (expected, (name, cell)) in fields.into_iter().enumerate() {
-            let at = self.position(expected, name);
-            let (name, cells) = &mut self.columns[at];
-            if cells.len() > row {
-                return Err(format!("row {row} has the column `{name}` twice"));
-            }
-            cells.resize(row, Cell::Null);
-            cells.push(cell);
+/// A table of rows while it is read.
+#[derive(Debug, Default)]
+struct Frame {
+    names: Option<Vec<String>>,
+    /// Once they are named, or the first row has told how many there are.
+    columns: Columns,
+    is_named: bool,
+    /// How many values a row has; not known before names or a first row.
+    width: Option<usize>,
+    rows: Option<usize>,
+}
+
+impl Frame {
+    /// Makes columns of the names, unless rows came before them.
+    fn add_names(&mut self, reading: &Reading<'_>) -> Result<(), String> {
+        let Some(names) = self.names.as_ref().filter(|_| self.rows.is_none()) else {
+            return Ok(());
+        };
+        for name in names {
+            self.columns.add(name, reading)?;
         }
+        self.width = Some(names.len());
+        self.is_named = true;
         Ok(())
     }
 
-    /// Fills columns that lack a value with null, up to `rows` values.
-    fn pad(&mut self, rows: usize) {
-        for (_, cells) in &mut self.columns {
-            cells.resize(rows, Cell::Null);
+    fn finish(self, reading: &Reading<'_>) -> Result<Table> {
+        let rows = self.rows.unwrap_or_default();
+        if self.is_named {
+            return Table::new(self.columns.finish(rows, failed)?);
         }
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &(String, Vec<Cell>)> {
-        self.columns.iter()
-    }
-
-    pub(super) fn into_iter(self) -> impl Iterator<Item = (String, Vec<Cell>)> {
-        self.columns.into_iter()
-    }
-
-    /// Most rows name the same columns in the same order, so the guess is nearly always right.
-    fn position(&mut self, expected: usize, name: String) -> usize {
-        if self.columns.get(expected).is_some_and(|(known, _)| *known == name) {
-            return expected;
+        // The rows came before any names: their columns have no types so far.
+        let width = self.width.unwrap_or_default();
+        let numbered = || (0..width).map(|at| at.to_string()).collect();
+        let names: Vec<String> = self.names.unwrap_or_else(numbered);
+        if rows > 0 && width != names.len() {
+            return Err(other_width(names.len(), width));
         }
-        if let Some(at) = self.positions.get(&name) {
-            return *at;
+        let mut renamed = Columns::default();
+        for name in &names {
+            renamed.add(name, reading).map_err(|problem| split_invalid(&problem))?;
         }
-        self.positions.insert(name.clone(), self.columns.len());
-        self.columns.push((name, Vec::new()));
-        self.columns.len() - 1
+        renamed.take_blocks(self.columns);
+        Table::new(renamed.finish(rows, failed)?)
     }
 }
 
-/// Decodes `{"columns": [...], "data": [[...], ...]}`; an `index` is ignored.
-pub(super) fn split(value: Cell, schema: Option<&Schema>) -> Result<Table> {
-    const FORM: &str = "split";
-    let Cell::Object(fields) = value else {
-        return Err(Error::bad_request(format!(
-            "Dataframe split format must be a dictionary. Got {}.",
-            value.kind()
-        )));
-    };
-    let keys: Vec<String> = fields.iter().map(|(name, _)| format!("'{name}'")).collect();
-    let (mut names, mut data, mut strange) = (None, None, false);
-    for (name, value) in fields {
-        match name.as_str() {
-            "columns" => names = Some(value),
-            "data" => data = Some(value),
-            "index" => {}
-            _ => strange = true,
-        }
-    }
-    let Some(data) = data.filter(|_| !strange) else {
-        return Err(Error::bad_request(format!(
-            "Dataframe split format must have 'data' field and optionally 'columns' and 'index' \
-             fields. Got {{{}}}.",
-            keys.join(", ")
-        )));
-    };
-    let rows = data
-        .into_list()
-        .map_err(|data| invalid(FORM, &format!("data is {}, not a list", data.kind())))?;
-    let names = names.filter(|names| *names != Cell::Null).map(column_names).transpose()?;
-    let width = |row: &Cell| if row.kind() == "list" { row.len() } else { 1 };
-    let first = rows.first().map_or(0, width);
-    let names = names.unwrap_or_else(|| (0..first).map(|at| at.to_string()).collect());
-    if let Some(given) = rows.iter().map(width).find(|width| *width != names.len()) {
-        let passed = names.len();
-        let problem = format!("{passed} columns passed, passed data had {given} columns");
-        return Err(invalid(FORM, &problem));
-    }
-    let columns = turned(rows, names.len());
-    table(names.into_iter().zip(columns), schema)
+fn other_width(passed: usize, given: usize) -> Error {
+    split_invalid(&format!("{passed} columns passed, passed data had {given} columns"))
 }
 
-/// Makes columns of rows.
-fn turned(rows: Vec<Cell>, width: usize) -> Vec<Cell> {
-    let is_numbers = |row: &Cell| matches!(row, Cell::Numbers(_));
-    if !rows.is_empty() && rows.iter().all(is_numbers) {
-        let mut columns = vec![Vec::with_capacity(rows.len()); width];
-        for row in rows {
-            let Cell::Numbers(row) = row else { continue };
-            columns.iter_mut().zip(row).for_each(|(column, number)| column.push(number));
+/// A place of the names of columns, which may be null.
+struct Names<'r, 'a>(&'r Reading<'a>);
+
+impl<'de> Place<'de> for Names<'_, '_> {
+    type Value = Option<Vec<String>>;
+
+    fn refuse<E: serde::de::Error>(self, kind: &str) -> E {
+        self.0.fail(split_invalid(&format!("columns is {kind}, not a list")))
+    }
+
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = list.next_element_seed(At(Name(self.0)))? {
+            if names.len() == super::columns::COLUMNS_MAX {
+                let problem = format!("it has more than {} columns", names.len());
+                return Err(self.0.fail(split_invalid(&problem)));
+            }
+            names.push(name);
         }
-        return columns.into_iter().map(Cell::Numbers).collect();
+        Ok(Some(names))
     }
-    let mut columns = vec![Vec::with_capacity(rows.len()); width];
-    for row in rows {
-        let row = row.into_list().unwrap_or_else(|single| vec![single]);
-        columns.iter_mut().zip(row).for_each(|(column, cell)| column.push(cell));
+
+    fn single<E: serde::de::Error>(self, cell: Cell) -> Result<Self::Value, E> {
+        if cell == Cell::Null { Ok(None) } else { Err(self.refuse(cell.kind())) }
     }
-    columns.into_iter().map(Cell::List).collect()
 }
 
-/// Decodes `[{"a": 1}, ...]`; a row that lacks a column has null there.
-pub(super) fn records(value: Cell, schema: Option<&Schema>) -> Result<Table> {
-    let rows = value.into_list().map_err(|value| {
-        let kind = if matches!(value, Cell::Object(_)) { "dictionary" } else { value.kind() };
-        Error::bad_request(format!(
+/// A place of a column's name: text, or a number.
+struct Name<'r, 'a>(&'r Reading<'a>);
+
+impl<'de> Place<'de> for Name<'_, '_> {
+    type Value = String;
+
+    fn refuse<E: serde::de::Error>(self, kind: &str) -> E {
+        self.0.fail(split_invalid(&format!("a column's name is {kind}")))
+    }
+
+    fn single<E: serde::de::Error>(self, cell: Cell) -> Result<String, E> {
+        match cell {
+            Cell::Text(text) => Ok(text),
+            Cell::Integer(number) => Ok(number.to_string()),
+            other => Err(self.refuse(other.kind())),
+        }
+    }
+}
+
+/// A place of all rows.
+struct Rows<'r, 'a> {
+    reading: &'r Reading<'a>,
+    frame: &'r mut Frame,
+}
+
+impl<'de> Place<'de> for Rows<'_, '_> {
+    type Value = ();
+
+    fn refuse<E: serde::de::Error>(self, kind: &str) -> E {
+        self.reading.fail(split_invalid(&format!("data is {kind}, not a list")))
+    }
+
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let Self { reading, frame } = self;
+        let mut rows = 0;
+        while list.next_element_seed(At(Row { reading, frame: &mut *frame }))?.is_some() {
+            rows += 1;
+        }
+        frame.rows = Some(rows);
+        Ok(())
+    }
+}
+
+/// A place of one row: a list of values, or the only one.
+struct Row<'r, 'a> {
+    reading: &'r Reading<'a>,
+    frame: &'r mut Frame,
+}
+
+impl Row<'_, '_> {
+    /// Ends a row of so many values.
+    fn end<E: serde::de::Error>(self, given: usize) -> Result<(), E> {
+        let width = *self.frame.width.get_or_insert(given);
+        if width == given { Ok(()) } else { Err(self.reading.fail(other_width(width, given))) }
+    }
+
+    /// Finds the column of the next value; the first row makes those that nobody named.
+    fn column(&mut self, at: usize) -> Result<bool, String> {
+        if self.frame.width.is_none() {
+            self.frame.columns.add_numbered()?;
+        }
+        Ok(at < self.frame.columns.len())
+    }
+}
+
+impl<'de> Place<'de> for Row<'_, '_> {
+    type Value = ();
+
+    fn refuse<E: serde::de::Error>(self, _: &str) -> E {
+        self.reading.fail(split_invalid("an object stands where a value should"))
+    }
+
+    fn list<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {
+        let mut given = 0;
+        loop {
+            // Whether there is a further value is known only when it is read.
+            if self.frame.width.is_some_and(|width| given == width) {
+                given += count_rest(list)?;
+                break;
+            }
+            let reading = self.reading;
+            let next = match self.frame.columns.column(given) {
+                Some(_) => true,
+                None => {
+                    let made = self.column(given);
+                    made.map_err(|problem| reading.fail(split_invalid(&problem)))?
+                }
+            };
+            let Some(column) = self.frame.columns.column(given).filter(|_| next) else { break };
+            let block = &mut column.block;
+            let read =
+                list.next_element_seed(At(Filling { reading, block })).inspect_err(|_| {
+                    reading.explain(|problem| failed(&column.name, column.declared, &problem));
+                })?;
+            if read.is_none() {
+                if self.frame.width.is_none() {
+                    self.frame.columns.drop_last();
+                }
+                break;
+            }
+            given += 1;
+        }
+        self.end(given)
+    }
+
+    fn single<E: serde::de::Error>(mut self, cell: Cell) -> Result<(), E> {
+        let reading = self.reading;
+        let made = self.column(0);
+        if made.map_err(|problem| reading.fail(split_invalid(&problem)))?
+            && let Some(column) = self.frame.columns.column(0)
+        {
+            let pushed = column.block.push(cell);
+            pushed
+                .map_err(|problem| reading.fail(failed(&column.name, column.declared, &problem)))?;
+        }
+        self.end(1)
+    }
+}
+
+/// A place of `[{"a": 1}, ...]`; a row that lacks a column has null there.
+pub(super) struct Records<'r, 'a>(pub(super) &'r Reading<'a>);
+
+impl<'de> Place<'de> for Records<'_, '_> {
+    type Value = Table;
+
+    fn refuse<E: serde::de::Error>(self, kind: &str) -> E {
+        let kind = if kind == "object" { "dictionary" } else { kind };
+        self.0.fail(Error::bad_request(format!(
             "Dataframe records format must be a list of records. Got {kind}."
-        ))
-    })?;
-    let mut columns = Columns::default();
-    let mut rows_read = 0;
-    for (count, row) in rows.into_iter().enumerate() {
-        let Cell::Object(fields) = row else {
-            return Err(invalid("records", &format!("row {count} is {}", row.kind())));
-        };
-        columns.push_row(count, fields).map_err(|problem| invalid("records", &problem))?;
-        rows_read = count + 1;
+        )))
     }
-    columns.pad(rows_read);
-    table(columns.into_iter().map(|(name, cells)| (name, Cell::List(cells))), schema)
-}
 
-/// Gives every column the type that the schema declares for it.
-pub(super) fn table(
-    columns: impl Iterator<Item = (String, Cell)>,
-    schema: Option<&Schema>,
-) -> Result<Table> {
-    let typed = columns.enumerate().map(|(at, (name, cells))| {
-        let tensor = match column_type(schema, &name, at) {
-            // The schema does not know the column, which will be dropped: its values may be anything.
-            Declared::Unknown => Tensor::vector(Values::String(vec![None; cells.len()])),
-            Declared::Free => gather::tensor(cells, None)
-                .map_err(|problem| Error::bad_request(format!("column {name}: {problem}")))?,
-            Declared::As(data_type) => gather::tensor(cells, Some(data_type))
-                .map_err(|problem| incompatible(&name, data_type, &problem))?,
-        };
-        Ok((name, tensor))
-    });
-    Table::new(typed.collect::<Result<_>>()?)
-}
-
-enum Declared {
-    /// There is a schema, and it lacks the column or declares a type that is not a single value's.
-    Unknown,
-    /// There is no schema.
-    Free,
-    As(DataType),
-}
-
-fn column_type(schema: Option<&Schema>, name: &str, at: usize) -> Declared {
-    match schema {
-        None => Declared::Free,
-        Some(schema) => schema.type_of(name, at).map_or(Declared::Unknown, Declared::As),
+    fn list<A: SeqAccess<'de>>(self, mut list: A) -> Result<Table, A::Error> {
+        let reading = self.0;
+        let (mut columns, mut row) = (Columns::default(), 0);
+        loop {
+            let record = Record { reading, columns: &mut columns, row, failed, invalid };
+            if list.next_element_seed(At(record))?.is_none() {
+                break;
+            }
+            row += 1;
+        }
+        let table = columns.finish(row, failed).and_then(Table::new);
+        table.map_err(|error| reading.fail(error))
     }
 }
 
-fn column_names(names: Cell) -> Result<Vec<String>> {
-    let names = names
-        .into_list()
-        .map_err(|names| invalid("split", &format!("columns is {}, not a list", names.kind())))?;
-    let text = names.into_iter().map(|name| match name {
-        Cell::Text(text) => Ok(text),
-        Cell::Integer(number) => Ok(number.to_string()),
-        other => Err(invalid("split", &format!("a column's name is {}", other.kind()))),
-    });
-    text.collect()
+/// Says what is wrong in a column.
+pub(super) fn failed(column: &str, declared: Declared, problem: &str) -> Error {
+    match declared {
+        Declared::As(element) => Error::bad_request(format!(
+            "Data is not compatible with model signature. Failed to convert column {column} to \
+             type '{}'. Error: '{problem}'",
+            element.name()
+        )),
+        Declared::Free | Declared::Unknown => {
+            Error::bad_request(format!("column {column}: {problem}"))
+        }
+    }
 }
 
-fn invalid(form: &str, problem: &str) -> Error {
+fn split_invalid(problem: &str) -> Error {
     Error::bad_request(format!(
-        "Provided dataframe_{form} field is not a valid dataframe representation in '{form}' \
+        "Provided dataframe_split field is not a valid dataframe representation in 'split' \
          format. Error: '{problem}'"
     ))
 }
 
-fn incompatible(column: &str, wanted: DataType, problem: &str) -> Error {
+/// Says what is wrong with records.
+pub(super) fn invalid(problem: &str) -> Error {
     Error::bad_request(format!(
-        "Data is not compatible with model signature. Failed to convert column {column} to type \
-         '{}'. Error: '{problem}'",
-        wanted.numpy_name()
+        "Provided dataframe_records field is not a valid dataframe representation in 'records' \
+         format. Error: '{problem}'"
     ))
 }

@@ -7,26 +7,40 @@
 mod answer;
 #[cfg(feature = "parquet")]
 mod arrow;
+mod block;
+mod body;
 mod cell;
+mod columns;
 mod csv;
 mod frame;
-mod gather;
 mod grid;
+#[cfg(feature = "rest")]
+mod lists;
+mod place;
+mod typed;
 
 pub use answer::to_json;
 #[cfg(feature = "parquet")]
 pub use arrow::{from_arrow_file, from_arrow_stream, from_parquet};
 pub use csv::from_csv;
 
-use crate::signature::Schema;
+use crate::signature::{Lookup, Schema};
 use crate::{Error, Input, Result, Tensor};
-pub(crate) use cell::Cell;
-#[cfg(feature = "rest")]
-pub(crate) use gather::tensor as gathered;
+use body::Body;
 use grid::Grid;
+#[cfg(feature = "rest")]
+pub(crate) use lists::{Lists, few};
+use place::{At, Reading};
+use serde::de::DeserializeSeed;
 use serde_json::Value;
 
-const FORMS: [&str; 4] = ["dataframe_split", "dataframe_records", "instances", "inputs"];
+/// So many cells of a table may be missing; beyond, values that are given must go with them.
+const MISSING_MAX: usize = 1 << 20;
+
+/// So many may be missing where reading must be quick.
+#[cfg(feature = "rest")]
+const MISSING_MAX_AT_ONCE: usize = 1 << 14;
+
 const RULE: &str = "The input must be a JSON dictionary with exactly one of the input fields \
                     {'dataframe_split', 'dataframe_records', 'instances', 'inputs'}";
 
@@ -63,129 +77,45 @@ pub fn from_json(body: &[u8], schema: Option<&Schema>) -> Result<Input> {
 /// # Errors
 /// As [`from_json`].
 pub fn request(body: &[u8], schema: Option<&Schema>) -> Result<Request> {
-    if let Some(input) = numbers(body, schema) {
-        return Ok(Request { input, params: None });
+    read(body, schema, MISSING_MAX).0
+}
+
+/// Does the same, unless the body makes far more cells than it has values, which takes its time.
+#[cfg(feature = "rest")]
+pub(crate) fn request_at_once(body: &[u8], schema: Option<&Schema>) -> Option<Result<Request>> {
+    let (request, is_sparse) = read(body, schema, MISSING_MAX_AT_ONCE);
+    (!is_sparse).then_some(request)
+}
+
+/// Decodes a body, and tells whether more cells were missing than may be.
+fn read(body: &[u8], schema: Option<&Schema>, missing_max: usize) -> (Result<Request>, bool) {
+    let types = Lookup::new(schema);
+    if let Some(input) = numbers(body, &types) {
+        return (Ok(Request { input, params: None }), false);
     }
-    let mut tree = cell::parse(body).map_err(|problem| {
-        Error::bad_request(format!(
-            "Ensure that input is a valid JSON formatted string. Error: '{problem}'"
-        ))
-    })?;
-    let params = take_params(&mut tree);
-    let (form, value) = only_form(tree)?;
-    let input = match form {
-        "dataframe_split" => frame::split(value, schema).map(Input::Table),
-        "dataframe_records" => frame::records(value, schema).map(Input::Table),
-        "instances" => instances(value, schema),
-        _ => inputs(value, schema),
-    }?;
-    Ok(Request { input, params })
+    let json = cell::without_python_numbers(body);
+    let reading = Reading::new(types, missing_max);
+    let mut source = serde_json::Deserializer::from_slice(&json);
+    let read = At(Body(&reading)).deserialize(&mut source);
+    let request = read.and_then(|request| source.end().map(|()| request)).map_err(|error| {
+        reading.take_problem().unwrap_or_else(|| {
+            Error::bad_request(format!(
+                "Ensure that input is a valid JSON formatted string. Error: '{error}'"
+            ))
+        })
+    });
+    (request, reading.is_sparse())
 }
 
 /// Decodes a body that holds nothing but a block of numbers, which all fit; `None` for any other.
-fn numbers(body: &[u8], schema: Option<&Schema>) -> Option<Input> {
+fn numbers(body: &[u8], types: &Lookup<'_>) -> Option<Input> {
     if let Some((names, grid)) = Grid::of_split(body) {
-        let columns = names.into_iter().zip(grid.columns().map(Cell::Numbers));
-        return frame::table(columns, schema).map(Input::Table).ok();
+        return grid.into_table(names, types).map(Input::Table);
     }
-    let Grid { shape, numbers } = Grid::of_lists(body)?;
-    let declared = schema.and_then(Schema::first_type);
-    gather::numbers(shape, numbers, declared).ok().map(|tensor| placed(tensor, schema))
-}
-
-/// Takes the field `params` out of a body.
-fn take_params(tree: &mut Cell) -> Option<Value> {
-    let Cell::Object(fields) = tree else { return None };
-    let (_, params) = fields.iter_mut().find(|(name, _)| name == "params")?;
-    Some(std::mem::replace(params, Cell::Null).into_value())
-}
-
-/// Finds the one field that holds the data.
-fn only_form(tree: Cell) -> Result<(&'static str, Cell)> {
-    let fields = match tree {
-        Cell::Object(fields) => fields,
-        Cell::List(_) | Cell::Numbers(_) => {
-            return Err(Error::bad_request(format!("{RULE}. Received a list.")));
-        }
-        other => {
-            return Err(Error::bad_request(format!(
-                "{RULE}. Received unexpected input type '{}'.",
-                other.kind()
-            )));
-        }
-    };
-    let names: Vec<String> = fields.iter().map(|(name, _)| format!("'{name}'")).collect();
-    let mut found = fields.into_iter().filter_map(|(name, value)| {
-        FORMS.into_iter().find(|form| *form == name).map(|form| (form, value))
-    });
-    match (found.next(), found.next()) {
-        (Some(only), None) => Ok(only),
-        _ => Err(Error::BadRequest(format!(
-            "{RULE}. Received dictionary with input fields: [{}]",
-            names.join(", ")
-        ))),
-    }
-}
-
-/// Turns row-wise objects into columns; anything else counts as `inputs`.
-fn instances(value: Cell, schema: Option<&Schema>) -> Result<Input> {
-    let rows = match value {
-        Cell::List(rows) if matches!(rows.first(), Some(Cell::Object(_))) => rows,
-        other => return inputs(other, schema),
-    };
-    let mut columns = frame::Columns::default();
-    for (at, row) in rows.into_iter().enumerate() {
-        let Cell::Object(fields) = row else {
-            return Err(Error::bad_request("`instances` mixes objects with other values"));
-        };
-        let known = columns.iter().count();
-        columns.push_row(at, fields).map_err(Error::bad_request)?;
-        if let Some((name, _)) = columns
-            .iter()
-            .enumerate()
-            .find(|(column, (_, cells))| cells.len() != at + 1 || (at > 0 && *column >= known))
-            .map(|(_, column)| column)
-        {
-            return Err(Error::bad_request(format!(
-                "The length of values for each input/column name are not the same: instance {at} \
-                 or one before it lacks `{name}`"
-            )));
-        }
-    }
-    let columns = columns.into_iter().map(|(name, cells)| {
-        let tensor =
-            gather::tensor(Cell::List(cells), schema.and_then(|schema| schema.type_named(&name)));
-        tensor.map(|tensor| (name, tensor)).map_err(Error::bad_request)
-    });
-    columns.collect::<Result<_>>().map(Input::Named)
-}
-
-/// Takes columns or tensors as they are.
-fn inputs(value: Cell, schema: Option<&Schema>) -> Result<Input> {
-    let is_named = schema.is_some_and(Schema::is_named);
-    match value {
-        Cell::Object(_) if schema.is_some() && !is_named => Err(Error::bad_request(
-            "Failed to parse input data. This model contains an un-named model signature which \
-             expects a single n-dimensional array or a single value as input, however, an object \
-             was found.",
-        )),
-        Cell::Object(fields) => {
-            let columns = fields.into_iter().map(|(name, value)| {
-                let tensor =
-                    gather::tensor(value, schema.and_then(|schema| schema.type_named(&name)));
-                tensor.map(|tensor| (name, tensor)).map_err(Error::bad_request)
-            });
-            columns.collect::<Result<_>>().map(Input::Named)
-        }
-        Cell::List(rows) if matches!(rows.first(), Some(Cell::Object(_))) => {
-            frame::records(Cell::List(rows), schema).map(Input::Table)
-        }
-        other => {
-            let declared = schema.and_then(Schema::first_type);
-            let tensor = gather::tensor(other, declared).map_err(Error::bad_request)?;
-            Ok(placed(tensor, schema))
-        }
-    }
+    let schema = types.schema();
+    let grid = Grid::of_lists(body)?;
+    let tensor = grid.into_tensor(schema.and_then(Schema::first_element))?;
+    Some(placed(tensor, schema))
 }
 
 /// Gives a tensor the name of the model's only input.
@@ -193,5 +123,34 @@ fn placed(tensor: Tensor, schema: Option<&Schema>) -> Input {
     match schema.map(Schema::names).unwrap_or_default().as_slice() {
         [only] => Input::Named(vec![((*only).to_owned(), tensor)]),
         _ => Input::Tensor(tensor),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Records of which each has a key of its own, and one that all have.
+    fn records(count: usize) -> String {
+        let record = |at| format!("{{\"all\":1,\"key{at}\":2}}");
+        let records: Vec<String> = (0..count).map(record).collect();
+        format!("{{\"dataframe_records\": [{}]}}", records.join(","))
+    }
+
+    #[test]
+    fn a_sparse_table_is_read_in_proportion_to_its_body_or_refused() {
+        assert!(request(records(900).as_bytes(), None).is_ok());
+
+        let refused = request(records(3_000).as_bytes(), None).unwrap_err().to_string();
+
+        assert!(refused.contains("send fewer rows at once"), "{refused}");
+    }
+
+    #[cfg(feature = "rest")]
+    #[test]
+    fn a_small_body_that_makes_a_large_table_is_not_read_at_once() {
+        assert!(request_at_once(records(900).as_bytes(), None).is_none());
+        assert!(request_at_once(records(90).as_bytes(), None).is_some_and(|read| read.is_ok()));
+        assert!(request_at_once(b"{}", None).is_some_and(|read| read.is_err()));
     }
 }

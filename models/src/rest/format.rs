@@ -58,9 +58,15 @@ impl Format {
         }
     }
 
-    /// Tells whether reading it is our own work, which ends in an error at worst.
-    pub(super) fn is_text(self) -> bool {
-        matches!(self, Self::Json | Self::Csv)
+    /// Decodes a small body for a model; `None` when that may take long, or is the work of a
+    /// library that may do worse than fail.
+    pub(super) fn decode_at_once(self, body: &Bytes, model: &Model) -> Option<Result<Request>> {
+        match self {
+            Self::Json => payload::request_at_once(body, model.input_schema()),
+            Self::Csv => Some(self.decode(body, model)),
+            #[cfg(feature = "parquet")]
+            Self::Parquet | Self::Arrow | Self::ArrowFile => None,
+        }
     }
 
     /// Decodes a body for a model.

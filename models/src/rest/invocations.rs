@@ -78,8 +78,10 @@ pub(super) async fn read(body: Body) -> Result<Bytes, Failure> {
 }
 
 async fn decode(format: Format, body: Bytes, deployed: &Arc<Deployed>) -> Result<Asked, Failure> {
-    if body.len() <= LARGE && format.is_text() {
-        return format.decode(&body, deployed.model()).map_err(Failure::from);
+    if body.len() <= LARGE
+        && let Some(decoded) = format.decode_at_once(&body, deployed.model())
+    {
+        return decoded.map_err(Failure::from);
     }
     let deployed = Arc::clone(deployed);
     blocking(move || format.decode(&body, deployed.model())).await

@@ -17,6 +17,9 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
+/// So many values cost little before and after the model has them.
+const VALUES_AT_ONCE: usize = 1 << 15;
+
 /// Rows that are put together unless the settings say otherwise.
 const TOGETHER: usize = 1024;
 
@@ -167,7 +170,8 @@ impl Deployed {
         let input = self.model.enforce(input)?;
         let params = self.model.check_params(params)?;
         let rows = join::rows(&input);
-        if self.pace.is_at_once(rows.unwrap_or(1)) && !self.model.predictor().waits() {
+        let is_small = join::values(&input) <= VALUES_AT_ONCE;
+        if is_small && self.pace.is_at_once(rows.unwrap_or(1)) && !self.model.predictor().waits() {
             let answer = self.try_compute(input, &params, rows).ok_or(Refusal::Broken)?;
             return answer.map_err(Refusal::Failed);
         }

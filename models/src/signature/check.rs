@@ -2,7 +2,7 @@
 
 use super::cast::cast;
 use super::{ColumnSpec, Schema, TensorSpec};
-use crate::data::show_shape;
+use crate::data::{show_place, show_shape};
 use crate::{Error, Input, Result, Table, Tensor};
 use std::collections::{HashMap, HashSet};
 
@@ -209,6 +209,14 @@ fn typed_tensor(spec: &TensorSpec, tensor: Tensor) -> Result<Tensor> {
         return Err(Error::mismatch(format!(
             "dtype of input {} does not match expected dtype {}",
             given.numpy_name(),
+            spec.dtype
+        )));
+    }
+    if let Some((at, value)) = spec.element().and_then(|element| element.stranger(tensor.values()))
+    {
+        return Err(Error::mismatch(format!(
+            "the value {value} at {} does not fit the expected dtype {}",
+            show_place(at, tensor.shape()),
             spec.dtype
         )));
     }

@@ -5,8 +5,12 @@
 
 mod cast;
 mod check;
+mod element;
+mod lookup;
 mod params;
 
+pub(crate) use element::Element;
+pub(crate) use lookup::{Declared, Lookup};
 pub use params::Params;
 
 use crate::{Input, Tensor};
@@ -101,17 +105,15 @@ impl TensorSpec {
         }
     }
 
-    /// Returns the type of one element, when values of it can be held here.
+    /// Returns the type that elements are held in, when they can be held here: small integers and
+    /// 16-bit floats in the next larger type that there is.
     pub fn data_type(&self) -> Option<DataType> {
-        match self.dtype.as_str() {
-            "bool" => Some(DataType::Boolean),
-            "int32" => Some(DataType::Integer),
-            "int64" => Some(DataType::Long),
-            "float32" => Some(DataType::Float),
-            "float64" => Some(DataType::Double),
-            "str" | "object" => Some(DataType::String),
-            _ => None,
-        }
+        self.element().map(|element| element.data_type)
+    }
+
+    /// Returns the type of one element, when values of it can be held here.
+    pub(crate) fn element(&self) -> Option<Element> {
+        Element::of_numpy(&self.dtype)
     }
 }
 
@@ -160,38 +162,11 @@ impl Schema {
         }
     }
 
-    /// Returns the type that is declared for a column of a table, which stands at a position.
-    pub(crate) fn type_of(&self, name: &str, at: usize) -> Option<DataType> {
-        match self {
-            // Most tables have the schema's own order.
-            Self::Columns(columns)
-                if columns.get(at).is_some_and(|column| column.name.as_deref() == Some(name)) =>
-            {
-                columns[at].data_type()
-            }
-            _ if self.is_named() => self.type_named(name),
-            Self::Columns(columns) => columns.get(at)?.data_type(),
-            Self::Tensors(_) => self.first_type(),
-        }
-    }
-
-    /// Returns the type that is declared for a name.
-    pub(crate) fn type_named(&self, name: &str) -> Option<DataType> {
-        match self {
-            Self::Columns(columns) => {
-                columns.iter().find(|column| column.name.as_deref() == Some(name))?.data_type()
-            }
-            Self::Tensors(tensors) => {
-                tensors.iter().find(|tensor| tensor.name.as_deref() == Some(name))?.data_type()
-            }
-        }
-    }
-
     /// Returns the type that is declared for the first input.
-    pub(crate) fn first_type(&self) -> Option<DataType> {
+    pub(crate) fn first_element(&self) -> Option<Element> {
         match self {
-            Self::Columns(columns) => columns.first()?.data_type(),
-            Self::Tensors(tensors) => tensors.first()?.data_type(),
+            Self::Columns(columns) => columns.first()?.data_type().map(Element::from),
+            Self::Tensors(tensors) => tensors.first()?.element(),
         }
     }
 

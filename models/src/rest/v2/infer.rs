@@ -1,13 +1,13 @@
 //! `infer`: tensors in, tensors out.
 
-use super::datatype::{Kind, kind};
+use super::datatype::kind;
 use super::{Problem, answer, binary};
-use crate::payload::{Cell, gathered};
+use crate::payload::{Lists, few};
 use crate::rest::failure::busy;
 use crate::rest::invocations::read;
 use crate::serving::{Deployed, Refusal, Repository};
 use crate::signature::Schema;
-use crate::{Error, Input, Table, Tensor, Values};
+use crate::{Error, Input, Table, Tensor};
 use axum::body::Bytes;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -30,7 +30,7 @@ const LARGE: usize = 64 * 1024;
 struct Asked {
     #[serde(default)]
     id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     parameters: Map<String, Value>,
     inputs: Vec<Given>,
     #[serde(default)]
@@ -43,17 +43,17 @@ struct Given {
     name: String,
     shape: Vec<usize>,
     datatype: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     parameters: Map<String, Value>,
     #[serde(default)]
-    data: Option<Cell>,
+    data: Option<Lists>,
 }
 
 /// A tensor that the answer is to have.
 #[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
     pub(super) name: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few")]
     pub(super) parameters: Map<String, Value>,
 }
 
@@ -172,7 +172,7 @@ impl Given {
         let count = count(&self.shape).ok_or("the shape is too large")?;
         let size = self.parameters.get("binary_data_size");
         let values = match (self.data, size.and_then(Value::as_u64)) {
-            (Some(cell), None) => values(cell, kind)?,
+            (Some(lists), None) => lists.into_values(kind.read_as)?,
             (None, Some(size)) => {
                 let part = usize::try_from(size).ok().and_then(|size| bytes.split_at_checked(size));
                 let (part, rest) = part.ok_or_else(|| format!("{size} bytes are not there"))?;
@@ -204,11 +204,6 @@ fn count(shape: &[usize]) -> Option<usize> {
     let count = if shape.contains(&0) { 0 } else { places };
     let most = if count == 0 { PLACES_OF_NOTHING_MAX } else { limits::JSON_BODY_BYTES_MAX };
     (places <= most).then_some(count)
-}
-
-/// Reads numbers that may be nested as the shape says, or one list of all.
-fn values(data: Cell, kind: Kind) -> Result<Values, String> {
-    gathered(data, Some(kind.read_as)).map(|tensor| tensor.into_parts().1)
 }
 
 /// Lays tensors out as the model takes them.
