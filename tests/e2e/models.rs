@@ -191,6 +191,44 @@ fn a_warning_is_said_once_for_all_batches() {
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), want));
 }
 
+/// A model of the fixtures by its name.
+fn fixture(name: &str) -> String {
+    format!("{REPOSITORY}/models/tests/fixtures/{name}")
+}
+
+#[test]
+fn records_are_predicted_from_their_own_values() {
+    let place = Place::new();
+    let records = json!([{"b": 2.0, "c": 3.0}, {"a": 10.0, "b": 20.0, "c": 30.0}, {"a": 100.0}]);
+    place.write("body.json", &json!({ "dataframe_records": records }).to_string());
+
+    let answer = place.ok(&[
+        "models",
+        "predict",
+        &fixture("echo"),
+        "-i",
+        "body.json",
+        "--output-format",
+        "csv",
+    ]);
+
+    let rows: Vec<&str> = answer.lines().skip(1).collect();
+    assert_eq!(rows, [",2.0,3.0", "10.0,20.0,30.0", "100.0,,"]);
+}
+
+#[test]
+fn tensors_that_a_model_answers_are_printed_and_written_as_a_server_answers_them() {
+    let place = Place::new();
+    place.write("body.json", r#"{"inputs": [[1.0, 2.0], [3.0, 4.0]]}"#);
+    let want = "{\"predictions\":{\"y\":[[[1.0,2.0]],[[3.0,4.0]]]}}\n";
+
+    let printed = place.ok(&["models", "predict", &fixture("stacked"), "-i", "body.json"]);
+    place.ok(&["models", "predict", &fixture("stacked"), "-i", "body.json", "-o", "answer.json"]);
+
+    assert_eq!(printed, want);
+    assert_eq!(fs::read_to_string(place.path("answer.json")).unwrap(), want);
+}
+
 #[test]
 fn a_large_file_passes_through_little_memory() {
     const PARTS: usize = 160;

@@ -19,7 +19,7 @@ impl<W: Write + Send> fmt::Debug for Writer<W> {
 
 enum Sink<W: Write + Send> {
     Csv(Box<csv::Writer<W>>, State),
-    Json(W, State),
+    Json(W, JsonState),
     #[cfg(feature = "parquet")]
     Parquet(Box<super::parquet::Sink<W>>),
 }
@@ -37,6 +37,14 @@ impl State {
     }
 }
 
+/// How far a file of JSON is.
+#[derive(Debug, Default)]
+struct JsonState {
+    list: State,
+    /// An answer that is no list of rows: the file is this, unless a second one comes.
+    whole: Option<String>,
+}
+
 impl<W: Write + Send> Writer<W> {
     /// Begins a file in `target`, which should be buffered.
     ///
@@ -45,7 +53,7 @@ impl<W: Write + Send> Writer<W> {
     pub fn new(format: Format, target: W) -> Result<Self> {
         let sink = match format {
             Format::Csv => Sink::Csv(Box::new(csv::Writer::from_writer(target)), State::default()),
-            Format::Json => Sink::Json(target, State::default()),
+            Format::Json => Sink::Json(target, JsonState::default()),
             #[cfg(feature = "parquet")]
             Format::Parquet => Sink::Parquet(Box::new(super::parquet::Sink::new(target))),
             #[cfg(not(feature = "parquet"))]
@@ -59,7 +67,8 @@ impl<W: Write + Send> Writer<W> {
     ///
     /// # Errors
     /// [`Error::Io`] when the target does not take it; [`Error::BadRequest`] when there is no row
-    /// for each row of the input, or outputs without names follow in JSON, which cannot be one file.
+    /// for each row of the input, or when one of several answers in JSON is no list of rows, which
+    /// cannot be one file.
     pub fn write(&mut self, batch: &Predictions) -> Result<()> {
         match &mut self.sink {
             Sink::Csv(writer, state) => write_csv(writer, state, batch),
@@ -77,8 +86,13 @@ impl<W: Write + Send> Writer<W> {
         match self.sink {
             Sink::Csv(mut writer, _) => writer.flush().map_err(failed),
             Sink::Json(mut target, state) => {
-                let end: &[u8] = if state.has_begun { b"]}\n" } else { b"{\"predictions\":[]}\n" };
-                target.write_all(end).and_then(|()| target.flush()).map_err(failed)
+                let end: &[u8] = match &state.whole {
+                    Some(whole) => whole.as_bytes(),
+                    None if state.list.has_begun => b"]}",
+                    None => b"{\"predictions\":[]}",
+                };
+                let written = target.write_all(end).and_then(|()| target.write_all(b"\n"));
+                written.and_then(|()| target.flush()).map_err(failed)
             }
             #[cfg(feature = "parquet")]
             Sink::Parquet(sink) => sink.finish(),
@@ -90,17 +104,21 @@ pub(super) fn failed(error: impl Into<std::io::Error>) -> Error {
     Error::io("writing the predictions", error.into())
 }
 
-fn write_json(target: &mut impl Write, state: &mut State, batch: &Predictions) -> Result<()> {
+fn write_json(target: &mut impl Write, state: &mut JsonState, batch: &Predictions) -> Result<()> {
     const LIST: &str = "{\"predictions\":[";
     let text = payload::to_json(batch);
     let rows = text.strip_prefix(LIST).and_then(|rest| rest.strip_suffix("]}"));
-    let Some(rows) = rows else {
-        return Err(Error::bad_request(
-            "the model answers with tensors, which do not go on from batch to batch: write them \
-             with one batch",
-        ));
+    let Some(rows) = rows.filter(|_| state.whole.is_none()) else {
+        if state.whole.is_some() || state.list.has_begun {
+            return Err(Error::bad_request(
+                "the model answers with tensors, which do not go on from batch to batch: score \
+                 all rows in one batch, or write CSV or Parquet",
+            ));
+        }
+        state.whole = Some(text);
+        return Ok(());
     };
-    let begin = if state.begins() { LIST } else { "," };
+    let begin = if state.list.begins() { LIST } else { "," };
     if rows.is_empty() {
         let begin = if begin == LIST { LIST } else { "" };
         return target.write_all(begin.as_bytes()).map_err(failed);
@@ -240,13 +258,29 @@ mod tests {
     }
 
     #[test]
-    fn tensors_of_several_batches_are_no_file() {
+    fn tensors_of_one_batch_are_the_answer_and_a_second_batch_is_refused() {
         let Predictions::Records(outputs) = batch(&[0.5], &["a"]) else { panic!("no records") };
         let tensors = Predictions::Outputs(outputs);
+        let one = "{\"predictions\":{\"label\":[\"a\"],\"p\":[[0.5]]}}\n";
+        check(Format::Json, std::slice::from_ref(&tensors), one);
+
+        for first in [tensors.clone(), batch(&[0.5], &["a"])] {
+            let mut out = Vec::new();
+            let mut writer = Writer::new(Format::Json, &mut out).unwrap();
+            writer.write(&first).unwrap();
+
+            let refused = writer.write(&tensors).unwrap_err().to_string();
+
+            assert!(refused.contains("do not go on from batch to batch"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn rows_after_tensors_are_refused() {
+        let Predictions::Records(outputs) = batch(&[0.5], &["a"]) else { panic!("no records") };
         let mut writer = Writer::new(Format::Json, Vec::new()).unwrap();
+        writer.write(&Predictions::Outputs(outputs)).unwrap();
 
-        let refused = writer.write(&tensors).unwrap_err().to_string();
-
-        assert!(refused.contains("do not go on from batch to batch"), "{refused}");
+        assert!(writer.write(&batch(&[0.5], &["a"])).is_err());
     }
 }
