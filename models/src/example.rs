@@ -1,8 +1,8 @@
 //! The example of an input that lies in a model folder.
 
+use crate::folder::Folder;
 use crate::{Error, ModelInfo, Result};
 use serde_json::{Map, Value};
-use std::fs;
 use std::path::Path;
 
 /// The file with what the model answered to the example when it was saved; MLflow has none.
@@ -26,18 +26,16 @@ impl SavedExample {
     pub fn read(folder: &Path, info: &ModelInfo) -> Result<Option<Self>> {
         let Some(described) = info.other.get("saved_input_example_info") else { return Ok(None) };
         let Some(described) = described.as_object() else { return Ok(None) };
+        let folder = Folder::new(folder);
         let body = match path_of(described, "serving_input_path")? {
-            Some(path) => read(folder, &path)?,
+            Some(path) => folder.text(&path)?,
             // Before 2.14 there was only the plain one.
             None => match path_of(described, "artifact_path")? {
-                Some(path) => wrapped(described, &read(folder, &path)?),
+                Some(path) => wrapped(described, &folder.text(&path)?),
                 None => return Ok(None),
             },
         };
-        let answer = match fs::read_to_string(folder.join(ANSWER)) {
-            Ok(text) => serde_json::from_str(&text).ok(),
-            Err(_) => None,
-        };
+        let answer = folder.text(ANSWER).ok().and_then(|text| serde_json::from_str(&text).ok());
         Ok(Some(Self { body, answer }))
     }
 }
@@ -52,11 +50,6 @@ fn path_of(described: &Map<String, Value>, key: &str) -> Result<Option<String>> 
             problem: format!("`{path}`, the example of an input, is not in the folder"),
         }),
     }
-}
-
-fn read(folder: &Path, path: &str) -> Result<String> {
-    fs::read_to_string(folder.join(path))
-        .map_err(|error| Error::io(format!("reading `{}`", folder.join(path).display()), error))
 }
 
 fn wrapped(described: &Map<String, Value>, plain: &str) -> String {

@@ -29,12 +29,14 @@ mod error;
 mod example;
 pub mod files;
 mod flavor;
+mod folder;
 #[cfg(any(feature = "parquet", feature = "rest"))]
 #[cfg_attr(
     not(any(test, feature = "rest")),
     expect(dead_code, reason = "only a server takes answers apart again")
 )]
 mod join;
+pub mod limit;
 pub mod manifest;
 pub mod mlmodel;
 mod model;

@@ -1,12 +1,13 @@
 //! The files of a model folder: their sizes and digests.
 
+use crate::folder::Folder;
 use crate::{Error, ModelInfo, Result, model::MLMODEL_FILE};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The key of an `MLmodel` under which a folder written here states the digests of its files.
@@ -81,22 +82,17 @@ pub(crate) fn check(folder: &Path, info: &ModelInfo) -> Result<()> {
     let broken = |problem: String| Error::NotAModel { path: folder.to_owned(), problem };
     let stated: BTreeMap<PathBuf, String> = serde_json::from_value(stated.clone())
         .map_err(|error| broken(format!("`{DIGESTS}` in its {MLMODEL_FILE}: {error}")))?;
+    let files = Folder::new(folder);
     for (path, want) in stated {
         let is_inside =
             path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
         if !is_inside {
             return Err(broken(format!("its {MLMODEL_FILE} names the file `{}`", path.display())));
         }
-        match digest(&folder.join(&path)) {
-            Ok((_, got)) if got == want => {}
-            Ok(_) => {
-                let path = path.display();
-                return Err(broken(format!("`{path}` is not what was saved: its digest differs")));
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(broken(format!("`{}` is missing", path.display())));
-            }
-            Err(error) => return Err(Error::io(format!("reading `{}`", path.display()), error)),
+        let (_, got) = digest(&files, &path)?;
+        if got != want {
+            let path = path.display();
+            return Err(broken(format!("`{path}` is not what was saved: its digest differs")));
         }
     }
     Ok(())
@@ -115,7 +111,7 @@ fn collect(folder: &Path, below: &Path, depth: usize, files: &mut Vec<ModelFile>
         match entry.file_type().map_err(failed)? {
             kind if kind.is_dir() => collect(folder, &path, depth - 1, files)?,
             kind if kind.is_file() => {
-                let (bytes, sha256) = digest(&entry.path()).map_err(failed)?;
+                let (bytes, sha256) = digest(&Folder::new(folder), &path)?;
                 let path = path.to_string_lossy().into_owned();
                 files.push(ModelFile { path, bytes, sha256 });
             }
@@ -125,11 +121,14 @@ fn collect(folder: &Path, below: &Path, depth: usize, files: &mut Vec<ModelFile>
     Ok(())
 }
 
-fn digest(path: &Path) -> io::Result<(u64, String)> {
-    let (mut file, mut hash, mut total) = (File::open(path)?, Sha256::new(), 0);
+fn digest(folder: &Folder, path: &Path) -> Result<(u64, String)> {
+    let mut file = folder.open(&path.to_string_lossy())?;
+    let (mut hash, mut total) = (Sha256::new(), 0);
     let mut part = vec![0; PART_BYTES];
     loop {
-        let size = file.read(&mut part)?;
+        let read = file.stream().read(&mut part);
+        let size =
+            read.map_err(|error| Error::io(format!("reading `{}`", path.display()), error))?;
         if size == 0 {
             return Ok((total, hex(&hash.finalize())));
         }
@@ -188,7 +187,7 @@ mod tests {
             r#"{"data/weights": "00"}"#,
             "`data/weights` is not what was saved: its digest differs",
         );
-        refused(r#"{"gone": "00"}"#, "`gone` is missing");
+        refused(r#"{"gone": "00"}"#, "there is no file gone in it");
         refused(r#"{"../x": "00"}"#, "its MLmodel names the file `../x`");
     }
 }

@@ -1,12 +1,9 @@
 //! A model folder, opened.
 
+use crate::folder::Folder;
 use crate::signature::{Params, Schema};
-use crate::{
-    Answer, Error, Input, ModelInfo, Predictions, Predictor, Result, Tensor, flavor, manifest,
-};
+use crate::{Answer, Input, ModelInfo, Predictions, Predictor, Result, Tensor, flavor, manifest};
 use serde_json::Value;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// The file that makes a folder a model folder.
@@ -133,19 +130,10 @@ pub fn load(folder: &Path) -> Result<Model> {
 /// Reads a folder's `MLmodel` and nothing else.
 ///
 /// # Errors
-/// [`Error::NotAModel`] without such a file, [`Error::MalformedInfo`] when it cannot be understood.
+/// [`Error::NotAModel`](crate::Error::NotAModel) without such a file,
+/// [`Error::MalformedInfo`](crate::Error::MalformedInfo) when it cannot be understood.
 pub fn read_info(folder: &Path) -> Result<ModelInfo> {
-    let path = folder.join(MLMODEL_FILE);
-    match fs::read_to_string(&path) {
-        Ok(text) => ModelInfo::from_yaml(&text),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            let problem = format!("there is no file {MLMODEL_FILE} in it");
-            Err(Error::NotAModel { path: folder.to_owned(), problem })
-        }
-        Err(error) => {
-            Err(Error::Io { doing: format!("reading `{}`", path.display()), source: error.into() })
-        }
-    }
+    ModelInfo::from_yaml(&Folder::new(folder).text(MLMODEL_FILE)?)
 }
 
 fn laid_out(answer: Answer, rows: Option<usize>) -> Predictions {

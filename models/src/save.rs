@@ -6,6 +6,7 @@
 
 mod example;
 
+use crate::folder::DataFile;
 use crate::manifest::{DIGESTS, Manifest};
 use crate::model::MLMODEL_FILE;
 use crate::signature::{Schema, TensorSpec};
@@ -116,10 +117,10 @@ pub fn save_onnx(folder: &Path, model: &OnnxModel<'_>) -> Result<ModelInfo> {
 }
 
 fn write(folder: &Path, model: &OnnxModel<'_>) -> Result<ModelInfo> {
-    copy(model.graph, &folder.join(DATA))?;
-    for weights in crate::engine::external_files(model.graph)? {
-        let from = model.graph.parent().unwrap_or(Path::new(".")).join(&weights);
-        copy(&from, &folder.join(&weights))?;
+    let graph = DataFile::alone(model.graph);
+    copy(&graph, &folder.join(DATA))?;
+    for weights in crate::engine::external_files(&graph)? {
+        copy(&graph.beside(&weights.to_string_lossy()), &folder.join(&weights))?;
     }
     put(folder, "requirements.txt", &(PACKAGES.join("\n") + "\n"))?;
     put(folder, "conda.yaml", &conda())?;
@@ -196,11 +197,14 @@ fn refuse_occupied(folder: &Path) -> Result<()> {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
+fn copy(from: &DataFile, to: &Path) -> Result<()> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).map_err(|error| writing(parent, error))?;
     }
-    fs::copy(from, to).map(drop).map_err(|error| {
+    let mut source = from.open()?;
+    let copied = fs::File::create(to).and_then(|mut to| std::io::copy(source.stream(), &mut to));
+    copied.map(drop).map_err(|error| {
+        let from = from.path();
         Error::io(format!("copying `{}` to `{}`", from.display(), to.display()), error)
     })
 }

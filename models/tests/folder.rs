@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-use mlctl_models::{Error, load, read_info};
+use mlctl_models::{Error, Manifest, SavedExample, load, read_info};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 fn elasticnet() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/elasticnet")
@@ -61,4 +62,74 @@ fn a_file_that_is_no_graph_is_refused() {
 
         assert!(matches!(error, Error::UnsupportedGraph { .. }), "{error}");
     }
+}
+
+/// A folder whose model runs, with an example.
+fn whole() -> tempfile::TempDir {
+    let folder = folder(
+        "flavors: {onnx: {data: model.onnx}}\n\
+         saved_input_example_info: {serving_input_path: example.json}\n",
+    );
+    fs::copy(elasticnet().join("model.onnx"), folder.path().join("model.onnx")).unwrap();
+    fs::write(folder.path().join("example.json"), "{}").unwrap();
+    assert!(opened(folder.path()).is_ok());
+    folder
+}
+
+/// Opens everything that a folder has.
+fn opened(folder: &Path) -> Result<(), Error> {
+    let model = load(folder)?;
+    SavedExample::read(folder, &model.info)?;
+    Manifest::read(folder).map(drop)
+}
+
+/// Puts something in the place of each file in turn; the folder is refused by the file's name.
+#[track_caller]
+fn check_refused(put: impl Fn(&Path)) {
+    for name in ["MLmodel", "model.onnx", "example.json"] {
+        let folder = whole();
+        let path = folder.path().join(name);
+        fs::rename(&path, folder.path().join("moved")).unwrap();
+        put(&path);
+
+        let error = opened(folder.path()).unwrap_err();
+
+        assert!(error.to_string().contains(name), "{error}");
+    }
+}
+
+#[test]
+fn a_link_out_of_the_folder_is_not_followed() {
+    let place = tempfile::tempdir().unwrap();
+    fs::write(place.path().join("MLmodel"), "flavors: {onnx: {data: model.onnx}}\n").unwrap();
+    fs::copy(elasticnet().join("model.onnx"), place.path().join("model.onnx")).unwrap();
+    fs::write(place.path().join("example.json"), "{}").unwrap();
+    check_refused(|path| {
+        std::os::unix::fs::symlink(place.path().join(path.file_name().unwrap()), path).unwrap();
+    });
+}
+
+#[test]
+fn a_link_that_stays_in_the_folder_is_followed() {
+    for name in ["MLmodel", "model.onnx", "example.json"] {
+        let folder = whole();
+        let path = folder.path().join(name);
+        fs::rename(&path, folder.path().join("moved")).unwrap();
+        std::os::unix::fs::symlink("moved", &path).unwrap();
+
+        assert!(opened(folder.path()).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn a_pipe_is_refused_and_not_waited_for() {
+    check_refused(|path| {
+        assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    });
+}
+
+#[test]
+fn a_file_without_an_end_is_refused_unread() {
+    // A hole takes no room on the disk.
+    check_refused(|path| fs::File::create(path).unwrap().set_len(1 << 40).unwrap());
 }

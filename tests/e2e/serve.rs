@@ -144,6 +144,38 @@ fn a_new_version_that_is_broken_leaves_the_old_one() {
 }
 
 #[test]
+fn a_new_version_that_asks_for_all_memory_leaves_the_old_one_and_the_server() {
+    let place = Place::new();
+    models(&place);
+    place.copy("models/tests/fixtures/resized", "resized");
+    place.copy("models/tests/fixtures/sized", "sized");
+    place.copy("models/tests/fixtures/sized", "bare");
+    let request = json!({ "inputs": [vec![1e11; 10]] });
+    place.write("sized/example.json", &request.to_string());
+    let described = fs::read_to_string(place.path("sized/MLmodel")).unwrap();
+    let example = "saved_input_example_info: {serving_input_path: example.json}\n";
+    place.write("sized/MLmodel", &(described + example));
+    register(&place, &["first", "resized", "sized"]);
+    let server = serve(&place, &["models:/net@champion"]);
+    let old = score(&server);
+    let reason = || server.post_json("/v2/repository/index", &json!({}))[0]["reason"].to_string();
+
+    for (version, why) in [("2", "does not load"), ("3", "its own input example")] {
+        place.ok(&["registry", "alias", "set", "net", "champion", version]);
+        until("the failure is shown", || reason().contains(&format!("version {version}: ")));
+
+        let shown = reason();
+        assert!(shown.contains(why) && shown.contains("is too large"), "{shown}");
+        assert_eq!(score(&server).to_bits(), old.to_bits());
+    }
+    // Without an example the version is served, and a request fails alone.
+    let small = serve(&place, &["bare", "--max-elements", "1000"]);
+    let (status, text) = small.post("/invocations", &request);
+    assert!(status == 400 && text.contains("1000 elements are the limit"), "{status} {text}");
+    assert_eq!(small.post("/invocations", &json!({ "inputs": [vec![2.0; 10]] })).0, 200);
+}
+
+#[test]
 fn a_folder_that_changes_or_goes_away_is_still_served() {
     let place = Place::new();
     models(&place);

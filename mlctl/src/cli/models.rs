@@ -7,12 +7,28 @@ use serde_json::{Map, Value};
 use std::num::NonZero;
 use std::path::PathBuf;
 
+/// The limit of `--max-elements` unless it is given.
+const ELEMENTS_MAX: NonZero<usize> = match NonZero::new(mlctl_models::limit::ELEMENTS_MAX) {
+    Some(limit) => limit,
+    None => NonZero::<usize>::MAX,
+};
+
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
     /// The shared library of onnxruntime, for ONNX graphs that do not run here by themselves
     #[cfg(feature = "onnxruntime")]
     #[arg(long, value_name = "FILE", env = "ORT_DYLIB_PATH", global = true)]
     pub(crate) onnxruntime: Option<PathBuf>,
+    /// The most elements of a value that a model computes, and of all values that a call of an ONNX
+    /// graph holds at once; a model that asks for more is refused
+    #[arg(
+        long,
+        value_name = "COUNT",
+        env = "MLCTL_MAX_ELEMENTS",
+        default_value_t = ELEMENTS_MAX,
+        global = true
+    )]
+    pub(crate) max_elements: NonZero<usize>,
     #[command(subcommand)]
     pub(crate) command: ModelsCommand,
 }

@@ -30,6 +30,7 @@ pub(crate) fn dispatch(context: &Context, args: ModelsArgs) -> Outcome {
     if let Some(library) = &args.onnxruntime {
         mlctl_models::onnxruntime::use_library(library)?;
     }
+    mlctl_models::limit::set_elements_max(args.max_elements.get());
     match args.command {
         ModelsCommand::Predict(args) => predict::run(context, &args)?,
         ModelsCommand::Describe { model } => describe::run(context, &model.uri)?,

@@ -1,13 +1,11 @@
 //! Values between the steps of a graph.
 
+pub(super) use crate::limit::volume;
 use smallvec::SmallVec;
 use tract_onnx::prelude::f16;
 
 /// Dimensions; few enough to need no allocation.
 pub(super) type Shape = SmallVec<[usize; 4]>;
-
-/// The most elements of a value whose size a graph computes: larger ones are refused, not tried.
-pub(super) const ELEMENTS_MAX: usize = 1 << 28;
 
 /// Values of one type, in row-major order.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,6 +107,14 @@ impl Data {
         any!(self, list => list.len())
     }
 
+    /// Returns how many elements a copy of any of the values takes at most: more than one for texts.
+    pub(super) fn heaviest(&self) -> usize {
+        match self {
+            Self::Str(list) => heaviest(list),
+            _ => 1,
+        }
+    }
+
     /// Names the type as ONNX does.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -150,6 +156,14 @@ impl Array {
     /// Returns how many values there are.
     pub(super) fn len(&self) -> usize {
         self.data.len()
+    }
+
+    /// Returns how many elements the values take, where texts count by their length.
+    pub(super) fn weight(&self) -> usize {
+        match &self.data {
+            Data::Str(list) => list.iter().map(|text| text_weight(text)).sum(),
+            data => data.len(),
+        }
     }
 
     /// Returns the number of dimensions.
@@ -198,13 +212,30 @@ impl Array {
     }
 }
 
-/// Multiplies dimensions; refuses what no honest graph asks for.
-pub(super) fn volume(shape: &[usize]) -> Result<usize, String> {
-    let product = shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
-    match product {
-        Some(volume) if volume <= ELEMENTS_MAX => Ok(volume),
-        _ => Err(format!("a value of shape {shape:?} is too large")),
+/// Checks that there is room for so many copies of values of some data; returns how many.
+pub(super) fn copies(data: &Data, shape: &[usize]) -> Result<usize, String> {
+    room(data.heaviest(), shape)
+}
+
+/// Checks that there is room for values that take up to `heaviest` elements each; returns how many.
+pub(super) fn room(heaviest: usize, shape: &[usize]) -> Result<usize, String> {
+    let count = volume(shape)?;
+    match heaviest {
+        1 => Ok(count),
+        heaviest => volume(&[count, heaviest])
+            .map(|_| count)
+            .map_err(|_| format!("a value of shape {shape:?} is too large: its texts may be long")),
     }
+}
+
+/// Returns how many elements the longest text takes.
+pub(super) fn heaviest(list: &[String]) -> usize {
+    list.iter().map(|text| text_weight(text)).max().unwrap_or(1)
+}
+
+/// Returns how many elements of 8 bytes a text takes.
+fn text_weight(text: &str) -> usize {
+    (size_of::<String>() + text.len()).div_ceil(8)
 }
 
 /// Turns an axis that may count from the end into a plain one.
@@ -214,6 +245,15 @@ pub(super) fn axis(axis: i64, rank: usize) -> Result<usize, String> {
         .ok()
         .filter(|plain| *plain < rank)
         .ok_or_else(|| format!("there is no axis {axis} of {rank}"))
+}
+
+/// Turns axes that may count from the end into plain ones, none of them twice.
+pub(super) fn axes(list: &[i64], rank: usize) -> Result<Vec<usize>, String> {
+    let axes = list.iter().map(|at| axis(*at, rank)).collect::<Result<Vec<_>, _>>()?;
+    match axes.iter().enumerate().find(|(at, one)| axes[..*at].contains(one)) {
+        Some((_, twice)) => Err(format!("the axes {list:?} name axis {twice} twice")),
+        None => Ok(axes),
+    }
 }
 
 /// Splits a shape at an axis: the volume before it, its size, and the volume behind it.

@@ -77,7 +77,6 @@ HardSigmoid alpha beta consumed_inputs
 HardSwish
 Hardmax axis
 Identity
-If else_branch then_branch
 InstanceNormalization consumed_inputs epsilon
 IsInf detect_negative detect_positive
 IsNaN

@@ -1,6 +1,6 @@
 //! Our values to tract's and back, and to those at the border of this crate.
 
-use super::array::{Array, Data, Shape, any};
+use super::array::{Array, Data, Shape, any, volume};
 use crate::signature::DataType;
 use crate::{Tensor, Values};
 use tract_onnx::pb::tensor_proto;
@@ -27,6 +27,7 @@ pub(super) fn border(kind: i32) -> Option<DataType> {
 pub(super) fn take_in(tensor: Tensor, kind: i32) -> Result<Array, String> {
     use tensor_proto::DataType as Onnx;
     let (shape, values) = tensor.into_parts();
+    volume(&shape)?;
     let kind = Onnx::try_from(kind).unwrap_or(Onnx::Undefined);
     let data = match (values, kind) {
         (Values::Boolean(list), Onnx::Bool) => Data::Bool(list),

@@ -1,20 +1,19 @@
 //! The files beside a graph that hold its weights.
 
 use super::graph::read;
+use crate::folder::DataFile;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, PathBuf};
 use tract_onnx::pb::{GraphProto, TensorProto};
 
 /// Lists the files that a graph's tensors lie in, relative to the graph's folder.
 ///
 /// # Errors
 /// [`Error::UnsupportedGraph`] when `graph` is no ONNX file, or names one outside of its folder.
-pub(crate) fn external_files(graph: &Path) -> Result<Vec<PathBuf>> {
-    let refuse = |problem: &str| Error::UnsupportedGraph {
-        path: graph.to_owned(),
-        problem: problem.to_owned(),
-    };
+pub(crate) fn external_files(graph: &DataFile) -> Result<Vec<PathBuf>> {
+    let refuse =
+        |problem: &str| Error::UnsupportedGraph { path: graph.path(), problem: problem.to_owned() };
     let proto = read(graph)?;
     let Some(body) = &proto.graph else { return Err(refuse("the file is not an ONNX model")) };
     let mut found = BTreeSet::new();

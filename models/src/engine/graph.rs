@@ -3,12 +3,12 @@
 use super::loader::Loader;
 use super::node::{Node, domain};
 use super::program::{Program, Refusal};
+use super::segment::Declared;
 use super::{convert, functions, segment};
 use crate::data::show_shape;
+use crate::folder::DataFile;
 use crate::signature::DataType;
 use crate::{Error, Result, Tensor};
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Size;
 use tract_onnx::pb::type_proto::Value as Type;
@@ -31,6 +31,10 @@ impl Port {
         let Some(own) = &self.shape else { return true };
         shape.len() == own.len()
             && shape.iter().zip(own).all(|(size, want)| want.is_none_or(|want| want == *size))
+    }
+
+    fn declared(&self) -> Declared {
+        Declared { kind: self.kind, shape: self.shape.clone() }
     }
 
     /// Returns the number of dimensions, where the graph tells it.
@@ -69,11 +73,10 @@ impl Graph {
     /// # Errors
     /// [`Error::UnsupportedOperators`] names the operators that do not run here;
     /// [`Error::UnsupportedGraph`] gives the reason for everything else.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let model = read(path)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let loader = Loader { model: &model, folder };
-        let refused = |problem| Error::UnsupportedGraph { path: path.to_owned(), problem };
+    pub(crate) fn open(file: &DataFile) -> Result<Self> {
+        let model = read(file)?;
+        let loader = Loader { model: &model, file };
+        let refused = |problem| Error::UnsupportedGraph { path: file.path(), problem };
         let compiled = segment::guarded(|| Ok::<_, String>(Self::compile(&loader)));
         compiled.map_err(refused)?.map_err(|refusal| match refusal {
             Refusal::Operators(names) => {
@@ -95,9 +98,8 @@ impl Graph {
             Ok(Output { name: output.name.clone(), classes })
         });
         let outputs = outputs.collect::<Result<_, String>>()?;
-        program.prepare(
-            &inputs.iter().map(|port| (port.kind, port.shape.clone())).collect::<Vec<_>>(),
-        );
+        let declared = inputs.iter().map(Port::declared).collect::<Vec<_>>();
+        program.prepare(&declared)?;
         Ok(Self { program, inputs, outputs })
     }
 
@@ -133,11 +135,9 @@ impl Graph {
 }
 
 /// Reads a file, with the nodes of its functions where they are called.
-pub(super) fn read(path: &Path) -> Result<ModelProto> {
-    let bytes = fs::read(path)
-        .map_err(|error| Error::io(format!("reading `{}`", path.display()), error))?;
-    functions::read(&bytes)
-        .map_err(|problem| Error::UnsupportedGraph { path: path.to_owned(), problem })
+pub(super) fn read(file: &DataFile) -> Result<ModelProto> {
+    functions::read(&file.read()?)
+        .map_err(|problem| Error::UnsupportedGraph { path: file.path(), problem })
 }
 
 /// Reads what the graph says about an input.

@@ -1,19 +1,18 @@
 //! Tensors of a file, and what the file says about itself.
 
-use super::array::{Array, Data, Shape, volume};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Component, Path, PathBuf};
+use super::array::{Array, Data, Shape};
+use crate::Error;
+use crate::folder::DataFile;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{ModelProto, TensorProto};
 use tract_onnx::prelude::f16;
 
-/// Reads parts of a file; external data lies in its folder.
+/// Reads parts of a file; external data lies beside it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Loader<'a> {
     pub(super) model: &'a ModelProto,
-    pub(super) folder: &'a Path,
+    pub(super) file: &'a DataFile,
 }
 
 impl Loader<'_> {
@@ -29,7 +28,11 @@ impl Loader<'_> {
         let name = &proto.name;
         let shape: Option<Shape> = proto.dims.iter().map(|d| usize::try_from(*d).ok()).collect();
         let shape = shape.ok_or_else(|| format!("tensor `{name}` has a negative dimension"))?;
-        let want = volume(&shape).map_err(|problem| format!("tensor `{name}`: {problem}"))?;
+        // What lies in the file may be of any size; the values are there, or the file is refused.
+        let want = shape.iter().try_fold(1_usize, |count, size| count.checked_mul((*size).max(1)));
+        let want =
+            want.ok_or_else(|| format!("tensor `{name}` of shape {shape:?} is too large"))?;
+        let want = if shape.contains(&0) { 0 } else { want };
         let data = if proto.data_location == Some(DataLocation::External as i32) {
             raw(proto.data_type, &self.external(proto)?, name)?
         } else if !proto.raw_data.is_empty() {
@@ -43,11 +46,6 @@ impl Loader<'_> {
         Ok(Array { shape, data })
     }
 
-    /// Checks that a tensor's values fill its shape, without keeping them.
-    pub(super) fn check(&self, proto: &TensorProto) -> Result<(), String> {
-        self.array(proto).map(drop)
-    }
-
     /// Reads a tensor's bytes from a file of their own.
     fn external(&self, proto: &TensorProto) -> Result<Vec<u8>, String> {
         let field = |key: &str| proto.external_data.iter().find(|one| one.key == key);
@@ -58,22 +56,31 @@ impl Loader<'_> {
         };
         let location = field("location").map_or("", |one| one.value.as_str());
         let problem = |what: &str| format!("external data `{location}` {what}");
-        let mut file = File::open(
-            inside(self.folder, location)
-                .ok_or_else(|| problem("is no file inside the model's folder"))?,
-        )
-        .map_err(|_| problem("cannot be opened"))?;
-        let size = file.metadata().map_err(|_| problem("cannot be read"))?.len();
+        let mut file = match self.file.beside(location).open() {
+            Ok(file) => file,
+            Err(Error::Io { .. }) => return Err(problem("cannot be opened")),
+            Err(_) => return Err(problem("is no file inside the model's folder")),
+        };
+        let size = file.size();
         let offset = number("offset")?.unwrap_or(0);
         let length = number("length")?.unwrap_or(size.saturating_sub(offset));
         if offset.checked_add(length).is_none_or(|end| end > size) {
             return Err(problem("is shorter than the graph says"));
         }
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(offset))
-            .and_then(|_| file.take(length).read_to_end(&mut bytes))
-            .map_err(|_| problem("cannot be read"))?;
-        Ok(bytes)
+        file.part(offset, length).map_err(|_| problem("cannot be read"))
+    }
+
+    /// Returns a tensor with the bytes that lie in a file of their own; its values must fill its
+    /// shape.
+    pub(super) fn inlined(&self, proto: &TensorProto) -> Result<TensorProto, String> {
+        let mut proto = proto.clone();
+        if proto.data_location == Some(DataLocation::External as i32) {
+            proto.raw_data = self.external(&proto)?;
+            proto.data_location = None;
+            proto.external_data = Vec::new();
+        }
+        self.array(&proto)?;
+        Ok(proto)
     }
 
     /// Tells whether the graph may compute with floats of 64 bits.
@@ -87,17 +94,6 @@ impl Loader<'_> {
             node.op_type == "Cast" && node.attribute.iter().any(|to| to.i == i64::from(DOUBLE))
         }) || graph.flat_map(|graph| &graph.initializer).any(|one| one.data_type == DOUBLE)
     }
-}
-
-/// Finds a file that lies in a folder, wherever links lead.
-pub(super) fn inside(folder: &Path, location: &str) -> Option<PathBuf> {
-    let plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
-    if location.is_empty() || !Path::new(location).components().all(plain) {
-        return None;
-    }
-    let folder = folder.canonicalize().ok()?;
-    let file = folder.join(location).canonicalize().ok()?;
-    (file.starts_with(&folder) && file.is_file()).then_some(file)
 }
 
 /// Reads values of a type from their bytes.

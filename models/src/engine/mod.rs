@@ -6,6 +6,7 @@
 
 mod array;
 mod attributes;
+mod bounded;
 mod convert;
 mod exponential;
 mod external;
@@ -16,6 +17,7 @@ mod kernel;
 mod loader;
 mod ml;
 mod node;
+mod plan;
 mod program;
 mod ranked;
 #[cfg(feature = "onnxruntime")]

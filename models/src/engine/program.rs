@@ -4,7 +4,8 @@ use super::array::Array;
 use super::kernel::{self, Input, Inputs, Kernel};
 use super::loader::Loader;
 use super::node::{Node, domain, full_name};
-use super::segment::{self, Segment};
+use super::segment::{self, Declared, Segment};
+use crate::limit::together;
 use smallvec::SmallVec;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
@@ -74,11 +75,14 @@ impl Program {
     pub(super) fn run(&self, inputs: Vec<Array>) -> Result<Vec<Array>, String> {
         let mut values: SmallVec<[Option<Array>; 16]> = SmallVec::new();
         values.resize_with(self.constants.len(), || None);
+        // The elements of all values that are there, which must not be too many together.
+        let mut held = 0_usize;
         for (place, input) in self.inputs.iter().zip(inputs) {
+            held += input.weight();
             values[*place] = Some(input);
         }
         for step in &self.steps {
-            self.step(step, &mut values)?;
+            self.step(step, &mut values, &mut held)?;
         }
         let last = self.outputs.iter().enumerate();
         let outputs = last.map(|(at, place)| {
@@ -92,7 +96,12 @@ impl Program {
         outputs.collect()
     }
 
-    fn step(&self, step: &Step, values: &mut [Option<Array>]) -> Result<(), String> {
+    fn step(
+        &self,
+        step: &Step,
+        values: &mut [Option<Array>],
+        held: &mut usize,
+    ) -> Result<(), String> {
         let mut inputs = Inputs::default();
         for input in &step.inputs {
             inputs.0.push(match input {
@@ -100,6 +109,10 @@ impl Program {
                 _ => None,
             });
         }
+        let own = inputs.0.iter().flatten();
+        *held -= own
+            .map(|input| if let Input::Own(own) = input { own.weight() } else { 0 })
+            .sum::<usize>();
         for (input, slot) in step.inputs.iter().zip(&mut inputs.0) {
             if let (Some((place, _)), None) = (input, &slot) {
                 let value = self.constants[*place].as_ref().or(values[*place].as_ref());
@@ -110,10 +123,11 @@ impl Program {
         let outputs = outputs.map_err(|problem| format!("{}: {problem}", step.label))?;
         for (place, output) in step.outputs.iter().zip(outputs) {
             if let Some(place) = place {
+                *held = held.saturating_add(output.weight());
                 values[*place] = Some(output);
             }
         }
-        Ok(())
+        together(*held).map_err(|problem| format!("{}: {problem}", step.label))
     }
 }
 
@@ -127,7 +141,8 @@ enum Kind {
 /// Finds who runs each node, or all operators that nobody does.
 ///
 /// A graph without any operator that only we have is a network: tract plans it as a whole, and
-/// better than the parts. A graph that we can run alone never meets tract.
+/// better than the parts. What lies between its branches (`If`) is a network each. A graph that we
+/// can run alone never meets tract.
 fn sort(graph: &GraphProto) -> Result<Vec<Kind>, Refusal> {
     let ours = |node: &NodeProto| kernel::is_ours(domain(node), &node.op_type);
     let missing: BTreeSet<String> = graph
@@ -138,10 +153,39 @@ fn sort(graph: &GraphProto) -> Result<Vec<Kind>, Refusal> {
     if !missing.is_empty() {
         return Err(Refusal::Operators(missing));
     }
-    let is_network = !graph.node.iter().all(ours)
-        && graph.node.iter().all(|node| segment::missing(node).is_empty());
-    let kind = |node| if ours(node) && !is_network { Kind::Ours } else { Kind::Tract };
-    Ok(graph.node.iter().map(kind).collect())
+    let is_network =
+        graph.node.iter().all(|node| is_branching(node) || segment::missing(node).is_empty());
+    if !is_network {
+        let kind = |node| if ours(node) { Kind::Ours } else { Kind::Tract };
+        return Ok(graph.node.iter().map(kind).collect());
+    }
+    let mut kinds = Vec::with_capacity(graph.node.len());
+    for part in graph.node.chunk_by(|a, b| !is_branching(a) && !is_branching(b)) {
+        let kind = if part.iter().all(ours) { Kind::Ours } else { Kind::Tract };
+        kinds.extend(std::iter::repeat_n(kind, part.len()));
+    }
+    Ok(kinds)
+}
+
+fn is_branching(node: &NodeProto) -> bool {
+    node.op_type == "If" && domain(node).is_empty()
+}
+
+/// Copies a node with graphs inside, and the tensors of the graph around that they use: so that
+/// they are as constant there as they are here.
+fn with_tensors(node: &NodeProto, graph: &GraphProto) -> NodeProto {
+    let mut node = node.clone();
+    for inner in node.attribute.iter_mut().filter_map(|attribute| attribute.g.as_mut()) {
+        let used: HashSet<&str> = inner.node.iter().flat_map(segment::names).collect();
+        let own: HashSet<&str> = inner.initializer.iter().map(|one| one.name.as_str()).collect();
+        let outer = graph
+            .initializer
+            .iter()
+            .filter(|one| used.contains(one.name.as_str()) && !own.contains(one.name.as_str()));
+        let outer: Vec<_> = outer.cloned().collect();
+        inner.initializer.extend(outer);
+    }
+    node
 }
 
 /// A graph on its way to becoming steps.
@@ -208,7 +252,7 @@ impl<'a> Compiler<'a> {
             outputs,
             captured: self.captured,
         };
-        program.fold();
+        program.fold(self.is_inner)?;
         program.mark_last_uses();
         Ok(program)
     }
@@ -249,7 +293,8 @@ impl<'a> Compiler<'a> {
             let place = if name.is_empty() { None } else { Some((self.find(name)?, false)) };
             inputs.push(place);
         }
-        let mut node = Node::new(proto, self.loader);
+        let with_tensors = is_branching(proto).then(|| with_tensors(proto, self.graph));
+        let mut node = Node::new(with_tensors.as_ref().unwrap_or(proto), self.loader);
         let label = match proto.name.as_str() {
             "" => full_name(proto),
             name => format!("{} `{name}`", full_name(proto)),
@@ -297,15 +342,20 @@ impl<'a> Compiler<'a> {
 }
 
 impl Program {
-    /// Lets a network that is the whole graph plan for its inputs as the file declares them: ONNX's
-    /// number of the type, and the dimensions.
-    pub(super) fn prepare(&self, inputs: &[(i32, Option<Vec<Option<usize>>>)]) {
-        let [Step { segment: Some(segment), .. }] = &self.steps[..] else { return };
-        segment.prepare(inputs);
+    /// Lets a network that is the whole graph plan for its inputs as the file declares them.
+    ///
+    /// # Errors
+    /// Why it cannot run.
+    pub(super) fn prepare(&self, inputs: &[Declared]) -> Result<(), String> {
+        let [Step { segment: Some(segment), label, .. }] = &self.steps[..] else { return Ok(()) };
+        segment.prepare(inputs).map_err(|problem| format!("{label}: {problem}"))
     }
 
     /// Computes once and for all what depends on nothing else than the graph.
-    fn fold(&mut self) {
+    ///
+    /// # Errors
+    /// What cannot be computed, unless nobody may ever ask for it: a graph in a branch.
+    fn fold(&mut self, is_inner: bool) -> Result<(), String> {
         let steps = std::mem::take(&mut self.steps);
         for step in steps {
             let places = step.inputs.iter().flatten();
@@ -314,7 +364,6 @@ impl Program {
             let inputs = inputs.map(|input| {
                 input.and_then(|(place, _)| self.constants[place].as_ref().map(Input::Ref))
             });
-            // What fails here fails with its name when somebody asks.
             match is_constant.then(|| (step.kernel)(Inputs(inputs.collect()))) {
                 Some(Ok(outputs)) => {
                     for (place, output) in step.outputs.iter().zip(outputs) {
@@ -323,9 +372,13 @@ impl Program {
                         }
                     }
                 }
+                Some(Err(problem)) if !is_inner => {
+                    return Err(format!("{}: {problem}", step.label));
+                }
                 _ => self.steps.push(step),
             }
         }
+        Ok(())
     }
 
     /// Finds the last step that needs each computed value.

@@ -1,9 +1,10 @@
 //! Graphs run by Microsoft's onnxruntime, a shared library that the host names.
 
 use super::array::{Array, Data, Shape};
+use super::convert;
 use super::external::external_files;
 use super::graph::Port;
-use super::{convert, loader};
+use crate::folder::DataFile;
 use crate::{Error, Result, Tensor};
 use ort::environment::Environment;
 use ort::session::{Session, SessionInputValue};
@@ -59,16 +60,18 @@ impl Runtime {
     /// # Errors
     /// [`Error::UnsupportedGraph`] with the library's reason, for external data outside of the
     /// graph's folder, and for inputs and outputs that are no tensors.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let refused = |problem: String| Error::UnsupportedGraph { path: path.to_owned(), problem };
+    pub(crate) fn open(file: &DataFile) -> Result<Self> {
+        let path = file.path();
+        let refused = |problem: String| Error::UnsupportedGraph { path: path.clone(), problem };
         let library = LIBRARY.get().ok_or_else(|| refused("onnxruntime is not loaded".into()))?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        for file in external_files(path)? {
-            let inside = file.to_str().and_then(|file| loader::inside(folder, file));
-            inside.ok_or_else(|| refused(format!("`{}` is no file beside it", file.display())))?;
+        for weights in external_files(file)? {
+            let inside = weights.to_str().map(|name| file.beside(name).open());
+            if !matches!(inside, Some(Ok(_))) {
+                return Err(refused(format!("`{}` is no file beside it", weights.display())));
+            }
         }
         let session =
-            Session::builder(library).and_then(|mut builder| builder.commit_from_file(path));
+            Session::builder(library).and_then(|mut builder| builder.commit_from_file(&path));
         let session = session.map_err(|error| refused(one_line(&error)))?;
         let inputs = session.inputs().iter().map(port);
         let inputs = inputs.collect::<Result<_, _>>().map_err(refused)?;

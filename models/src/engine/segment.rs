@@ -8,28 +8,28 @@ use super::array::{Array, Data, Shape, volume};
 use super::kernel::{Inputs, Outcome};
 use super::loader::Loader;
 use super::node::{domain, full_name};
-use super::{attributes, convert, ranked};
+use super::plan::{
+    Ask, FOLDED_MAX, Known, Plan, Planned, Plans, by_rows, by_shape, by_values, by_whole_numbers,
+};
+use super::{attributes, bounded, convert};
 use std::any::Any;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use tract_onnx::Onnx;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::ops::konst::Const;
-
-/// Plans that are kept: each holds a copy of the weights.
-const PLANS_MAX: usize = 6;
-
-/// An input whose value decides shapes is no larger than this.
-const FOLDED_MAX: usize = 64;
 
 /// So many calls with the same shapes are worth a plan of their own.
 const HOT: usize = 16;
 
-static ONNX: LazyLock<Onnx> = LazyLock::new(ranked::operators);
+/// Sizes of open dimensions that a plan is tried with.
+const TRIED: [usize; 5] = [1, 2, 8, 64, 224];
+
+static ONNX: LazyLock<Onnx> = LazyLock::new(bounded::operators);
 
 /// Names the operators of a node, and of the graphs in it, that tract does not have.
 pub(super) fn missing(node: &NodeProto) -> Vec<String> {
@@ -41,25 +41,20 @@ pub(super) fn missing(node: &NodeProto) -> Vec<String> {
     own.chain(inner).collect()
 }
 
-/// Refuses attributes that would be left aside, and sizes that no honest graph asks for.
-fn check(node: &NodeProto, loader: &Loader<'_>, tensors: &[TensorProto]) -> Result<(), String> {
+/// Refuses attributes that would be left aside, and tensors that are not what they say; takes the
+/// tensors in that lie in files of their own.
+fn settle(node: &mut NodeProto, loader: &Loader<'_>) -> Result<(), String> {
     attributes::check(node)?;
-    for attribute in &node.attribute {
-        attribute.t.iter().try_for_each(|tensor| loader.check(tensor))?;
-    }
-    for graph in graphs(node) {
-        graph.initializer.iter().try_for_each(|tensor| loader.check(tensor))?;
-        graph.node.iter().try_for_each(|node| check(node, loader, &graph.initializer))?;
-    }
-    let wanted = match node.op_type.as_str() {
-        "ConstantOfShape" => node.input.first(),
-        "Expand" | "Tile" => node.input.get(1),
-        _ => None,
-    };
-    if let Some(tensor) = tensors.iter().find(|one| Some(&one.name) == wanted) {
-        let sizes: Shape =
-            loader.array(tensor)?.whole()?.iter().map(|size| *size as usize).collect();
-        volume(&sizes).map_err(|problem| format!("{}: {problem}", node.op_type))?;
+    for attribute in &mut node.attribute {
+        for tensor in attribute.t.iter_mut().chain(&mut attribute.tensors) {
+            *tensor = loader.inlined(tensor)?;
+        }
+        for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+            for tensor in &mut graph.initializer {
+                *tensor = loader.inlined(tensor)?;
+            }
+            graph.node.iter_mut().try_for_each(|node| settle(node, loader))?;
+        }
     }
     Ok(())
 }
@@ -93,26 +88,6 @@ impl fmt::Debug for Segment {
     }
 }
 
-/// What is known of one input before planning.
-#[derive(Clone, Debug, PartialEq)]
-enum Known {
-    /// Its type, and its shape behind the rows.
-    Rows(DatumType, Shape),
-    Shape(DatumType, Shape),
-    Value(Array),
-}
-
-/// Finds what to plan for; `None` when that cannot be said of these inputs.
-type Ask = fn(&[&Array]) -> Option<Vec<Known>>;
-
-/// Plans by what they know of the inputs; the newest stand last. `None`: there is no such plan.
-#[derive(Default)]
-struct Plans {
-    made: Vec<(Vec<Known>, Option<Arc<TypedSimplePlan>>)>,
-    /// How often shapes came for which a wider plan was good enough.
-    seen: Vec<(Vec<Known>, usize)>,
-}
-
 impl Segment {
     /// Cuts nodes out of a graph. Returns the segment, its inputs and its outputs, which `used`
     /// names.
@@ -128,28 +103,22 @@ impl Segment {
         let computed = nodes.iter().flat_map(|node| &node.output).filter(|name| !name.is_empty());
         let outputs: Vec<String> =
             computed.filter(|name| used.contains(name.as_str())).cloned().collect();
-        let initializer: Vec<_> = graph
-            .initializer
-            .iter()
-            .filter(|one| needed.contains(one.name.as_str()))
-            .cloned()
-            .collect();
-        for tensor in &initializer {
-            // tract takes the file's word for the size of its tensors.
-            loader.check(tensor)?;
-        }
+        let initializer = graph.initializer.iter();
+        let initializer = initializer.filter(|one| needed.contains(one.name.as_str()));
+        // tract takes the file's word for the size of its tensors, and would open any other file.
+        let initializer =
+            initializer.map(|tensor| loader.inlined(tensor)).collect::<Result<_, _>>()?;
         let input = if is_whole { graph.input.clone() } else { Vec::new() };
-        let value_info = if is_whole { graph.value_info.clone() } else { Vec::new() };
         let output =
             outputs.iter().map(|name| ValueInfoProto { name: name.clone(), ..Default::default() });
-        nodes.iter().try_for_each(|node| check(node, loader, &initializer))?;
+        let mut own = nodes.to_vec();
+        own.iter_mut().try_for_each(|node| settle(node, loader))?;
         let part = GraphProto {
-            node: nodes.to_vec(),
+            node: own,
             name: graph.name.clone(),
             initializer,
             input,
             output: output.collect(),
-            value_info,
             ..GraphProto::default()
         };
         let model = ModelProto {
@@ -158,7 +127,7 @@ impl Segment {
             graph: Some(part),
             ..ModelProto::default()
         };
-        let segment = guarded(|| parse(&model, loader))?;
+        let segment = guarded(|| parse(&model))?;
         let inputs = segment.inputs.clone();
         Ok((segment, inputs, outputs))
     }
@@ -167,48 +136,40 @@ impl Segment {
     pub(super) fn run(&self, inputs: &Inputs<'_>) -> Outcome {
         let arrays = inputs.all()?;
         let steps: [Ask; 4] = [by_rows, by_shape, by_whole_numbers, by_values];
-        let mut problem = String::new();
+        let mut problem = "tract has no plan for these shapes".to_owned();
         let mut last = None;
         for step in steps {
             let Some(known) = step(&arrays).filter(|known| last.as_ref() != Some(known)) else {
                 continue;
             };
             match self.plan(&known) {
-                Ok(Some(plan)) => {
+                Ok(plan) => {
                     let hot = self.hotter(&known, &arrays).unwrap_or(plan);
-                    match guarded(|| run(&hot, &known, &arrays)) {
+                    match guarded(|| hot.run(&known, &arrays)) {
                         Ok(outputs) => return Ok(outputs),
                         Err(why) => problem = why,
                     }
                 }
-                Ok(None) => {}
                 Err(why) => problem = why,
             }
             last = Some(known);
         }
-        let unplanned = "tract has no plan for these shapes";
-        Err(if problem.is_empty() { unplanned.to_owned() } else { problem })
+        Err(problem)
     }
 
-    /// Finds or makes the plan for what is known. The reason why there is none is told once.
-    fn plan(&self, known: &[Known]) -> Result<Option<Arc<TypedSimplePlan>>, String> {
+    /// Finds or makes the plan for what is known. Why there is none is kept as well.
+    fn plan(&self, known: &[Known]) -> Planned {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = plans.made.iter().position(|(for_what, _)| for_what == known) {
-            let found = plans.made.remove(at);
-            let plan = found.1.clone();
-            plans.made.push(found);
-            return Ok(plan);
+        if let Some(planned) = plans.find(known) {
+            return planned;
         }
-        let made = guarded(|| self.make(known));
-        if plans.made.len() == PLANS_MAX {
-            plans.made.remove(0);
-        }
-        plans.made.push((known.to_vec(), made.as_ref().ok().cloned()));
-        made.map(Some)
+        let planned = guarded(|| self.make(known)).map(Arc::new);
+        plans.keep(known, planned.clone());
+        planned
     }
 
     /// Returns a plan for exactly these shapes when they have come often.
-    fn hotter(&self, known: &[Known], arrays: &[&Array]) -> Option<Arc<TypedSimplePlan>> {
+    fn hotter(&self, known: &[Known], arrays: &[&Array]) -> Option<Arc<Plan>> {
         if !known.iter().any(|one| matches!(one, Known::Rows(..))) {
             return None;
         }
@@ -217,10 +178,10 @@ impl Segment {
             let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
             plans.count(&exact) >= HOT
         };
-        if is_hot { self.plan(&exact).ok().flatten() } else { None }
+        if is_hot { self.plan(&exact).ok() } else { None }
     }
 
-    fn make(&self, known: &[Known]) -> TractResult<Arc<TypedSimplePlan>> {
+    fn make(&self, known: &[Known]) -> TractResult<Plan> {
         let mut model = self.model.clone();
         let mut open = Vec::new();
         for (outlet, known) in self.model.input_outlets()?.to_vec().into_iter().zip(known) {
@@ -243,96 +204,90 @@ impl Segment {
             }
         }
         model.set_input_outlets(&open)?;
-        model.into_optimized()?.into_runnable()
+        Plan::new(model, &self.rows)
     }
 
-    /// Makes the plan for any number of rows, when the file tells ONNX's types of all inputs and
-    /// their other dimensions.
-    pub(super) fn prepare(&self, inputs: &[(i32, Option<Vec<Option<usize>>>)]) {
-        let one = |(kind, shape): &(i32, Option<Vec<Option<usize>>>)| {
-            let (_, rest) = shape.as_ref()?.split_first()?;
-            let kind = convert::onnx_type(*kind)?;
-            Some(Known::Rows(kind, rest.iter().copied().collect::<Option<Shape>>()?))
-        };
-        if let Some(known) = inputs.iter().map(one).collect::<Option<Vec<_>>>() {
-            // Whoever comes may still have a plan for the shapes that came.
-            let _ = self.plan(&known);
+    /// Plans for inputs as the file declares them, and keeps the plan for any number of rows if
+    /// there is one.
+    ///
+    /// # Errors
+    /// Why there is no plan, when no input can be of shapes for which there might be one.
+    pub(super) fn prepare(&self, inputs: &[Declared]) -> Result<(), String> {
+        let by_rows = inputs.iter().map(Declared::by_rows).collect::<Option<Vec<_>>>();
+        if by_rows.as_ref().is_some_and(|known| self.plan(known).is_ok()) {
+            return Ok(());
         }
+        // Values that are not there yet may decide shapes.
+        if inputs.iter().any(Declared::may_decide) {
+            return Ok(());
+        }
+        let mut problems = BTreeSet::new();
+        for size in TRIED {
+            let known = inputs.iter().map(|input| input.with(size)).collect::<Option<Vec<_>>>();
+            let Some(known) = known else { return Ok(()) };
+            let values = known.iter().map(ones).collect::<Option<Vec<_>>>();
+            match guarded(|| self.make(&known)) {
+                Ok(_) => return Ok(()),
+                // Small values may decide shapes, whatever their type.
+                Err(_) if values.is_some_and(|known| guarded(|| self.make(&known)).is_ok()) => {
+                    return Ok(());
+                }
+                Err(problem) => problems.insert(problem),
+            };
+        }
+        let is_same = problems.len() == 1 || by_rows.is_some();
+        problems.pop_first().filter(|_| is_same).map_or(Ok(()), Err)
     }
 }
 
-impl Plans {
-    /// Counts a call; returns how many there were with these shapes of late.
-    fn count(&mut self, exact: &[Known]) -> usize {
-        let found = self.seen.iter().position(|(shapes, _)| shapes == exact);
-        let (shapes, calls) = found.map_or((exact.to_vec(), 0), |at| self.seen.remove(at));
-        if self.seen.len() == PLANS_MAX {
-            self.seen.remove(0);
-        }
-        self.seen.push((shapes, calls + 1));
-        calls + 1
+/// Takes ones for a small value of floats.
+fn ones(known: &Known) -> Option<Known> {
+    let Known::Shape(kind, shape) = known else { return None };
+    let count = volume(shape).ok().filter(|count| *count <= FOLDED_MAX)?;
+    let data = match kind {
+        DatumType::F16 => Data::F16(vec![f16::ONE; count]),
+        DatumType::F32 => Data::F32(vec![1.0; count]),
+        DatumType::F64 => Data::F64(vec![1.0; count]),
+        _ => return None,
+    };
+    Some(Known::Value(Array { shape: shape.clone(), data }))
+}
+
+/// An input as the file declares it: ONNX's number of its type, and its dimensions.
+#[derive(Clone, Debug)]
+pub(super) struct Declared {
+    pub(super) kind: i32,
+    pub(super) shape: Option<Vec<Option<usize>>>,
+}
+
+impl Declared {
+    /// Leaves the rows open, where everything else is known.
+    fn by_rows(&self) -> Option<Known> {
+        let (_, rest) = self.shape.as_ref()?.split_first()?;
+        let kind = convert::onnx_type(self.kind)?;
+        Some(Known::Rows(kind, rest.iter().copied().collect::<Option<Shape>>()?))
+    }
+
+    /// Takes a size for every dimension that is open.
+    fn with(&self, size: usize) -> Option<Known> {
+        let dims = self.shape.as_ref()?.iter().map(|dim| dim.unwrap_or(size)).collect();
+        Some(Known::Shape(convert::onnx_type(self.kind)?, dims))
+    }
+
+    /// Tells whether the values may decide shapes: whole numbers and lists do.
+    fn may_decide(&self) -> bool {
+        let is_float = convert::onnx_type(self.kind).is_some_and(|kind| kind.is_float());
+        !is_float || self.shape.as_ref().is_none_or(|shape| shape.len() < 2)
     }
 }
 
-fn parse(model: &ModelProto, loader: &Loader<'_>) -> TractResult<Segment> {
-    let parsed = ONNX.parse(model, loader.folder.to_str())?;
+fn parse(model: &ModelProto) -> TractResult<Segment> {
+    let parsed = ONNX.parse(model, None)?;
     let model = parsed.model;
     let outlets = model.input_outlets()?;
     let inputs = outlets.iter().map(|outlet| model.node(outlet.node).name.clone()).collect();
     let rows = model.symbols.sym("N");
     Ok(Segment { model, inputs, rows, plans: Mutex::default() })
-}
-
-fn run(
-    plan: &Arc<TypedSimplePlan>,
-    known: &[Known],
-    arrays: &[&Array],
-) -> TractResult<super::kernel::Outputs> {
-    let open = arrays.iter().zip(known).filter(|(_, known)| !matches!(known, Known::Value(_)));
-    let inputs = open.map(|(array, _)| Ok(convert::to_tract(array)?.into_tvalue()));
-    let outputs = plan.run(inputs.collect::<TractResult<_>>()?)?;
-    outputs.iter().map(|output| convert::from_tract(output)).collect()
-}
-
-/// Leaves the first dimension open where all inputs have one, and the same.
-fn by_rows(arrays: &[&Array]) -> Option<Vec<Known>> {
-    let rows = *arrays.first()?.shape.first()?;
-    let one = |array: &&Array| match array.shape.split_first() {
-        Some((size, rest)) if *size == rows => {
-            Some(Known::Rows(convert::datum_type(&array.data)?, rest.into()))
-        }
-        _ => None,
-    };
-    arrays.iter().map(one).collect()
-}
-
-fn by_shape(arrays: &[&Array]) -> Option<Vec<Known>> {
-    arrays.iter().map(|array| shape_of(array)).collect()
-}
-
-fn shape_of(array: &Array) -> Option<Known> {
-    Some(Known::Shape(convert::datum_type(&array.data)?, array.shape.clone()))
-}
-
-fn by_whole_numbers(arrays: &[&Array]) -> Option<Vec<Known>> {
-    let one = |array: &&Array| match array.data {
-        Data::I64(_) | Data::I32(_) if array.len() <= FOLDED_MAX => {
-            Some(Known::Value((*array).clone()))
-        }
-        _ => shape_of(array),
-    };
-    arrays.iter().map(one).collect()
-}
-
-fn by_values(arrays: &[&Array]) -> Option<Vec<Known>> {
-    let one = |array: &&Array| {
-        if array.len() <= FOLDED_MAX {
-            Some(Known::Value((*array).clone()))
-        } else {
-            shape_of(array)
-        }
-    };
-    arrays.iter().map(one).collect()
 }
 
 /// Runs the engine; its failures and its panics become text. A model must not end a server.

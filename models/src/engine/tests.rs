@@ -1,8 +1,11 @@
 //! Graphs that must not run, or not for long.
 
+mod limits;
+
 use super::Graph;
 use super::loader::Loader;
 use super::program::Refusal;
+use crate::folder::DataFile;
 use crate::{Tensor, Values};
 use std::path::Path;
 use tract_onnx::pb::attribute_proto::AttributeType;
@@ -33,6 +36,15 @@ fn ints(name: &str, list: &[i64]) -> AttributeProto {
         name: name.to_owned(),
         r#type: AttributeType::Ints as i32,
         ints: list.to_vec(),
+        ..AttributeProto::default()
+    }
+}
+
+fn int(name: &str, i: i64) -> AttributeProto {
+    AttributeProto {
+        name: name.to_owned(),
+        r#type: AttributeType::Int as i32,
+        i,
         ..AttributeProto::default()
     }
 }
@@ -90,7 +102,8 @@ fn compile(nodes: Vec<NodeProto>, initializer: Vec<TensorProto>) -> Result<Graph
         ..ModelProto::default()
     };
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/external");
-    Graph::compile(&Loader { model: &model, folder: &folder }).map_err(|refusal| match refusal {
+    let file = DataFile::alone(&folder.join("model.onnx"));
+    Graph::compile(&Loader { model: &model, file: &file }).map_err(|refusal| match refusal {
         Refusal::Operators(names) => names.into_iter().collect::<Vec<_>>().join(", "),
         Refusal::Problem(problem) => problem,
     })
@@ -113,12 +126,7 @@ fn check_fails(nodes: Vec<NodeProto>, initializer: Vec<TensorProto>, want: &str)
 
 #[test]
 fn an_axis_before_the_first_is_refused_at_once() {
-    let axis = AttributeProto {
-        name: "axis".to_owned(),
-        r#type: AttributeType::Int as i32,
-        i: -3,
-        ..AttributeProto::default()
-    };
+    let axis = int("axis", -3);
     let outputs = ["y", "mean", "deviation"];
     let scale = TensorProto {
         name: "scale".to_owned(),
@@ -128,7 +136,7 @@ fn an_axis_before_the_first_is_refused_at_once() {
         ..TensorProto::default()
     };
     let nodes = vec![node("LayerNormalization", &["x", "scale"], &outputs, vec![axis])];
-    check_fails(nodes, vec![scale], "there is no axis -3 of 2");
+    check_refused(nodes, vec![scale], "there is no axis -3 of 2");
 }
 
 #[test]
@@ -159,6 +167,53 @@ fn strangers_are_refused_by_name() {
 }
 
 #[test]
+fn a_network_without_any_plan_is_refused() {
+    // A product of rows of 3 with rows of 3 never fits, however many there are.
+    let weight = whole_numbers("w", &[1, 2], &[1, 2]);
+    let cast = node("Cast", &["w"], &["c"], vec![int("to", 1)]);
+    let product = node("MatMul", &["c", "c"], &["p"], vec![]);
+    let nodes = vec![cast, product, node("Softplus", &["p"], &["q"], vec![])];
+    let last = node("Add", &["q", "x"], &["y"], vec![]);
+    check_refused([nodes, vec![last]].concat(), vec![weight], "the network: ");
+}
+
+#[test]
+fn a_branch_needs_what_runs_here_and_nothing_else() {
+    let branch = |name: &str, op: &str, weight: &str| {
+        let output = ValueInfoProto { name: "b".to_owned(), ..ValueInfoProto::default() };
+        let graph = GraphProto {
+            node: vec![node(op, &["x", weight], &["b"], vec![])],
+            output: vec![output],
+            ..GraphProto::default()
+        };
+        let kind = AttributeType::Graph as i32;
+        AttributeProto { name: name.to_owned(), r#type: kind, g: Some(graph), ..int(name, 0) }
+    };
+    let choice = |no: AttributeProto| {
+        let condition = node("IsNaN", &["x"], &["n"], vec![]);
+        let number = node("Cast", &["n"], &["k"], vec![int("to", 1)]);
+        let some = node("ReduceMax", &["k"], &["m"], vec![int("keepdims", 0)]);
+        let is_some = node("Cast", &["m"], &["c"], vec![int("to", 9)]);
+        let attributes = vec![branch("then_branch", "MatMul", "w"), no];
+        let choice = node("If", &["c"], &["y"], attributes);
+        vec![condition, number, some, is_some, choice]
+    };
+    let weight = || {
+        let kind = DataType::Float as i32;
+        TensorProto { data_type: kind, float_data: vec![1.0], ..whole_numbers("w", &[1, 1], &[]) }
+    };
+    let row = |value| Tensor::new(vec![1, 3], Values::Float(vec![value, 2.0, 3.0])).unwrap();
+
+    let graph = compile(choice(branch("else_branch", "PRelu", "w")), vec![weight()]).unwrap();
+
+    assert_eq!(graph.run(vec![row(-1.0)]).unwrap(), [("y".to_owned(), row(-1.0))]);
+    let problem = graph.run(vec![row(f32::NAN)]).unwrap_err().to_string();
+    assert!(problem.contains("its then_branch: MatMul: the shapes"), "{problem}");
+    let stranger = choice(branch("else_branch", "Launch", "w"));
+    check_refused(stranger, vec![weight()], "its else_branch needs Launch");
+}
+
+#[test]
 fn graphs_that_lead_nowhere_are_refused() {
     check_refused(vec![node("Neg", &["z"], &["y"], vec![])], vec![], "nothing computes `z`");
     check_refused(vec![], vec![], "nothing computes `y`");
@@ -178,7 +233,7 @@ fn tensors_must_hold_what_their_shape_says() {
     for (dims, list, want) in [
         (vec![3], vec![1, 2], "tensor `w` has 2 values for 3"),
         (vec![-3], vec![1], "tensor `w` has a negative dimension"),
-        (vec![1 << 40], vec![], "is too large"),
+        (vec![1 << 40], vec![], "tensor `w` has 0 values for 1099511627776"),
         (vec![i64::MAX, i64::MAX], vec![], "is too large"),
     ] {
         check_refused(add(), vec![whole_numbers("w", &dims, &list)], want);
@@ -219,12 +274,57 @@ fn sizes_that_no_honest_graph_asks_for_fail() {
     let huge = || vec![whole_numbers("n", &[2], &[1 << 30, 3])];
     check_fails(vec![node("Expand", &["x", "n"], &["y"], vec![])], huge(), "is too large");
     check_fails(vec![node("Tile", &["x", "n"], &["y"], vec![])], huge(), "is too large");
-    check_fails(vec![node("ConstantOfShape", &["n"], &["y"], vec![])], huge(), "is too large");
+    check_refused(vec![node("ConstantOfShape", &["n"], &["y"], vec![])], huge(), "is too large");
     let network = vec![
         node("ConstantOfShape", &["n"], &["a"], vec![]),
         node("Softplus", &["a"], &["y"], vec![]),
     ];
     check_refused(network, huge(), "is too large");
+}
+
+#[test]
+fn an_axis_that_is_named_twice_is_refused_or_counts_once() {
+    let two = || vec![whole_numbers("n", &[2], &[0, 0]), whole_numbers("e", &[2], &[1, 1])];
+    let slice = node("Slice", &["x", "n", "e", "n"], &["y"], vec![]);
+    check_fails(vec![slice], two(), "name axis 0 twice");
+    let four = || vec![whole_numbers("p", &[4], &[0; 4]), whole_numbers("n", &[2], &[1, 1])];
+    let pad = node("Pad", &["x", "p", "", "n"], &["y"], vec![]);
+    check_fails(vec![pad], four(), "name axis 1 twice");
+    // onnxruntime takes this for one axis.
+    let sum = node("ReduceSum", &["x", "n"], &["y"], vec![]);
+    let row = Tensor::new(vec![1, 3], Values::Float(vec![1.0, 2.0, 3.0])).unwrap();
+    let answer = compile(vec![sum], two()).unwrap().run(vec![row.clone()]).unwrap();
+    assert_eq!(answer, [("y".to_owned(), row)]);
+}
+
+#[test]
+fn words_that_are_skipped_come_to_an_end() {
+    let words = node("Cast", &["x"], &["s"], vec![int("to", 7)]);
+    let grams = node(
+        "TfIdfVectorizer",
+        &["s"],
+        &["y"],
+        vec![
+            AttributeProto {
+                name: "mode".to_owned(),
+                r#type: AttributeType::String as i32,
+                s: b"TF".to_vec(),
+                ..AttributeProto::default()
+            },
+            int("min_gram_length", 1),
+            int("max_gram_length", 2),
+            int("max_skip_count", i64::MAX),
+            ints("ngram_counts", &[0, 2]),
+            ints("ngram_indexes", &[0, 1, 2]),
+            ints("pool_int64s", &[1, 3, 1, 3]),
+        ],
+    );
+    let graph = compile(vec![words, grams], vec![]).unwrap();
+    let row = Tensor::new(vec![1, 3], Values::Float(vec![1.0, 2.0, 3.0])).unwrap();
+
+    let answer = graph.run(vec![row]).unwrap();
+
+    assert_eq!(answer[0].1.values(), &Values::Float(vec![1.0, 1.0, 1.0]));
 }
 
 #[test]

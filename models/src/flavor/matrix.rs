@@ -1,6 +1,7 @@
 //! An input as the matrix of numbers that trees take.
 
 use crate::data::show_shape;
+use crate::limit::volume;
 use crate::tree::Float;
 use crate::{Error, Input, Result, Table, Tensor, Values};
 
@@ -50,6 +51,11 @@ impl<T: Float> Matrix<T> {
         }
     }
 
+    /// Checks that there is room for so many answers for each row.
+    pub(super) fn room(&self, answers: usize) -> Result<()> {
+        volume(&[self.rows, answers]).map(drop).map_err(refuse)
+    }
+
     fn of_tensor(tensor: &Tensor, columns: &impl Columns<T>) -> Result<Self> {
         let count = columns.count();
         let rows = match tensor.shape() {
@@ -61,7 +67,7 @@ impl<T: Float> Matrix<T> {
                 )));
             }
         };
-        let mut values = vec![T::NAN; rows * count];
+        let mut values = vec![T::NAN; volume(&[rows, count]).map_err(refuse)?];
         let cell = |at: usize, text: &str| columns.number(at % count.max(1), text);
         spread(tensor.values(), &mut values, 0, 1, &cell)?;
         Ok(Self { values, rows })
@@ -70,7 +76,7 @@ impl<T: Float> Matrix<T> {
     fn of_table(table: &Table, columns: &impl Columns<T>) -> Result<Self> {
         let count = columns.count();
         let (rows, places) = (table.rows(), columns.places(table)?);
-        let mut values = vec![T::NAN; rows * count];
+        let mut values = vec![T::NAN; volume(&[rows, count]).map_err(refuse)?];
         for (column, place) in places.into_iter().enumerate() {
             let (name, tensor) = &table.columns()[place];
             if tensor.values().len() != rows {

@@ -7,10 +7,10 @@ pub(crate) mod onnx;
 mod sklearn;
 mod xgboost;
 
+use crate::folder::DataFile;
 use crate::{Error, ModelInfo, Predictor, Result};
 use serde_json::{Map, Value};
-use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 /// Opens the best of a model's flavors that runs here, and names it.
 pub(crate) fn open(folder: &Path, info: &ModelInfo) -> Result<(&'static str, Box<dyn Predictor>)> {
@@ -67,24 +67,12 @@ fn setting<'a>(settings: &'a Map<String, Value>, name: &str) -> Option<&'a str> 
     settings.get(name).and_then(Value::as_str)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|error| Error::Io {
-        doing: format!("reading `{}`", path.display()),
-        source: error.into(),
-    })
-}
-
 /// Finds the flavor's file, which must lie inside the model's folder.
-fn data_file(folder: &Path, data: &str) -> Result<PathBuf> {
+fn data_file(folder: &Path, data: &str) -> Result<DataFile> {
     let refuse = |problem: String| Error::NotAModel { path: folder.to_owned(), problem };
     let is_inside = Path::new(data).components().all(|part| matches!(part, Component::Normal(_)));
     if !is_inside || data.is_empty() {
         return Err(refuse(format!("its data path `{data}` leads out of the folder")));
     }
-    let file = folder.join(data);
-    let resolved = file.canonicalize().map_err(|_| refuse(format!("there is no file `{data}`")))?;
-    match folder.canonicalize() {
-        Ok(root) if resolved.starts_with(&root) && resolved.is_file() => Ok(resolved),
-        _ => Err(refuse(format!("`{data}` is no file inside the folder"))),
-    }
+    DataFile::new(folder, data)
 }

@@ -7,6 +7,7 @@ use super::data_file;
 #[cfg(feature = "onnxruntime")]
 use crate::engine::runtime;
 use crate::engine::{Graph, Port};
+use crate::folder::DataFile;
 use crate::signature::{DataType, TensorSpec};
 use crate::{Answer, Error, Input, Predictor, Result, Table, Tensor, Values};
 use serde_json::{Map, Value};
@@ -19,12 +20,12 @@ const DATA_DEFAULT: &str = "model.onnx";
 /// Opens the graph that the flavor's settings name.
 pub(crate) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<OnnxModel> {
     let data = settings.get("data").and_then(Value::as_str).unwrap_or(DATA_DEFAULT);
-    open_file(&data_file(folder, data)?)
+    Ok(OnnxModel { graph: Engine::open(&data_file(folder, data)?)? })
 }
 
 /// Opens a graph that is in no model folder.
 pub(crate) fn open_file(path: &Path) -> Result<OnnxModel> {
-    Ok(OnnxModel { graph: Engine::open(path)? })
+    Ok(OnnxModel { graph: Engine::open(&DataFile::alone(path))? })
 }
 
 /// Opens the graph that the flavor's settings name with onnxruntime.
@@ -45,13 +46,13 @@ enum Engine {
 
 impl Engine {
     /// Opens a graph here; one that does not run here where the host has given a library.
-    fn open(path: &Path) -> Result<Self> {
-        let own = Graph::open(path).map(Self::Own);
+    fn open(file: &DataFile) -> Result<Self> {
+        let own = Graph::open(file).map(Self::Own);
         #[cfg(feature = "onnxruntime")]
         if let Err(Error::UnsupportedOperators { .. } | Error::UnsupportedGraph { .. }) = &own
             && runtime::is_loaded()
         {
-            match runtime::Runtime::open(path) {
+            match runtime::Runtime::open(file) {
                 Ok(graph) => return Ok(Self::Foreign(graph)),
                 // What is missing here says more than what is broken there.
                 Err(error) => tracing::debug!(%error, "onnxruntime does not run the graph either"),

@@ -5,6 +5,7 @@ use super::ensemble::{Root, Splits};
 use super::kernel::{MISSING_LEFT, Mixed, Ordered, Question, Set};
 use super::leaves::Leaves;
 use super::{Aggregate, Ensemble, Float, Node, Test, Tree};
+use crate::limit::volume;
 use std::borrow::Borrow;
 use std::collections::VecDeque;
 
@@ -28,6 +29,8 @@ impl<T: Float> Ensemble<T> {
         if targets == 0 || targets >= LIMIT {
             return Err(format!("{targets} targets cannot be scored"));
         }
+        // A few bytes can name any number.
+        volume(&[targets])?;
         if !base.is_empty() && base.len() != targets {
             return Err(format!("{} base values do not fit {targets} targets", base.len()));
         }

@@ -2,7 +2,7 @@
 
 use super::broadcast::{self, strides, walk};
 use super::shape::sizes;
-use crate::engine::array::{Array, Element, Shape, around, axis, same, volume};
+use crate::engine::array::{Array, Element, Shape, around, axes, axis, copies, same, volume};
 use crate::engine::kernel::{Inputs, Kernel, one};
 use crate::engine::node::Node;
 
@@ -25,6 +25,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         "Expand" => one(|inputs| {
             let array = inputs.get(0)?;
             let out = broadcast::shape(&array.shape, &sizes(&inputs.get(1)?.whole()?)?)?;
+            copies(&array.data, &out)?;
             let steps = strides(&array.shape, &out);
             Ok(pick(array, out, steps, 0))
         }),
@@ -55,7 +56,7 @@ pub(super) fn concat(arrays: &[&Array], at: i64) -> Result<Array, String> {
         if !fits {
             return Err(format!("the shapes {:?} and {:?} do not fit", first.shape, array.shape));
         }
-        shape[at] += array.shape[at];
+        shape[at] = shape[at].saturating_add(array.shape[at]);
     }
     volume(&shape)?;
     let outer: usize = shape[..at].iter().product();
@@ -93,7 +94,8 @@ fn slice(inputs: &Inputs<'_>, own: &[Option<Vec<i64>>; 3]) -> Result<Array, Stri
         }
     };
     let (starts, ends) = (field(0)?.unwrap_or_default(), field(1)?.unwrap_or_default());
-    let axes = field(2)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let on = field(2)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let axes = axes(&on, array.rank())?;
     let steps = field(3)?.unwrap_or_else(|| vec![1; starts.len()]);
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
         return Err("starts, ends, axes and steps are not equally many".to_owned());
@@ -103,8 +105,7 @@ fn slice(inputs: &Inputs<'_>, own: &[Option<Vec<i64>>; 3]) -> Result<Array, Stri
     // A step back is a step forward from the other end, then turned around.
     let mut lists: Vec<Option<Vec<usize>>> = vec![None; array.rank()];
     let mut apart = natural.clone();
-    for at in 0..starts.len() {
-        let on = axis(axes[at], array.rank())?;
+    for (at, on) in axes.iter().copied().enumerate() {
         let (first, count) = range(array.shape[on], starts[at], ends[at], steps[at])?;
         out[on] = count;
         if steps[at] > 0 {
@@ -119,8 +120,7 @@ fn slice(inputs: &Inputs<'_>, own: &[Option<Vec<i64>>; 3]) -> Result<Array, Stri
         return Ok(pick(array, out, apart, start));
     }
     let mut result = array.clone();
-    for at in 0..starts.len() {
-        let on = axis(axes[at], array.rank())?;
+    for (at, on) in axes.iter().copied().enumerate() {
         let (first, count) = range(array.shape[on], starts[at], ends[at], steps[at])?;
         let step = |i: usize| (first as i64 + i as i64 * steps[at]) as usize;
         let places: Vec<usize> = (0..count).map(step).collect();
@@ -177,7 +177,7 @@ fn tile(array: &Array, repeats: &[usize]) -> Result<Array, String> {
         return Err(format!("{repeats:?} does not repeat the shape {:?}", array.shape));
     }
     let grown = array.shape.iter().zip(repeats).map(|(size, times)| size.saturating_mul(*times));
-    volume(&grown.collect::<Shape>())?;
+    copies(&array.data, &grown.collect::<Shape>())?;
     let mut result = array.clone();
     for (on, times) in repeats.iter().enumerate() {
         let size = result.shape[on];

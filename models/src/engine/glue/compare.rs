@@ -2,7 +2,7 @@
 
 use super::arithmetic::numbers;
 use super::broadcast;
-use crate::engine::array::{Array, Data, Element, Shape, any, same};
+use crate::engine::array::{Array, Data, Element, Shape, any, copies, same};
 use crate::engine::kernel::{Inputs, Kernel, one};
 use crate::engine::node::Node;
 
@@ -93,6 +93,8 @@ fn compare(inputs: &Inputs<'_>, order: Order) -> Result<Array, String> {
 fn choose(inputs: &Inputs<'_>) -> Result<Array, String> {
     let (question, yes, no) = (inputs.get(0)?, inputs.get(1)?, inputs.get(2)?);
     let out = broadcast::shape(&broadcast::shape(&question.shape, &yes.shape)?, &no.shape)?;
+    copies(&yes.data, &out)?;
+    copies(&no.data, &out)?;
     let answers: &[bool] = question.list()?;
     let strides: [Shape; 3] =
         [question, yes, no].map(|array| broadcast::strides(&array.shape, &out));

@@ -1,18 +1,18 @@
 //! `CenterCropPad`: the middle of a value, or zeros around it.
 
 use super::shape::sizes;
-use crate::engine::array::{Array, Element, Shape, around, axis, same, volume};
+use crate::engine::array::{Array, Element, Shape, around, axes, same, volume};
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
 
 pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
-    let axes = node.ints("axes")?.map(<[i64]>::to_vec);
+    let own = node.ints("axes")?.map(<[i64]>::to_vec);
     one(move |mut inputs| {
         let wanted = sizes(&inputs.get(1)?.whole()?)?;
         let mut array = inputs.take(0)?;
         let rank = array.rank();
-        let axes = match &axes {
-            Some(axes) => axes.iter().map(|at| axis(*at, rank)).collect::<Result<Vec<_>, _>>()?,
+        let axes = match &own {
+            Some(own) => axes(own, rank)?,
             None => (0..rank).collect(),
         };
         if axes.len() != wanted.len() {

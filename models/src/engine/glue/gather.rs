@@ -2,7 +2,7 @@
 
 use super::arithmetic::{Number, greater, less, numbers};
 use super::broadcast::{strides, walk};
-use crate::engine::array::{Array, Element, Shape, any, around, axis, same, volume};
+use crate::engine::array::{Array, Element, Shape, any, around, axis, copies, same};
 use crate::engine::kernel::{Inputs, Kernel, one};
 use crate::engine::node::Node;
 
@@ -24,7 +24,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
             let mut shape = Shape::from_slice(&array.shape[..at]);
             shape.extend_from_slice(&indices.shape);
             shape.extend_from_slice(&array.shape[at + 1..]);
-            volume(&shape)?;
+            copies(&array.data, &shape)?;
             along(array, at, &places).reshaped(shape)
         }),
         "GatherElements" => one(move |inputs| elements(inputs.get(0)?, inputs.get(1)?, at)),
@@ -92,6 +92,7 @@ fn natural(shape: &[usize]) -> Shape {
 }
 
 fn elements(array: &Array, indices: &Array, at: i64) -> Result<Array, String> {
+    copies(&array.data, &indices.shape)?;
     let targets = targets(array, indices, at)?;
     fn pick<T: Element>(list: &[T], targets: &[usize]) -> Vec<T> {
         targets.iter().map(|at| list[*at].clone()).collect()

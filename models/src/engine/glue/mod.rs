@@ -4,6 +4,7 @@ mod arithmetic;
 mod arrange;
 mod attention;
 mod bits;
+mod branch;
 mod broadcast;
 mod cast;
 mod compare;
@@ -66,6 +67,7 @@ pub(super) const NAMES: &[(&str, &str)] = &[
     ("", "Greater"),
     ("", "GreaterOrEqual"),
     ("", "Identity"),
+    ("", "If"),
     ("", "IsNaN"),
     ("", "Less"),
     ("", "LessOrEqual"),
@@ -156,6 +158,7 @@ fn plain(node: &mut Node<'_>) -> Result<Kernel, String> {
         "Scan" => scan::build(node),
         "Attention" => attention::build(node),
         "BitCast" => bits::build(node),
+        "If" => branch::build(node),
         "CenterCropPad" => crop::build(node),
         "Det" => matrix::determinant(),
         "NegativeLogLikelihoodLoss" | "SoftmaxCrossEntropyLoss" => losses::build(node),

@@ -1,6 +1,6 @@
 //! `Pad`: values around a value.
 
-use crate::engine::array::{Array, Element, Shape, around, axis, same, volume};
+use crate::engine::array::{Array, Element, Shape, around, axes, copies, same};
 use crate::engine::kernel::{Inputs, Kernel, one};
 use crate::engine::node::Node;
 
@@ -28,8 +28,8 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         let array = inputs.get(0)?;
         let pads = inputs.get(1)?.whole()?;
         let axes = match inputs.optional(3) {
-            Some(axes) => axes.whole()?,
-            None => (0..array.rank() as i64).collect(),
+            Some(list) => axes(&list.whole()?, array.rank())?,
+            None => (0..array.rank()).collect(),
         };
         if pads.len() != 2 * axes.len() {
             return Err(format!("{} pads for {} axes", pads.len(), axes.len()));
@@ -37,7 +37,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         let mut array = array.clone();
         for (at, which) in axes.iter().enumerate() {
             let ends = (pads[at], pads[at + axes.len()]);
-            array = pad(&array, axis(*which, array.rank())?, ends, mode, &inputs)?;
+            array = pad(&array, *which, ends, mode, &inputs)?;
         }
         Ok(array)
     })
@@ -56,7 +56,9 @@ fn pad(
     let size = size.and_then(|size| usize::try_from(size).ok());
     let mut shape = array.shape.clone();
     shape[at] = size.ok_or("its pads do not fit")?;
-    volume(&shape)?;
+    let kind = inputs.optional(2).map_or(&array.data, |fill| &fill.data);
+    copies(kind, &shape)?;
+    copies(&array.data, &shape)?;
     let sources: Vec<Option<usize>> =
         (0..shape[at] as i64).map(|place| source(place - before, old, mode)).collect();
     let data = same!(&array.data, list => gathered(list, &array.shape, at, &sources, inputs)?);

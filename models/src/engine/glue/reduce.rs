@@ -6,6 +6,7 @@ use crate::engine::array::{Array, Data, Element, Shape, around, axis};
 use crate::engine::exponential::softmax_rows;
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
+use std::collections::BTreeSet;
 
 pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
     match node.op {
@@ -51,7 +52,11 @@ fn planned(
     rank: usize,
 ) -> Result<Vec<usize>, String> {
     match wanted {
-        Some(list) => list.iter().map(|at| axis(*at, rank)).collect(),
+        Some(list) => {
+            let axes = list.iter().map(|at| axis(*at, rank));
+            // As in onnxruntime, one that is named twice counts once.
+            Ok(axes.collect::<Result<BTreeSet<_>, _>>()?.into_iter().collect())
+        }
         None if none_is_nothing => Ok(Vec::new()),
         None => Ok((0..rank).collect()),
     }

@@ -5,6 +5,7 @@ use crate::engine::array::{Array, Shape, axis};
 use crate::engine::kernel::{Kernel, Outputs};
 use crate::engine::node::Node;
 use crate::engine::program::{Program, Refusal};
+use crate::limit::together;
 
 pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
     if node.version < 9 {
@@ -84,6 +85,7 @@ impl Scan {
             return Err("it has no rows, so its outputs have no shape".to_owned());
         }
         let mut rows: Vec<Vec<Array>> = vec![Vec::new(); self.written.axes.len()];
+        let mut kept = 0_usize;
         for turn in 0..length {
             let mut feed = std::mem::take(&mut states);
             for (index, array) in scanned.iter().enumerate() {
@@ -95,7 +97,11 @@ impl Scan {
             feed.extend(captured.iter().map(|array| (*array).clone()));
             let mut outputs = self.body.run(feed)?.into_iter();
             states.extend(outputs.by_ref().take(self.states));
-            rows.iter_mut().zip(outputs).for_each(|(rows, row)| rows.push(row));
+            for (rows, row) in rows.iter_mut().zip(outputs) {
+                kept = kept.saturating_add(row.weight());
+                rows.push(row);
+            }
+            together(kept)?;
         }
         let mut outputs: Outputs = states.into_iter().collect();
         for (index, mut rows) in rows.into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Shapes: asked for, changed, and filled.
 
-use crate::engine::array::{Array, Element, Shape, axis, same, volume};
+use crate::engine::array::{Array, Element, Shape, axis, copies, same, volume};
 use crate::engine::kernel::{Inputs, Kernel, one};
 use crate::engine::node::Node;
 
@@ -28,7 +28,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
                 let rank = array.rank();
                 let at = if at == rank as i64 { rank } else { axis(at, rank)? };
                 let (rows, columns) = array.shape.split_at(at);
-                let shape = [rows.iter().product(), columns.iter().product()];
+                let shape = [volume(rows)?, volume(columns)?];
                 array.reshaped(Shape::from_slice(&shape))
             })
         }
@@ -89,7 +89,7 @@ fn filled(node: &mut Node<'_>) -> Result<Kernel, String> {
     }
     one(move |inputs| {
         let shape = sizes(&inputs.get(0)?.whole()?)?;
-        let count = volume(&shape)?;
+        let count = copies(&value.data, &shape)?;
         fn repeat<T: Element>(list: &[T], count: usize) -> Vec<T> {
             vec![list[0].clone(); count]
         }
@@ -132,7 +132,7 @@ fn reshape(old: &[usize], wanted: &[i64], keeps_zero: bool) -> Result<Shape, Str
         });
     }
     if let Some(at) = open {
-        let (have, rest) = (old.iter().product::<usize>(), volume(&shape)?);
+        let (have, rest) = (volume(old)?, volume(&shape)?);
         shape[at] = have.checked_div(rest).unwrap_or(0);
         if rest != 0 && have % rest != 0 {
             return Err(problem());

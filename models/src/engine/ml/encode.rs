@@ -1,6 +1,6 @@
 //! Operators that give values for values.
 
-use crate::engine::array::{Array, Data, Element, volume};
+use crate::engine::array::{Array, Data, Element, heaviest, room, volume};
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
 use std::collections::HashMap;
@@ -57,6 +57,7 @@ pub(super) fn category_mapper(node: &mut Node<'_>) -> Result<Kernel, String> {
         return Err(format!("{} texts do not stand for {} numbers", texts.len(), ints.len()));
     }
     let to_int: HashMap<String, i64> = texts.iter().cloned().zip(ints.iter().copied()).collect();
+    let most = heaviest(&texts).max(heaviest(std::slice::from_ref(&default_text)));
     let to_text: HashMap<i64, String> = ints.into_iter().zip(texts).collect();
     one(move |inputs| {
         let array = inputs.get(0)?;
@@ -66,6 +67,7 @@ pub(super) fn category_mapper(node: &mut Node<'_>) -> Result<Kernel, String> {
                 Array { shape, data: Data::I64(look_up(list, &to_int, &default_int)) }
             }
             Data::I64(list) => {
+                room(most, &shape)?;
                 Array { shape, data: Data::Str(look_up(list, &to_text, &default_text)) }
             }
             other => return Err(format!("values of type {} are no categories", other.kind())),
@@ -116,6 +118,7 @@ pub(super) fn label_encoder(node: &mut Node<'_>) -> Result<Kernel, String> {
         return Err(format!("{} keys have {} values", keys_data.len(), values.len()));
     }
     let kind = keys_data.kind();
+    let most = values.heaviest().max(default.heaviest());
     let mut map = HashMap::new();
     // Before version 4, NaN is a stranger to itself.
     let nan = (node.version < 4).then(|| float_key(f64::NAN));
@@ -130,6 +133,7 @@ pub(super) fn label_encoder(node: &mut Node<'_>) -> Result<Kernel, String> {
         if array.data.kind() != kind {
             return Err(format!("its keys are of type {kind}, not {}", array.data.kind()));
         }
+        room(most, &array.shape)?;
         let found: Vec<Option<usize>> =
             keys(&array.data)?.iter().map(|key| map.get(key).copied()).collect();
         fn pick<T: Element>(list: &[T], default: &Data, found: &[Option<usize>]) -> Vec<T> {
@@ -183,6 +187,7 @@ fn first_label_encoder(node: &mut Node<'_>) -> Result<Kernel, String> {
     let classes = node.texts("classes_strings")?.unwrap_or_default();
     let default_text = node.text("default_string")?.unwrap_or_else(|| "_Unused".to_owned());
     let default_int = node.int("default_int64")?.unwrap_or(-1);
+    let most = heaviest(&classes).max(heaviest(std::slice::from_ref(&default_text)));
     let places: HashMap<String, i64> =
         classes.iter().enumerate().map(|(at, class)| (class.clone(), at as i64)).collect();
     one(move |inputs| {
@@ -193,6 +198,7 @@ fn first_label_encoder(node: &mut Node<'_>) -> Result<Kernel, String> {
                 Array { shape, data: Data::I64(look_up(list, &places, &default_int)) }
             }
             Data::I64(list) => {
+                room(most, &shape)?;
                 let class = |at: &i64| usize::try_from(*at).ok().and_then(|at| classes.get(at));
                 let texts = list.iter().map(|at| class(at).unwrap_or(&default_text).clone());
                 Array { shape, data: Data::Str(texts.collect()) }

@@ -1,6 +1,6 @@
 //! Operators that change features: scaling, filling holes, choosing columns.
 
-use crate::engine::array::{Array, Data, Shape, axis, volume};
+use crate::engine::array::{Array, Data, Shape, axis, copies, volume};
 use crate::engine::glue::along;
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
@@ -165,10 +165,11 @@ pub(super) fn binarizer(node: &mut Node<'_>) -> Result<Kernel, String> {
 
 /// `ArrayFeatureExtractor`: columns by their places.
 pub(super) fn extract(array: &Array, wanted: &Array) -> Result<Array, String> {
-    if array.rank() == 0 {
+    let Some((&_, lead)) = array.shape.split_last() else {
         return Err("a single value has no columns".to_owned());
-    }
-    let last = array.rank() - 1;
+    };
+    let last = lead.len();
+    copies(&array.data, &[volume(lead)?, wanted.len()])?;
     let places = wanted.whole()?.into_iter().map(|at| {
         let at = usize::try_from(at).ok().filter(|at| *at < array.shape[last]);
         at.ok_or_else(|| {
@@ -195,7 +196,7 @@ pub(super) fn vectorizer(node: &mut Node<'_>) -> Result<Kernel, String> {
             return Err(format!("{} inputs are given for {}", arrays.len(), widths.len()));
         }
         let rows = arrays.first().map_or(0, |first| first.matrix().0);
-        let total: usize = widths.iter().sum();
+        let total = widths.iter().fold(0, |total: usize, width| total.saturating_add(*width));
         volume(&[rows, total])?;
         let mut list = vec![0.0; rows * total];
         let mut start = 0;

@@ -1,6 +1,6 @@
 //! The classes that a classifier answers.
 
-use crate::engine::array::Array;
+use crate::engine::array::{Array, heaviest, room};
 use crate::engine::node::Node;
 
 /// Labels: whole numbers or text.
@@ -30,13 +30,17 @@ impl Labels {
     }
 
     /// Makes the tensor of the labels at these places, which exist.
-    pub(super) fn pick(&self, places: &[usize]) -> Array {
-        match self {
+    ///
+    /// # Errors
+    /// When so many texts are too large.
+    pub(super) fn pick(&self, places: &[usize]) -> Result<Array, String> {
+        Ok(match self {
             Self::Ints(list) => Array::vector(places.iter().map(|at| list[*at]).collect()),
             Self::Texts(list) => {
+                room(heaviest(list), &[places.len()])?;
                 Array::vector(places.iter().map(|at| list[*at].clone()).collect::<Vec<_>>())
             }
-        }
+        })
     }
 
     /// Returns the labels of no and yes: the own two, or 0 and 1.

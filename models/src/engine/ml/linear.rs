@@ -3,7 +3,7 @@
 use super::features::{floats, rows_of};
 use super::labels::Labels;
 use super::scores::{Second, Transform, best, transform_targets};
-use crate::engine::array::{Array, Shape};
+use crate::engine::array::{Array, Shape, volume};
 use crate::engine::glue::multiply_into;
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
@@ -66,7 +66,7 @@ impl Linear {
             return Err(format!("{width} columns are given to a model of {}", self.features));
         }
         let input: Cow<'_, [f32]> = floats(array)?;
-        let mut scores = vec![0.0; rows * self.targets];
+        let mut scores = vec![0.0; volume(&[rows, self.targets])?];
         if self.targets <= FEW && rows > 1 {
             for (row, scores) in
                 input.chunks_exact(width).zip(scores.chunks_exact_mut(self.targets))
@@ -133,6 +133,6 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel, String> {
         } else {
             transform_targets(transform, &mut scores, targets);
         }
-        Ok(smallvec![labels.pick(&places), Array::new(Shape::from_slice(&[rows, width]), scores)])
+        Ok(smallvec![labels.pick(&places)?, Array::new(Shape::from_slice(&[rows, width]), scores)])
     }))
 }

@@ -161,7 +161,7 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel, String> {
     Ok(Box::new(move |inputs| {
         let (places, scores, width) = classifier.run(inputs.get(0)?)?;
         let shape = Shape::from_slice(&[places.len(), width]);
-        Ok(smallvec![classifier.labels.pick(&places), Array::new(shape, scores)])
+        Ok(smallvec![classifier.labels.pick(&places)?, Array::new(shape, scores)])
     }))
 }
 
@@ -236,6 +236,9 @@ impl Classifier {
             transform_targets(self.transform, &mut near, classes);
             return Ok((places, near, classes));
         }
+        // Each two classes have a score, or chances of each class that need a table of all pairs.
+        volume(&[rows, if self.odds.is_some() { classes } else { self.rho.len() }])?;
+        volume(&[self.odds.as_ref().map_or(1, |_| classes), classes])?;
         let mut places = Vec::with_capacity(rows);
         let mut scores = Vec::new();
         for near in near.chunks_exact(self.vectors.count) {

@@ -4,7 +4,7 @@ use super::labels::Labels;
 use super::scores::{Second, Transform, best};
 use super::tree_lists::read;
 use super::trees::{Parts, Trees};
-use crate::engine::array::{Array, Shape};
+use crate::engine::array::{Array, Shape, volume};
 use crate::engine::kernel::Kernel;
 use crate::engine::node::Node;
 use crate::tree::{Node as Branch, Tree};
@@ -65,9 +65,10 @@ pub(super) fn classifier(node: &mut Node<'_>) -> Result<Kernel, String> {
     let trees = Trees::new(&parts, node.loader.has_doubles())?;
     Ok(Box::new(move |inputs| {
         let (rows, sums) = trees.score(inputs.get(0)?)?;
+        volume(&[rows, classes.labels.len()])?;
         let (places, scores, width) = classes.finish(rows, sums);
         let scores = Array::new(Shape::from_slice(&[rows, width]), scores);
-        Ok(smallvec![classes.labels.pick(&places), scores])
+        Ok(smallvec![classes.labels.pick(&places)?, scores])
     }))
 }
 

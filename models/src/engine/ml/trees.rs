@@ -3,7 +3,7 @@
 use super::features::rows_of;
 use super::scores::{Transform, transform_targets};
 use super::tree_lists::read;
-use crate::engine::array::{Array, Data, Shape};
+use crate::engine::array::{Array, Data, Shape, volume};
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
 use crate::tree::{Aggregate, Ensemble, Node as Branch, Test, Tree};
@@ -56,7 +56,7 @@ impl Trees {
         if width < features {
             return Err(format!("{width} columns are given to trees that ask for {features}"));
         }
-        let mut out = vec![0.0_f32; rows * self.narrow.targets()];
+        let mut out = vec![0.0_f32; volume(&[rows, self.narrow.targets()])?];
         if let (Some(wide), true) = (&self.wide, self.is_wide || is_wide(&array.data)) {
             let list = cut(wide_list(&array.data)?, width, features);
             let mut sums = vec![0.0; out.len()];

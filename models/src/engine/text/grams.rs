@@ -114,8 +114,13 @@ impl Vectorizer {
         for length in self.lengths.0..=self.lengths.1 {
             // Single words have nothing between them.
             let skips = if length == 1 { 0 } else { self.skips };
-            for apart in 1..=skips + 1 {
-                let reach = (length - 1) * apart;
+            for apart in 0..=skips {
+                let apart = apart.saturating_add(1);
+                let reach = (length - 1).saturating_mul(apart);
+                // Farther apart there are no words left, however many may be skipped.
+                if reach >= words.len() {
+                    break;
+                }
                 for start in 0..words.len().saturating_sub(reach) {
                     gram.clear();
                     gram.extend((0..length).map_while(|at| words[start + at * apart]));

@@ -1,6 +1,6 @@
 //! `StringConcat`, `StringSplit` and `MurmurHash3`.
 
-use crate::engine::array::{Array, Data, Shape, volume};
+use crate::engine::array::{Array, Data, Shape, heaviest, room, volume};
 use crate::engine::glue::{broadcast_shape, combine};
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
@@ -34,7 +34,7 @@ pub(super) fn split(node: &mut Node<'_>) -> Result<Kernel, String> {
         let counts: Vec<i64> = parts.iter().map(|parts| parts.len() as i64).collect();
         let mut shape = array.shape.clone();
         shape.push(width);
-        let mut list = vec![String::new(); volume(&shape)?];
+        let mut list = vec![String::new(); room(heaviest(&[String::new()]), &shape)?];
         for (row, parts) in parts.iter().enumerate() {
             for (at, part) in parts.iter().enumerate() {
                 list[row * width + at] = (*part).to_owned();

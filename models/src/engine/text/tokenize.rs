@@ -1,6 +1,6 @@
 //! `Tokenizer` of com.microsoft: texts cut into words, or into letters.
 
-use crate::engine::array::{Array, volume};
+use crate::engine::array::{Array, heaviest, room};
 use crate::engine::kernel::{Kernel, one};
 use crate::engine::node::Node;
 use regex::Regex;
@@ -38,7 +38,8 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         let width = if most == 0 { 0 } else { most + 2 * usize::from(is_marked) };
         let mut shape = array.shape.clone();
         shape.push(width);
-        let mut list = Vec::with_capacity(volume(&shape)?);
+        let padded = heaviest(std::slice::from_ref(&padding));
+        let mut list = Vec::with_capacity(room(padded, &shape)?);
         for row in rows.iter().filter(|_| width > 0) {
             list.extend(is_marked.then(|| "\u{2}".to_owned()));
             list.extend(row.iter().map(|word| (*word).to_owned()));

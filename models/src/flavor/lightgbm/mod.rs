@@ -12,12 +12,13 @@ mod text;
 mod trees;
 
 use super::matrix::{Matrix, refuse};
-use super::{data_file, read, setting};
+use super::{data_file, setting};
+use crate::folder::DataFile;
 use crate::predictor::{method, no_method};
 use crate::{Answer, Error, Input, Predictor, Result, Tensor, Values};
 pub(super) use booster::Booster;
 use serde_json::{Map, Value};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The flavor's name in `MLmodel`.
 pub(super) const NAME: &str = "lightgbm";
@@ -28,7 +29,7 @@ const CLASS_DEFAULT: &str = "lightgbm.basic.Booster";
 pub(super) fn wrapper_file(
     folder: &Path,
     settings: &Map<String, Value>,
-) -> Result<Option<PathBuf>> {
+) -> Result<Option<DataFile>> {
     match setting(settings, "serialization_format") {
         Some("skops") if setting(settings, "model_class") != Some(CLASS_DEFAULT) => {
             data_file(folder, setting(settings, "data").unwrap_or(DATA_DEFAULT)).map(Some)
@@ -39,7 +40,8 @@ pub(super) fn wrapper_file(
 
 /// Opens the model that the flavor's settings name.
 pub(super) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<LightgbmModel> {
-    let path = data_file(folder, setting(settings, "data").unwrap_or(DATA_DEFAULT))?;
+    let file = data_file(folder, setting(settings, "data").unwrap_or(DATA_DEFAULT))?;
+    let path = file.path();
     let class = setting(settings, "model_class").unwrap_or(CLASS_DEFAULT);
     if class != CLASS_DEFAULT {
         let problem = format!(
@@ -49,7 +51,7 @@ pub(super) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<Light
         );
         return Err(Error::UnsupportedModel { path, problem });
     }
-    let bytes = read(&path)?;
+    let bytes = file.read()?;
     let text = str::from_utf8(&bytes).map_err(|_| "it is not text".to_owned());
     let booster = text.and_then(|text| Booster::from_text(text, None));
     let booster = booster.map_err(|problem| Error::UnsupportedModel { path, problem })?;
@@ -69,6 +71,7 @@ impl Predictor for LightgbmModel {
 
     fn predict(&self, input: &Input) -> Result<Answer> {
         let matrix = Matrix::<f64>::of(input, &self.booster)?;
+        matrix.room(self.booster.groups())?;
         let raw = self.booster.raw(&matrix.values, matrix.rows);
         let output = self.shape(self.booster.predictions(raw), matrix.rows)?;
         Ok(Answer::Array(output))
@@ -76,6 +79,7 @@ impl Predictor for LightgbmModel {
 
     fn call(&self, method: &str, input: &Input) -> Result<Answer> {
         let matrix = Matrix::<f64>::of(input, &self.booster)?;
+        matrix.room(self.booster.groups())?;
         let raw = self.booster.raw(&matrix.values, matrix.rows);
         match method {
             method::PREDICT_RAW => self.shape(raw, matrix.rows).map(Answer::Array),

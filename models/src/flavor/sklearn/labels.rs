@@ -132,6 +132,16 @@ pub(super) enum Output {
 }
 
 impl Output {
+    /// Returns how many values there are.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Vector(list) => list.len(),
+            Self::Matrix(matrix) => matrix.len(),
+            Self::Classes(list, _) => list.len(),
+            Self::Targets(targets) => targets.iter().map(|(list, _)| list.len()).sum(),
+        }
+    }
+
     /// Joins answers to consecutive rows.
     pub(super) fn append(&mut self, more: Self) {
         match (self, more) {

@@ -32,6 +32,8 @@ mod tests;
 mod text;
 mod tree;
 
+use crate::folder::DataFile;
+use crate::limit::volume;
 use crate::predictor::no_method;
 use crate::{Answer, Error, Input, ModelInfo, Predictor, Result, Tensor, Values};
 use entry::Entry;
@@ -59,8 +61,8 @@ pub(super) fn open(
 ) -> Result<SklearnModel> {
     let text = |name| super::setting(settings, name);
     let data = text("pickled_model").unwrap_or("model.pkl");
-    let path = super::data_file(folder, data)?;
-    let refused = |problem: String| Error::UnsupportedModel { path: path.clone(), problem };
+    let file = super::data_file(folder, data)?;
+    let refused = |problem: String| Error::UnsupportedModel { path: file.path(), problem };
     if text("serialization_format").unwrap_or("pickle") != "skops" {
         return Err(refused(
             "it is a pickle, which is code that nobody checked and is never run here; save it again \
@@ -71,15 +73,15 @@ pub(super) fn open(
     }
     let method = info.flavors.get("python_function").and_then(|flavor| flavor.get("predict_fn"));
     let method = method.and_then(Value::as_str).unwrap_or("predict");
-    open_skops(&path, method)
+    open_skops(&file, method)
 }
 
 /// Opens a skops file; `method` is what `predict` shall mean.
-pub(super) fn open_skops(path: &Path, method: &str) -> Result<SklearnModel> {
-    let bytes = super::read(path)?;
+pub(super) fn open_skops(file: &DataFile, method: &str) -> Result<SklearnModel> {
+    let bytes = file.read()?;
     let read = catch_unwind(|| SklearnModel::read(bytes, method));
     read.unwrap_or_else(|_| refuse!("its attributes contradict each other"))
-        .map_err(|Refusal(problem)| Error::UnsupportedModel { path: path.to_owned(), problem })
+        .map_err(|Refusal(problem)| Error::UnsupportedModel { path: file.path(), problem })
 }
 
 /// A method of an estimator that a caller may ask for.
@@ -174,6 +176,11 @@ impl SklearnModel {
             return Err(failed(Failure(format!("the model has no method {method:?}"))));
         }
         let frame = self.entry.frame(input).map_err(failed)?;
+        let width = match method {
+            Method::Transform => self.estimator.width_out().unwrap_or(1),
+            _ => 1,
+        };
+        volume(&[frame.rows(), width]).map_err(|problem| Error::Evaluation { problem })?;
         let batch =
             (BATCH_NUMBERS / self.estimator.numbers_per_row().max(1)).clamp(16, BATCH_ROWS_MAX);
         if frame.rows() <= batch {
@@ -187,6 +194,7 @@ impl SklearnModel {
         let joined = answers.reduce(|all, more| {
             let mut all = all?;
             all.append(more?);
+            volume(&[all.len()]).map_err(Failure)?;
             Ok(all)
         });
         joined
@@ -224,6 +232,14 @@ enum Reply {
 }
 
 impl Reply {
+    /// Returns how many values there are.
+    fn len(&self) -> usize {
+        match self {
+            Self::Output(output) => output.len(),
+            Self::Columns(columns) => columns.iter().map(Column::len).sum(),
+        }
+    }
+
     fn append(&mut self, more: Self) {
         match (self, more) {
             (Self::Output(all), Self::Output(more)) => all.append(more),

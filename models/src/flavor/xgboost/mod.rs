@@ -13,7 +13,7 @@ mod trees;
 mod ubjson;
 
 use super::matrix::{Columns, Matrix, by_name, in_order, refuse};
-use super::{data_file, read, setting};
+use super::{data_file, setting};
 use crate::predictor::{method, no_method};
 use crate::signature::Params;
 use crate::tree::transform;
@@ -30,13 +30,13 @@ const CLASS_DEFAULT: &str = "xgboost.core.Booster";
 
 /// Opens the model that the flavor's settings name.
 pub(super) fn open(folder: &Path, settings: &Map<String, Value>) -> Result<XgboostModel> {
-    let path = data_file(folder, setting(settings, "data").unwrap_or(DATA_DEFAULT))?;
+    let file = data_file(folder, setting(settings, "data").unwrap_or(DATA_DEFAULT))?;
     let class = setting(settings, "model_class").unwrap_or(CLASS_DEFAULT);
     let model = Wrapper::parse(class).and_then(|wrapper| {
-        let bytes = read(&path).map_err(|error| error.to_string())?;
+        let bytes = file.read().map_err(|error| error.to_string())?;
         XgboostModel::from_bytes(&bytes, wrapper)
     });
-    model.map_err(|problem| Error::UnsupportedModel { path, problem })
+    model.map_err(|problem| Error::UnsupportedModel { path: file.path(), problem })
 }
 
 /// The class that the model had in Python.
@@ -81,6 +81,7 @@ impl XgboostModel {
         if matrix.values.iter().any(|value| value.is_infinite()) {
             return Err(refuse("a value is infinite, or too large for 32 bits".to_owned()));
         }
+        matrix.room(self.booster.groups)?;
         Ok((self.booster.margins(&matrix.values, matrix.rows), matrix.rows))
     }
 

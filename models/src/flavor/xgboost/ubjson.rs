@@ -200,7 +200,7 @@ impl<'de> de::Deserializer<'de> for Item<'_, 'de> {
         let list = reader.list()?;
         let value = match (list.marker, list.count) {
             (Some(_), Some(count)) => {
-                let bytes = count * list.size;
+                let bytes = count.saturating_mul(list.size);
                 reader.take(bytes)?;
                 visitor.visit_unit()?
             }
