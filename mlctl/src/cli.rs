@@ -1,22 +1,37 @@
 //! Every command and flag, and nothing of what they do.
 
+mod artifacts;
+mod experiments;
 mod images;
+mod left_out;
+#[cfg(test)]
+mod mlflow;
 mod models;
 mod registry;
+mod runs;
 mod server;
+mod spelling;
+mod which;
+
+pub(crate) use artifacts::{ArtifactsCommand, GetArgs};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+pub(crate) use experiments::{ExperimentsCommand, ShowFormat};
 pub(crate) use images::{BuildDockerArgs, BuildImageArgs, DockerEnvManager};
+pub(crate) use left_out::explain as explain_left_out;
 pub(crate) use models::{
-    ConvertArgs, ConvertFormat, ModelUri, ModelsArgs, ModelsCommand, PredictArgs, RowFormat,
-    SaveCommand, SaveOnnxArgs, ServeArgs,
+    ConvertArgs, ConvertFormat, InstallMlflow, ModelUri, ModelsArgs, ModelsCommand, PredictArgs,
+    RowFormat, SaveCommand, SaveOnnxArgs, ServeArgs,
 };
 pub(crate) use registry::{
     AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand, WebhooksCommand,
 };
+pub(crate) use runs::{CreateRunArgs, EndedAs, ListArgs, RunsCommand};
 pub(crate) use server::{Durability, FrameOptions, ServerArgs};
+pub(crate) use spelling::read as read_spelling;
 use std::path::PathBuf;
+pub(crate) use which::{WhichExperiment, WhichModel, WhichRun, WhichRuns};
 
 /// MLflow's tracking, projects, models and registry in one small binary.
 #[derive(Debug, Parser)]
@@ -35,11 +50,11 @@ pub(crate) struct Cli {
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
     /// Where runs are: a folder, sqlite:///FILE, or the http(s):// address of a server
-    #[arg(long, visible_alias = "tracking-uri", global = true, value_name = "URI")]
+    #[arg(long, alias = "tracking-uri", global = true, value_name = "URI")]
     pub(crate) store: Option<String>,
     /// Where registered models are: sqlite:///FILE or the address of a server; by default the
     /// store's own file or server, or registry.db in its folder
-    #[arg(long, visible_alias = "registry-uri", global = true, value_name = "URI")]
+    #[arg(long, alias = "registry-uri", global = true, value_name = "URI")]
     pub(crate) registry_store: Option<String>,
     /// Print JSON for scripts
     #[arg(long, global = true)]
@@ -54,12 +69,13 @@ pub(crate) enum Command {
     /// Run a project: a folder, a git URL or a zip file
     Run(Box<RunArgs>),
     /// Serve the store to MLflow's clients
+    #[command(alias = "ui")]
     Server(Box<ServerArgs>),
     /// Log to the run that MLFLOW_RUN_ID names, or to --run-id
     #[command(subcommand)]
     Log(LogCommand),
     /// List and change experiments
-    #[command(subcommand, visible_alias = "experiment")]
+    #[command(subcommand, alias = "experiment")]
     Experiments(ExperimentsCommand),
     /// List, search, show and compare runs
     #[command(subcommand)]
@@ -80,6 +96,12 @@ pub(crate) enum Command {
     /// Show the settings and where each comes from
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Show what this program finds: version, settings, stores, tools and variables
+    Doctor {
+        /// Show that variables of MLflow are set, and not their values
+        #[arg(long)]
+        mask_envs: bool,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Which shell
@@ -112,6 +134,15 @@ pub(crate) struct RunArgs {
     /// What prepares the environment; by default what the project's files ask for
     #[arg(long, value_name = "MANAGER")]
     pub(crate) env_manager: Option<EnvManagerChoice>,
+    /// What prepares nothing, as MLflow had it
+    #[arg(long, hide = true, conflicts_with = "env_manager")]
+    pub(crate) no_conda: bool,
+    /// Where it runs, as MLflow has it; here always on this machine
+    #[arg(long, short, value_name = "NAME", hide = true)]
+    pub(crate) backend: Option<String>,
+    /// What a backend is given, as MLflow has it; this machine needs nothing
+    #[arg(long, short = 'c', value_name = "FILE", hide = true)]
+    pub(crate) backend_config: Option<String>,
     /// Where temporary folders are made
     #[arg(long, env = "MLFLOW_TMP_DIR", value_name = "DIR")]
     pub(crate) storage_dir: Option<PathBuf>,
@@ -125,7 +156,7 @@ pub(crate) struct RunArgs {
 #[group(multiple = false)]
 pub(crate) struct ExperimentChoice {
     /// The experiment's name
-    #[arg(long, value_name = "NAME", visible_alias = "experiment")]
+    #[arg(long, value_name = "NAME", alias = "experiment")]
     pub(crate) experiment_name: Option<String>,
     /// The experiment's id
     #[arg(long, value_name = "ID")]
@@ -202,154 +233,17 @@ pub(crate) struct RunChoice {
     pub(crate) run_id: Option<String>,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum ExperimentsCommand {
-    /// Make an experiment
-    Create {
-        /// Its name
-        name: String,
-        /// Where the artifacts of its runs go
-        #[arg(long, value_name = "URI")]
-        artifact_location: Option<String>,
-    },
-    /// List experiments
-    #[command(visible_alias = "search")]
-    List {
-        /// A filter such as "name LIKE 'a%'"
-        #[arg(long, default_value = "", hide_default_value = true)]
-        filter: String,
-        /// Show those in use, the deleted ones, or all
-        #[arg(long, value_enum, default_value_t)]
-        view: View,
-    },
-    /// Show an experiment, by name or id
-    Show {
-        /// Its name or id
-        experiment: String,
-    },
-    /// Give an experiment another name
-    Rename {
-        /// Its name or id
-        experiment: String,
-        /// The new name
-        new_name: String,
-    },
-    /// Delete an experiment and its runs; restore brings them back
-    Delete {
-        /// Its name or id
-        experiment: String,
-    },
-    /// Bring a deleted experiment and its runs back
-    Restore {
-        /// Its name or id
-        experiment: String,
-    },
-}
-
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum View {
     /// What is in use
     #[default]
+    #[value(alias = "active_only")]
     Active,
     /// What is deleted
+    #[value(alias = "deleted_only")]
     Deleted,
     /// Both
     All,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum RunsCommand {
-    /// List the newest runs of an experiment
-    List(ListArgs),
-    /// Find runs: mlctl runs search "metrics.rmse < 70 and params.alpha = '0.5'"
-    Search {
-        /// The filter
-        filter: String,
-        #[command(flatten)]
-        list: ListArgs,
-    },
-    /// Show everything about a run
-    Show {
-        /// The run's id, a beginning of it, or latest
-        run_id: String,
-    },
-    /// Show side by side what differs between runs
-    Compare {
-        /// The runs' ids, beginnings of them, or latest
-        #[arg(required = true, num_args = 2..)]
-        run_ids: Vec<String>,
-        /// Also show what is equal
-        #[arg(long)]
-        all: bool,
-    },
-    /// Delete runs; restore brings them back
-    Delete {
-        /// The runs' ids, beginnings of them, or latest
-        #[arg(required = true)]
-        run_ids: Vec<String>,
-    },
-    /// Bring deleted runs back
-    Restore {
-        /// The runs' ids, beginnings of them, or latest
-        #[arg(required = true)]
-        run_ids: Vec<String>,
-    },
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ListArgs {
-    #[command(flatten)]
-    pub(crate) experiment: ExperimentChoice,
-    /// Look in all experiments
-    #[arg(long, conflicts_with_all = ["experiment_name", "experiment_id"])]
-    pub(crate) all_experiments: bool,
-    /// How to order, such as "metrics.rmse DESC"; may be given several times
-    #[arg(long, value_name = "CLAUSE")]
-    pub(crate) order_by: Vec<String>,
-    /// How many at most
-    #[arg(long, short = 'n', default_value_t = 20, value_name = "COUNT")]
-    pub(crate) max_results: usize,
-    /// Show those in use, the deleted ones, or all
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) view: View,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ArtifactsCommand {
-    /// List the files of a run
-    List {
-        /// The run's id, a beginning of it, or latest
-        run_id: String,
-        /// A folder among them
-        #[arg(default_value = "", hide_default_value = true)]
-        path: String,
-        /// Also list what is in folders
-        #[arg(long, short)]
-        recursive: bool,
-    },
-    /// Fetch a file or a folder of a run
-    #[command(visible_alias = "download")]
-    Get {
-        /// The run's id, a beginning of it, or latest
-        run_id: String,
-        /// The file or folder; everything by default
-        #[arg(default_value = "", hide_default_value = true)]
-        path: String,
-        /// Where to; the current folder by default
-        #[arg(long, short, default_value = ".", value_name = "PATH")]
-        output: PathBuf,
-    },
-    /// Store a file or a folder among those of a run
-    #[command(visible_alias = "upload")]
-    Put {
-        /// The run's id, a beginning of it, or latest
-        run_id: String,
-        /// The file or folder
-        file: PathBuf,
-        /// The folder among the artifacts that it goes to
-        #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
-        path: String,
-    },
 }
 
 #[derive(Debug, Subcommand)]

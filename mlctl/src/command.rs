@@ -4,6 +4,7 @@ pub(crate) mod artifacts;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod db;
+pub(crate) mod doctor;
 pub(crate) mod experiments;
 pub(crate) mod gc;
 pub(crate) mod log;

@@ -58,15 +58,21 @@ impl Failure {
     }
 
     pub(crate) fn print(self) -> ExitCode {
+        // Nobody is left to tell when stderr is gone.
+        let _ = std::io::stderr().write_all(self.to_string().as_bytes());
+        ExitCode::from(self.code)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A tool's last lines follow the line that says what failed.
         let message: Vec<_> = self.message.lines().map(printable).collect();
-        let mut text = format!("error: {}\n", message.join("\n"));
-        if let Some(hint) = self.hint {
-            text.push_str(&format!("hint: {}\n", printable(&hint)));
+        writeln!(f, "error: {}", message.join("\n"))?;
+        match &self.hint {
+            Some(hint) => writeln!(f, "hint: {}", printable(hint)),
+            None => Ok(()),
         }
-        // Nobody is left to tell when stderr is gone.
-        let _ = std::io::stderr().write_all(text.as_bytes());
-        ExitCode::from(self.code)
     }
 }
 

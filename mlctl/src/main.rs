@@ -24,7 +24,14 @@ use std::sync::Arc;
 type Outcome = anyhow::Result<ExitCode>;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let arguments = cli::read_spelling(std::env::args_os().collect());
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => match cli::explain_left_out(&error, &arguments) {
+            Some(failure) => return Failure::of(&failure).print(),
+            None => error.exit(),
+        },
+    };
     notice::start(cli.global.verbose, config::variable("NO_COLOR").is_none());
     match dispatch(cli) {
         Ok(code) => code,
@@ -52,6 +59,7 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Db(db) => command::db::dispatch(&context, &db),
         Command::Gc(args) => command::gc::collect(&context, &args),
         Command::Config(cli::ConfigCommand::Show) => command::config::show(&context),
+        Command::Doctor { mask_envs } => command::doctor::show(&context, mask_envs),
         Command::Completions { .. } => Ok(ExitCode::SUCCESS),
     }
 }

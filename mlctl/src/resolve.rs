@@ -4,7 +4,7 @@ use crate::command::Context;
 use crate::failure::Hinted;
 use crate::stores::{self, Missing};
 use anyhow::{Context as _, Result};
-use mlctl_artifacts::ArtifactPath;
+use mlctl_artifacts::{ArtifactPath, ArtifactStore};
 use mlctl_registry::ModelUri;
 use mlctl_scratch::{Access, Scratch};
 use mlctl_tracking::entity::LoggedModel;
@@ -12,6 +12,7 @@ use mlctl_tracking::search::LoggedModelQuery;
 use mlctl_tracking::store::location::location_path;
 use mlctl_tracking::{ModelId, RunId, TrackingStore};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A model's folder on this machine.
 #[derive(Debug)]
@@ -151,6 +152,32 @@ fn no_model(uri: &str, run: &str, logged: &[String]) -> anyhow::Error {
         format!("the run logged {}", logged.join(", "))
     };
     Hinted::error(format!("there is no model at `{uri}`"), hint)
+}
+
+/// Finds the file or folder that an artifact's URI names: of a run, of a logged model or a
+/// registered one, or at a location.
+pub(crate) fn artifact(
+    context: &Context,
+    store: &dyn TrackingStore,
+    uri: &str,
+) -> Result<(Arc<dyn ArtifactStore>, ArtifactPath)> {
+    if let Some(rest) = uri.strip_prefix("runs:/") {
+        let (id, path) = rest.trim_start_matches('/').split_once('/').unwrap_or((rest, ""));
+        let run_id = RunId::parse(id)?;
+        let info = store.run(&run_id)?.info;
+        let (name, below) = path.split_once('/').unwrap_or((path, ""));
+        if let Some(model) = model_named(store, &run_id, &info.experiment_id, name)? {
+            return Ok((store.artifacts(&model.artifact_uri)?, ArtifactPath::parse(below)?));
+        }
+        return Ok((store.artifacts(&info.artifact_uri)?, ArtifactPath::parse(path)?));
+    }
+    if uri.starts_with("models:/") {
+        let located = locate(context, uri)?;
+        return Ok((store.artifacts(&located.location)?, located.below));
+    }
+    // The last part of a location may be a file, which a store cannot be opened at.
+    let (parent, name) = uri.trim_end_matches('/').rsplit_once('/').unwrap_or((".", uri));
+    Ok((store.artifacts(parent)?, ArtifactPath::parse(name)?))
 }
 
 /// Brings the model that a URI names to this machine, unless it is here.

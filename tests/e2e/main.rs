@@ -38,6 +38,7 @@ mod server;
 mod server_flags;
 mod signals;
 mod source;
+mod spelling;
 mod store;
 mod ui;
 mod webhooks;

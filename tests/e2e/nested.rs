@@ -112,7 +112,7 @@ fn a_run_may_report_to_a_server() {
     let run = place.json(&["runs", "show", &id, "--store", "there"]);
     assert_eq!(run["info"]["status"], "FINISHED");
     assert_eq!(datum_text(&run, "params", "steps"), Some("2"));
-    let files = place.json(&["artifacts", "list", &id, "-r", "--store", &server.url]);
+    let files = place.json(&["artifacts", "list", &id, "-R", "--store", &server.url]);
     assert_eq!(files.as_array().unwrap().len(), 3, "{files}");
     place.ok(&["artifacts", "get", &id, "model", "--store", &server.url, "--output", "model"]);
     assert!(place.path("model/line.json").exists());

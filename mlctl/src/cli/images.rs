@@ -1,19 +1,19 @@
 //! The flags of `mlctl models build-image` and `build-docker`.
 
+use super::WhichModel;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct BuildImageArgs {
-    /// The model: a folder, runs:/ID/NAME, models:/NAME/VERSION-OR-STAGE or models:/NAME@ALIAS
-    #[arg(value_name = "URI")]
-    pub(crate) uri: String,
+    #[command(flatten)]
+    pub(crate) which: WhichModel,
     /// What the image is called; latest is its tag when none is said, and the name to push to its
     /// name
     #[arg(
         long,
         short,
-        visible_alias = "name",
+        alias = "name",
         value_name = "NAME[:TAG]",
         required_unless_present = "push"
     )]
@@ -54,9 +54,9 @@ pub(crate) struct BuildDockerArgs {
     /// The model; without one the image serves what is mounted at /opt/ml/model
     #[arg(long, short, value_name = "URI")]
     pub(crate) model_uri: Option<String>,
-    /// What the image will be called
-    #[arg(long, short, value_name = "NAME", default_value = "mlflow-pyfunc-servable")]
-    pub(crate) name: String,
+    /// What the image will be called; mlflow-pyfunc-servable by default
+    #[arg(long, short, value_name = "NAME")]
+    pub(crate) name: Option<String>,
     /// Write the Dockerfile into a new folder, with all that it copies
     #[arg(long, short = 'd', value_name = "DIR")]
     pub(crate) output_directory: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! `mlctl models` and its flags.
 
-use super::EnvManagerChoice;
 use super::images::{BuildDockerArgs, BuildImageArgs};
+use super::{EnvManagerChoice, WhichModel};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Map, Value};
 use std::num::NonZero;
@@ -36,13 +36,16 @@ pub(crate) struct ModelsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
     /// Score a file of rows: mlctl models predict models:/churn@champion -i rows.csv -o out.csv
+    #[command(override_usage = "mlctl models predict [OPTIONS] <URI>")]
     Predict(PredictArgs),
     /// Show what a model takes, what it answers, its files and what runs it
+    #[command(override_usage = "mlctl models describe [OPTIONS] <URI>")]
     Describe {
         #[command(flatten)]
         model: ModelUri,
     },
     /// Run a model on its own input example, and compare with the answer that was saved
+    #[command(override_usage = "mlctl models validate [OPTIONS] <URI>")]
     Validate {
         #[command(flatten)]
         model: ModelUri,
@@ -51,6 +54,7 @@ pub(crate) enum ModelsCommand {
         tolerance: f64,
     },
     /// Measure rows per second by the number of rows at once
+    #[command(override_usage = "mlctl models bench [OPTIONS] <URI>")]
     Bench {
         #[command(flatten)]
         model: ModelUri,
@@ -65,47 +69,79 @@ pub(crate) enum ModelsCommand {
         seconds: f64,
     },
     /// Convert a model of trees or weighted sums: mlctl models convert churn/ --to onnx -o churn-onnx/
+    #[command(override_usage = "mlctl models convert [OPTIONS] --to <FORMAT> --output <DIR> <URI>")]
     Convert(ConvertArgs),
     /// Make a model folder of a file
     #[command(subcommand)]
     Save(SaveCommand),
     /// Answer predictions over HTTP: mlctl models serve models:/churn@champion spam=./spam
+    #[command(override_usage = "mlctl models serve [OPTIONS] <[NAME=]URI>...")]
     Serve(ServeArgs),
     /// Make a container image that serves a model: mlctl models build-image models:/churn@champion
     /// -t churn:1 -o churn.tar
+    #[command(override_usage = "mlctl models build-image [OPTIONS] <URI>")]
     BuildImage(Box<BuildImageArgs>),
     /// Print a Dockerfile that serves a model; build-image needs no Docker
-    #[command(visible_alias = "generate-dockerfile")]
     BuildDocker(BuildDockerArgs),
+    /// Write a Dockerfile with all that it copies, as MLflow has it
+    #[command(hide = true)]
+    GenerateDockerfile(BuildDockerArgs),
+    /// Make the Python environment that `--python` uses
+    #[command(override_usage = "mlctl models prepare-env [OPTIONS] <URI>")]
+    PrepareEnv {
+        #[command(flatten)]
+        model: ModelUri,
+        #[command(flatten)]
+        install: InstallMlflow,
+    },
 }
 
 /// Which model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelUri {
-    /// The model: a folder, runs:/ID/NAME, models:/NAME/VERSION-OR-STAGE or models:/NAME@ALIAS
-    #[arg(value_name = "URI")]
-    pub(crate) uri: String,
+    #[command(flatten)]
+    pub(crate) which: WhichModel,
     /// Let Python score the model, in an environment made of its requirements: for what does not
     /// run here by itself
     #[arg(long)]
     pub(crate) python: bool,
     /// What makes that environment; by default uv when it is there, else venv
-    #[arg(long, value_name = "MANAGER", requires = "python")]
+    #[arg(long, value_name = "MANAGER")]
     pub(crate) env_manager: Option<EnvManagerChoice>,
+}
+
+impl ModelUri {
+    /// Returns the model's URI.
+    pub(crate) fn uri(&self) -> &str {
+        self.which.uri()
+    }
+}
+
+/// A flag of MLflow without a meaning here.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct InstallMlflow {
+    /// Nothing here needs MLflow; what the model needs is in its requirements
+    #[arg(long, hide = true)]
+    pub(crate) install_mlflow: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictArgs {
     #[command(flatten)]
     pub(crate) model: ModelUri,
+    #[command(flatten)]
+    pub(crate) install: InstallMlflow,
+    /// A variable that the model's Python gets; may be given several times
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
     /// The rows: a .csv, .json or .parquet file, - for standard input
-    #[arg(long, short, value_name = "FILE", default_value = "-")]
+    #[arg(long, short, alias = "input-path", value_name = "FILE", default_value = "-")]
     pub(crate) input: PathBuf,
     /// Where the predictions go: a .csv, .json or .parquet file; standard output by default
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, alias = "output-path", value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// What the input is written in, if its name does not tell
-    #[arg(long, short = 't', visible_alias = "content-type", value_name = "FORMAT")]
+    #[arg(long, short = 't', alias = "content-type", value_name = "FORMAT")]
     pub(crate) input_format: Option<RowFormat>,
     /// What to write, if the output's name does not tell; json by default
     #[arg(long, value_name = "FORMAT")]
@@ -121,6 +157,15 @@ pub(crate) struct PredictArgs {
 
 fn object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|error| format!("it is no JSON object: {error}"))
+}
+
+fn variable(text: &str) -> Result<(String, String), &'static str> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !text.contains('\0') => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("it must be NAME=VALUE"),
+    }
 }
 
 const SCORING: &str = "Scoring";
@@ -140,15 +185,26 @@ pub(crate) struct ServeArgs {
     #[arg(long)]
     pub(crate) python: bool,
     /// What makes those environments; by default uv when it is there, else venv
-    #[arg(long, value_name = "MANAGER", requires = "python")]
+    #[arg(long, value_name = "MANAGER")]
     pub(crate) env_manager: Option<EnvManagerChoice>,
+    /// The same as --env-manager local, as MLflow has it
+    #[arg(long, hide = true, conflicts_with = "env_manager")]
+    pub(crate) no_conda: bool,
+    #[command(flatten)]
+    pub(crate) install: InstallMlflow,
     /// How often an alias or a stage is looked at, in seconds; a new version is loaded beside the
     /// old one and replaces it between two requests
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub(crate) follow_every: f64,
 
     /// How many inputs are scored at the same time; by default as many as there are cores
-    #[arg(long, short, value_name = "COUNT", help_heading = SCORING)]
+    #[arg(
+        long,
+        short,
+        env = "MLFLOW_MODELS_WORKERS",
+        value_name = "COUNT",
+        help_heading = SCORING
+    )]
     pub(crate) workers: Option<NonZero<usize>>,
     /// After how many seconds a request is answered with 504
     #[arg(
@@ -173,10 +229,10 @@ pub(crate) struct ServeArgs {
     pub(crate) max_queue: usize,
 
     /// The address to listen on
-    #[arg(long, default_value = "127.0.0.1", help_heading = NETWORK)]
+    #[arg(long, env = "MLFLOW_HOST", default_value = "127.0.0.1", help_heading = NETWORK)]
     pub(crate) host: String,
     /// The port to listen on; 0 takes a free one and prints it
-    #[arg(long, short, default_value_t = 5000, help_heading = NETWORK)]
+    #[arg(long, short, env = "MLFLOW_PORT", default_value_t = 5000, help_heading = NETWORK)]
     pub(crate) port: u16,
     /// Names that this server goes by, with * as a wildcard; by default localhost and addresses of
     /// private networks
@@ -192,9 +248,8 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
-    /// The model: a folder, runs:/ID/NAME, models:/NAME/VERSION-OR-STAGE or models:/NAME@ALIAS
-    #[arg(value_name = "URI")]
-    pub(crate) uri: String,
+    #[command(flatten)]
+    pub(crate) which: WhichModel,
     /// What it becomes
     #[arg(long, value_name = "FORMAT")]
     pub(crate) to: ConvertFormat,

@@ -1,17 +1,19 @@
 //! `mlctl experiments`.
 
+mod csv;
+
 use super::{Context, experiment};
 use crate::Outcome;
-use crate::cli::ExperimentsCommand;
-use crate::output::{table, time};
+use crate::cli::{ExperimentsCommand, ShowFormat, WhichExperiment};
+use crate::output::{print, table, time};
 use crate::stores::{self, Missing};
 use anyhow::Result;
 use mlctl_tracking::entity::Experiment;
 use mlctl_tracking::fluent::now;
 use mlctl_tracking::search::ExperimentQuery;
 use mlctl_tracking::store::NewExperiment;
-use mlctl_tracking::{ExperimentName, TrackingStore};
-use serde_json::json;
+use mlctl_tracking::{ExperimentId, ExperimentName, TrackingStore};
+use serde_json::{Map, Value, json};
 use std::process::ExitCode;
 
 pub(crate) fn dispatch(context: &Context, command: ExperimentsCommand) -> Outcome {
@@ -22,35 +24,56 @@ pub(crate) fn dispatch(context: &Context, command: ExperimentsCommand) -> Outcom
     let store = stores::tracking(&context.config, missing)?.store;
     let store = store.as_ref();
     match command {
-        ExperimentsCommand::Create { name, artifact_location } => {
+        ExperimentsCommand::Create { name, experiment_name, artifact_location } => {
+            let name = name.or(experiment_name).unwrap_or_default();
             create(context, store, &name, artifact_location)
         }
-        ExperimentsCommand::List { filter, view } => {
+        ExperimentsCommand::List { filter, view, max_results } => {
             let query = ExperimentQuery { filter, view: view.into(), ..ExperimentQuery::default() };
-            list(context, store, query)
+            list(context, store, query, max_results)
         }
-        ExperimentsCommand::Show { experiment: name } => show(context, &experiment(store, &name)?),
-        ExperimentsCommand::Rename { experiment: name, new_name } => {
-            let found = experiment(store, &name)?;
+        ExperimentsCommand::Show { which, output } => {
+            let found = find(store, &which)?;
+            match output {
+                Some(ShowFormat::Json) => print(&format!("{:#}\n", as_mlflow(&found))),
+                Some(ShowFormat::Table) | None => show(context, &found),
+            }
+        }
+        ExperimentsCommand::Rename { which, new_name, new_name_flag } => {
+            let found = find(store, &which)?;
+            let new_name = new_name.or(new_name_flag).unwrap_or_default();
             let new_name = ExperimentName::parse(new_name)?;
             store.rename_experiment(&found.experiment_id, &new_name, now())?;
             context.output.say(&format!("renamed `{}` to `{new_name}`", found.name))
         }
-        ExperimentsCommand::Delete { experiment: name } => {
-            let found = experiment(store, &name)?;
+        ExperimentsCommand::Delete { which } => {
+            let found = find(store, &which)?;
             store.delete_experiment(&found.experiment_id, now())?;
             context.output.say(&format!(
-                "deleted `{}` and its runs; `mlctl experiments restore {}` brings them back",
+                "deleted `{}` and its runs; `mlctl experiments restore {}` restores them",
                 found.name, found.experiment_id
             ))
         }
-        ExperimentsCommand::Restore { experiment: name } => {
-            let found = experiment(store, &name)?;
+        ExperimentsCommand::Restore { which } => {
+            let found = find(store, &which)?;
             store.restore_experiment(&found.experiment_id, now())?;
             context.output.say(&format!("restored `{}` and its runs", found.name))
         }
+        ExperimentsCommand::Csv { which, output } => {
+            csv::write(context, store, &find(store, &which)?, output.as_deref())
+        }
     }?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Finds the experiment that the command line names.
+fn find(store: &dyn TrackingStore, which: &WhichExperiment) -> Result<Experiment> {
+    match (&which.id, &which.name, &which.experiment) {
+        // An experiment may have another one's id as its name.
+        (Some(id), _, _) => Ok(store.experiment(&ExperimentId::parse(id.as_str())?)?),
+        (None, Some(name), _) => Ok(store.experiment_by_name(name)?),
+        (None, None, name) => experiment(store, name.as_deref().unwrap_or_default()),
+    }
 }
 
 fn create(
@@ -69,9 +92,15 @@ fn create(
     context.output.show(&json!({ "experiment_id": id }), |_| format!("{id}\n"))
 }
 
-fn list(context: &Context, store: &dyn TrackingStore, mut query: ExperimentQuery) -> Result<()> {
+fn list(
+    context: &Context,
+    store: &dyn TrackingStore,
+    mut query: ExperimentQuery,
+    max_results: Option<usize>,
+) -> Result<()> {
+    let wanted = max_results.unwrap_or(usize::MAX);
     let mut all: Vec<Experiment> = Vec::new();
-    loop {
+    while all.len() < wanted {
         let page = store.search_experiments(&query)?;
         all.extend(page.items);
         match page.next_page_token {
@@ -79,6 +108,7 @@ fn list(context: &Context, store: &dyn TrackingStore, mut query: ExperimentQuery
             None => break,
         }
     }
+    all.truncate(wanted);
     context.output.show(&all, |all| {
         let rows = all.iter().map(|one| {
             vec![
@@ -89,6 +119,23 @@ fn list(context: &Context, store: &dyn TrackingStore, mut query: ExperimentQuery
             ]
         });
         table(&["ID", "NAME", "STAGE", "CREATED"], rows.collect(), "no experiments")
+    })
+}
+
+/// Writes an experiment as `mlflow experiments get --output json` does.
+fn as_mlflow(one: &Experiment) -> Value {
+    let tags = one.tags.iter().map(|tag| (tag.key.to_string(), json!(tag.value)));
+    json!({
+        "artifact_location": one.artifact_location,
+        "creation_time": one.creation_time,
+        "effective_trace_archival_retention": null,
+        "experiment_id": one.experiment_id,
+        "last_update_time": one.last_update_time,
+        "lifecycle_stage": one.lifecycle_stage.as_str(),
+        "name": one.name,
+        "tags": tags.collect::<Map<_, _>>(),
+        "trace_location": null,
+        "workspace": "default",
     })
 }
 

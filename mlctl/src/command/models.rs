@@ -14,12 +14,14 @@ mod validate;
 
 use super::Context;
 use crate::Outcome;
-use crate::cli::{ModelUri, ModelsArgs, ModelsCommand, RowFormat};
+use crate::cli::{InstallMlflow, ModelUri, ModelsArgs, ModelsCommand, RowFormat};
 use crate::failure::Hinted;
+use crate::output::notice;
 use crate::resolve::{self, ModelFolder};
 use anyhow::{Context as _, Result};
 use mlctl_models::Model;
 use mlctl_models::files::{Format, Source};
+use serde_json::json;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -33,7 +35,7 @@ pub(crate) fn dispatch(context: &Context, args: ModelsArgs) -> Outcome {
     mlctl_models::limit::set_elements_max(args.max_elements.get());
     match args.command {
         ModelsCommand::Predict(args) => predict::run(context, &args)?,
-        ModelsCommand::Describe { model } => describe::run(context, &model.uri)?,
+        ModelsCommand::Describe { model } => describe::run(context, model.uri())?,
         ModelsCommand::Validate { model, tolerance } => {
             return validate::run(context, &model, tolerance);
         }
@@ -45,20 +47,59 @@ pub(crate) fn dispatch(context: &Context, args: ModelsArgs) -> Outcome {
         ModelsCommand::Serve(args) => serve::run(context, &args)?,
         ModelsCommand::BuildImage(args) => image::build(context, &args)?,
         ModelsCommand::BuildDocker(args) => docker::build(context, &args)?,
+        ModelsCommand::GenerateDockerfile(args) => docker::generate(context, args)?,
+        ModelsCommand::PrepareEnv { model, install } => {
+            explain(&install);
+            prepare(context, &model)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Brings a model here and makes it ready.
 fn open(context: &Context, asked: &ModelUri) -> Result<(ModelFolder, Model)> {
-    let folder = resolve::fetch(context, &asked.uri)?;
+    open_with(context, asked, &[])
+}
+
+/// Brings a model here and makes it ready; a Python that scores it gets these variables.
+fn open_with(
+    context: &Context,
+    asked: &ModelUri,
+    variables: &[(String, String)],
+) -> Result<(ModelFolder, Model)> {
+    let folder = resolve::fetch(context, asked.uri())?;
     if asked.python {
-        let model = python::open(context, asked, &folder.path)?;
+        let model = python::open(context, asked, &folder.path, variables.to_vec())?;
         return Ok((folder, model));
     }
     let model = mlctl_models::load(&folder.path)
-        .with_context(|| format!("cannot load the model `{}`", asked.uri))?;
+        .with_context(|| format!("cannot load the model `{}`", asked.uri()))?;
     Ok((folder, model))
+}
+
+/// Makes the environment that a model needs, so that scoring it with Python starts at once.
+fn prepare(context: &Context, asked: &ModelUri) -> Result<()> {
+    let folder = resolve::fetch(context, asked.uri())?;
+    if !asked.python && mlctl_models::load(&folder.path).is_ok() {
+        let text = format!(
+            "`{}` runs here by itself and needs no environment; --python makes one all the same",
+            asked.uri()
+        );
+        return context.output.say(&text);
+    }
+    let cannot = || format!("cannot prepare the model `{}`", asked.uri());
+    let info = mlctl_models::read_info(&folder.path).with_context(cannot)?;
+    let python = python::interpreter(context, asked, &folder.path, &info).with_context(cannot)?;
+    context.output.show(&json!({ "python": python }), |_| {
+        format!("prepared; its Python is {}\n", python.display())
+    })
+}
+
+/// Says which flags of MLflow change nothing here.
+fn explain(install: &InstallMlflow) {
+    if install.install_mlflow {
+        notice("--install-mlflow changes nothing: a model has the packages that its files name");
+    }
 }
 
 /// Opens a file of rows, or standard input, and tells what it is written in.

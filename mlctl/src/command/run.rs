@@ -33,6 +33,7 @@ const INTERRUPTED: u8 = 130;
 pub(crate) fn run(context: &Arc<Context>, args: &RunArgs) -> Outcome {
     let parameters = Parameters::parse(&args.parameters)
         .map_err(|error| Hinted::usage(error.to_string(), "for example: -P alpha=0.5"))?;
+    refuse_backend(args)?;
     let destination = destination(context, args)?;
     let own_folder = OwnFolder::make()?;
     let request = request(context, args, parameters, &destination, &own_folder)?;
@@ -50,6 +51,20 @@ pub(crate) fn run(context: &Arc<Context>, args: &RunArgs) -> Outcome {
     let outcome =
         outcome.with_context(|| format!("run {} ({}) failed", info.run_name, info.run_id))?;
     report(context, info, &outcome, now() - began)
+}
+
+/// Refuses to run elsewhere than on this machine.
+fn refuse_backend(args: &RunArgs) -> Result<()> {
+    if let Some(backend) = args.backend.as_ref().filter(|backend| *backend != "local") {
+        return Err(Hinted::usage(
+            format!("the backend `{backend}` is left out: projects run on this machine"),
+            "leave --backend away, or start `mlctl run` where the project should run",
+        ));
+    }
+    if args.backend_config.is_some() {
+        tracing::warn!("--backend-config changes nothing: this machine needs no settings");
+    }
+    Ok(())
 }
 
 /// Settles where the run is reported to. What exists is opened now, so that a wrong name is said
@@ -125,7 +140,8 @@ fn request(
     request.version.clone_from(&args.version);
     request.entry_point.clone_from(&args.entry_point);
     request.parameters = parameters;
-    request.env_manager = args.env_manager.map(EnvManager::from);
+    let local = args.no_conda.then_some(EnvManagerChoice::Local);
+    request.env_manager = args.env_manager.or(local).map(EnvManager::from);
     request.strictness = if args.strict { Strictness::Strict } else { Strictness::Lenient };
     request.user = Some(context.config.user.value.clone());
     request.parent_run = match &args.run_id {

@@ -1,16 +1,18 @@
 //! `mlctl runs`.
 
+mod create;
+
 use super::{Context, all_experiments, run_id};
 use crate::Outcome;
-use crate::cli::{ListArgs, RunsCommand};
-use crate::output::{duration, notice, number, table, time};
+use crate::cli::{ListArgs, RunsCommand, WhichRuns};
+use crate::output::{duration, notice, number, print, table, time};
 use crate::stores::{self, Missing, Tracking};
 use anyhow::Result;
 use mlctl_tracking::entity::{Run, RunInfo};
 use mlctl_tracking::fluent::now;
 use mlctl_tracking::search::RunQuery;
 use mlctl_tracking::{RunId, TrackingStore};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -23,13 +25,20 @@ pub(crate) fn dispatch(context: &Context, command: RunsCommand) -> Outcome {
     match command {
         RunsCommand::List(list) => find(context, store, String::new(), &list),
         RunsCommand::Search { filter, list } => find(context, store, filter, &list),
-        RunsCommand::Show { run_id: id } => show(context, store, &store.run(&run_id(store, &id)?)?),
+        RunsCommand::Create(args) => create::create(context, store, &args),
+        RunsCommand::Show { which } => {
+            show(context, store, &store.run(&run_id(store, which.id())?)?)
+        }
+        RunsCommand::Describe { which } => {
+            let run = store.run(&run_id(store, which.id())?)?;
+            print(&format!("{:#}\n", as_mlflow(&run)?))
+        }
         RunsCommand::Compare { run_ids, all } => compare(context, store, &run_ids, all),
-        RunsCommand::Delete { run_ids } => each(store, &run_ids, |id| {
+        RunsCommand::Delete { which } => each(store, &which, |id| {
             store.delete_run(id, now())?;
-            context.output.say(&format!("deleted {id}; `mlctl runs restore {id}` brings it back"))
+            context.output.say(&format!("deleted {id}; `mlctl runs restore {id}` restores it"))
         }),
-        RunsCommand::Restore { run_ids } => each(store, &run_ids, |id| {
+        RunsCommand::Restore { which } => each(store, &which, |id| {
             store.restore_run(id)?;
             context.output.say(&format!("restored {id}"))
         }),
@@ -39,11 +48,11 @@ pub(crate) fn dispatch(context: &Context, command: RunsCommand) -> Outcome {
 
 fn each(
     store: &dyn TrackingStore,
-    run_ids: &[String],
+    which: &WhichRuns,
     work: impl Fn(&RunId) -> Result<()>,
 ) -> Result<()> {
     // A wrong id is found before anything is changed.
-    let ids = run_ids.iter().map(|id| run_id(store, id)).collect::<Result<Vec<_>>>()?;
+    let ids = which.ids().map(|id| run_id(store, id)).collect::<Result<Vec<_>>>()?;
     ids.iter().try_for_each(work)
 }
 
@@ -130,6 +139,32 @@ fn show(context: &Context, store: &dyn TrackingStore, run: &Run) -> Result<()> {
             .collect::<Vec<_>>()
             .join("\n")
     })
+}
+
+/// Writes a run as `mlflow runs describe` does: what it logged as objects, by key.
+fn as_mlflow(run: &Run) -> Result<Value> {
+    let mut whole = serde_json::to_value(run)?;
+    let by_key = |list: &Value| -> Map<String, Value> {
+        let items = list.as_array().into_iter().flatten();
+        items
+            .map(|one| (one["key"].as_str().unwrap_or_default().to_owned(), one["value"].clone()))
+            .collect()
+    };
+    let data: Map<String, Value> = ["metrics", "params", "tags"]
+        .map(|kind| (kind.to_owned(), by_key(&whole["data"][kind]).into()))
+        .into_iter()
+        .collect();
+    let list = |kind: &Value| if kind.is_null() { json!([]) } else { kind.clone() };
+    let inputs = json!({
+        "model_inputs": list(&whole["inputs"]["model_inputs"]),
+        "dataset_inputs": list(&whole["inputs"]["dataset_inputs"]),
+    });
+    let outputs = json!({ "model_outputs": list(&whole["outputs"]["model_outputs"]) });
+    let mut info = whole["info"].take();
+    if let Some(info) = info.as_object_mut() {
+        info.remove("run_uuid");
+    }
+    Ok(json!({ "info": info, "data": data, "inputs": inputs, "outputs": outputs }))
 }
 
 fn indent(text: &str) -> String {

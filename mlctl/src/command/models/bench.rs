@@ -30,7 +30,7 @@ pub(super) fn run(
     rows: &[usize],
     seconds: f64,
 ) -> Result<()> {
-    let uri = &asked.uri;
+    let uri = asked.uri();
     if !(seconds > 0.0 && seconds <= 3_600.0) {
         let message = format!("cannot measure for {seconds} seconds");
         return Err(Hinted::usage(message, "give --seconds a number above 0, such as 1"));

@@ -14,12 +14,12 @@ use std::fs;
 
 pub(super) fn run(context: &Context, args: &ConvertArgs) -> Result<()> {
     let ConvertFormat::Onnx = args.to;
-    let folder = resolve::fetch(context, &args.uri)?;
+    let folder = resolve::fetch(context, args.which.uri())?;
     let info = mlctl_models::read_info(&folder.path)
-        .with_context(|| format!("cannot convert the model `{}`", args.uri))?;
+        .with_context(|| format!("cannot convert the model `{}`", args.which.uri()))?;
     if info.flavors.contains_key("onnx") {
         return Err(Hinted::error(
-            format!("the model `{}` is ONNX already", args.uri),
+            format!("the model `{}` is ONNX already", args.which.uri()),
             "score it with `mlctl models predict`, or copy its folder",
         ));
     }
@@ -35,7 +35,7 @@ pub(super) fn run(context: &Context, args: &ConvertArgs) -> Result<()> {
         origin: save::now_made(Origin::default()),
         metadata: None,
     };
-    model.complete().with_context(|| format!("what `{}` became does not run", args.uri))?;
+    model.complete().with_context(|| format!("what `{}` became does not run", args.which.uri()))?;
     save_onnx(&args.output, &model)
         .with_context(|| format!("cannot save `{}`", args.output.display()))?;
     let told = json!({ "path": args.output });

@@ -40,14 +40,33 @@ pub(super) fn build(context: &Context, args: &BuildDockerArgs) -> Result<()> {
     let program = Program::of_this()?;
     let text = dockerfile(args, &program, &needs);
     let Some(output) = &args.output_directory else {
+        if let Some(name) = &args.name {
+            // Who names an image expects one, as MLflow makes it.
+            notice(&format!(
+                "this is a Dockerfile, and no image is built: build one with `mlctl models \
+                 build-image URI -t {name} -o FILE`, or with -d DIR and `docker build -t {name} DIR`"
+            ));
+        }
         return context.output.show(&json!({ "dockerfile": text }), |_: &Value| text.clone());
     };
     write(output, &program, folder.as_ref().map(|folder| folder.path.as_path()), &text)?;
     let shown = output.display();
-    let name = &args.name;
+    let name = name_of(args);
     context.output.show(&json!({ "path": output }), |_| {
         format!("wrote {shown}/Dockerfile; build it: docker build -t {name} {shown}\n")
     })
+}
+
+/// Writes all that `docker build` needs into a folder, by default the one that MLflow's
+/// `generate-dockerfile` makes.
+pub(super) fn generate(context: &Context, mut args: BuildDockerArgs) -> Result<()> {
+    args.output_directory.get_or_insert_with(|| "mlflow-dockerfile".into());
+    build(context, &args)
+}
+
+/// Returns what the image is called.
+fn name_of(args: &BuildDockerArgs) -> &str {
+    args.name.as_deref().unwrap_or("mlflow-pyfunc-servable")
 }
 
 fn needs(uri: &str, folder: &Path, args: &BuildDockerArgs) -> Result<Needs> {
@@ -89,7 +108,7 @@ fn dockerfile(args: &BuildDockerArgs, program: &Program, needs: &Needs) -> Strin
             (format!("python:{version}-slim"), &["--python", "--env-manager", "local"][..])
         }
     };
-    let name: String = args.name.chars().filter(|c| !c.is_control()).collect();
+    let name: String = name_of(args).chars().filter(|c| !c.is_control()).collect();
     let mut text = format!(
         "# Serves an MLflow model with mlctl. In the folder that `mlctl models build-docker -d DIR` \
          writes:\n#   docker build -t {name} . && docker run -p 5001:8080 {name}\nFROM {base}\n\n"

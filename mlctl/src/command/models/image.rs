@@ -33,8 +33,8 @@ pub(super) fn build(context: &Context, args: &BuildImageArgs) -> Result<()> {
     };
     // What fails in the end should fail before minutes are spent.
     let target = target.map(|target| with_login(target, args)).transpose()?;
-    let folder = resolve::fetch(context, &args.uri)?;
-    let model = runnable(&args.uri, &folder.path)?;
+    let folder = resolve::fetch(context, args.which.uri())?;
+    let model = runnable(args.which.uri(), &folder.path)?;
     let scratch = scratch(args.output.as_deref())?;
     let image = image(args, &folder.path, &model, &scratch)?;
     if let Some(output) = &args.output {

@@ -28,7 +28,8 @@ const UNFINISHED: Kind = Kind::new(".mlctl-output-");
 const AHEAD: usize = 2;
 
 pub(super) fn run(context: &Context, args: &PredictArgs) -> Result<()> {
-    let (_folder, model) = super::open(context, &args.model)?;
+    explain(args);
+    let (_folder, model) = super::open_with(context, &args.model, &args.variables)?;
     let (format, source) = rows_of(&args.input, args.input_format)?;
     let bar = bar(&source);
     let source = watched(format, source, &bar);
@@ -48,6 +49,19 @@ pub(super) fn run(context: &Context, args: &PredictArgs) -> Result<()> {
     bar.finish_and_clear();
     notice(&format!("scored {rows} rows into {}", output.display()));
     Ok(())
+}
+
+/// Says which flags change nothing.
+fn explain(args: &PredictArgs) {
+    super::explain(&args.install);
+    let is_native = !args.model.python;
+    let flags = [
+        ("--env-manager", is_native && args.model.env_manager.is_some()),
+        ("--env", is_native && !args.variables.is_empty()),
+    ];
+    for (flag, _) in flags.into_iter().filter(|(_, given)| *given) {
+        notice(&format!("{flag} changes nothing: without --python the model runs here by itself"));
+    }
 }
 
 /// Opens the rows; the params are those of the flag, else those of a JSON body.

@@ -9,16 +9,21 @@ use mlctl_models::python::Worker;
 use mlctl_models::{Model, ModelInfo};
 use mlctl_projects::{Cancel, EnvManager, Environ, Preparation};
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The file with the environment that MLflow writes into every model folder.
 const PYTHON_ENV: &str = "python_env.yaml";
 const CONDA_ENV: &str = "conda.yaml";
 
-/// Starts the worker of a model.
-pub(super) fn open(context: &Context, asked: &ModelUri, folder: &Path) -> Result<Model> {
-    let cannot = || format!("cannot load the model `{}`", asked.uri);
+/// Starts the worker of a model, with these variables beside those of this program.
+pub(super) fn open(
+    context: &Context,
+    asked: &ModelUri,
+    folder: &Path,
+    variables: Vec<(String, String)>,
+) -> Result<Model> {
+    let cannot = || format!("cannot load the model `{}`", asked.uri());
     let info = mlctl_models::read_info(folder).with_context(cannot)?;
     let python = interpreter(context, asked, folder, &info).with_context(cannot)?;
     let command = move || {
@@ -30,18 +35,20 @@ pub(super) fn open(context: &Context, asked: &ModelUri, folder: &Path) -> Result
             command.env("PATH", env::join_paths(folders).unwrap_or(path));
         }
         command.env_remove("PYTHONHOME");
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         command
     };
     let worker = Worker::start(Box::new(command), folder).with_context(cannot)?;
     Ok(Model::new(info, Box::new(worker)))
 }
 
-fn interpreter(
+/// Prepares the environment of a model; returns its interpreter.
+pub(super) fn interpreter(
     context: &Context,
     asked: &ModelUri,
     folder: &Path,
     info: &ModelInfo,
-) -> Result<std::path::PathBuf> {
+) -> Result<PathBuf> {
     let environ: Environ = env::vars_os().collect();
     let progress = Display::new();
     let manager = asked.env_manager.map(EnvManager::from);

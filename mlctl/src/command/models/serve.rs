@@ -1,7 +1,7 @@
 //! `mlctl models serve`.
 
 use super::served::{self, Reason, ServedUri};
-use crate::cli::ServeArgs;
+use crate::cli::{EnvManagerChoice, ServeArgs};
 use crate::command::Context;
 use crate::failure::Hinted;
 use crate::server::{self, Access, Patterns};
@@ -15,6 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<()> {
+    explain(args);
     let settings = settings(args)?;
     let every = seconds(args.follow_every, "--follow-every")?;
     let access = Access { hosts: Patterns::parse(&args.allowed_hosts)?, ..Access::default() };
@@ -44,6 +45,16 @@ pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<()> {
     })
 }
 
+/// Says which flags change nothing.
+fn explain(args: &ServeArgs) {
+    super::explain(&args.install);
+    if !args.python && (args.env_manager.is_some() || args.no_conda) {
+        tracing::warn!(
+            "--env-manager changes nothing: without --python the models run here by themselves"
+        );
+    }
+}
+
 fn settings(args: &ServeArgs) -> Result<Settings> {
     let timeout = seconds(args.timeout, "--timeout")?;
     let latency_max = Duration::try_from_secs_f64(args.max_latency / 1000.0).map_err(|_| {
@@ -69,6 +80,7 @@ fn seconds(value: f64, flag: &str) -> Result<Duration> {
 
 fn open(context: &Context, args: &ServeArgs, settings: Settings) -> Result<Repository> {
     let mut sources: Vec<(String, Arc<dyn Source>)> = Vec::new();
+    let manager = args.env_manager.or(args.no_conda.then_some(EnvManagerChoice::Local));
     for text in args.models.iter().chain(&args.model_uri) {
         let (name, uri) = served::named(text);
         if let Some((taken, _)) = sources.iter().find(|(taken, _)| *taken == name) {
@@ -77,7 +89,7 @@ fn open(context: &Context, args: &ServeArgs, settings: Settings) -> Result<Repos
                 format!("name them: NAME=URI, such as {taken}-2={uri}"),
             ));
         }
-        let source = ServedUri::new(context.clone(), uri, args.python, args.env_manager)?;
+        let source = ServedUri::new(context.clone(), uri, args.python, manager)?;
         sources.push((name, Arc::new(source)));
     }
     Repository::open(settings, sources).map_err(|(name, error)| match error.downcast::<Reason>() {

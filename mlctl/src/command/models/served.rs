@@ -1,7 +1,7 @@
 //! Where `mlctl models serve` finds its models.
 
 use super::open;
-use crate::cli::{EnvManagerChoice, ModelUri};
+use crate::cli::{EnvManagerChoice, ModelUri, WhichModel};
 use crate::command::Context;
 use crate::stores::{self, Missing};
 use anyhow::{Context as _, Result};
@@ -66,10 +66,14 @@ impl ServedUri {
             Some(uri) => format!("models:/{}/{version}", uri.model),
             None => self.uri.clone(),
         };
-        let asked = ModelUri { uri, python: self.python, env_manager: self.env_manager };
+        let asked = ModelUri {
+            which: WhichModel::new(uri),
+            python: self.python,
+            env_manager: self.env_manager,
+        };
         let (folder, model) = open(&self.context, &asked)?;
         let example = SavedExample::read(&folder.path, &model.info)
-            .with_context(|| format!("cannot read the input example of `{}`", asked.uri))?;
+            .with_context(|| format!("cannot read the input example of `{}`", asked.uri()))?;
         Ok(Found { model: Arc::new(model), example, kept: Some(Box::new(folder)) })
     }
 }

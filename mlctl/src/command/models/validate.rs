@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 
 pub(super) fn run(context: &Context, asked: &ModelUri, tolerance: f64) -> Outcome {
-    let uri = &asked.uri;
+    let uri = asked.uri();
     let (folder, model) = super::open(context, asked)?;
     let example = SavedExample::read(&folder.path, &model.info)?.ok_or_else(|| {
         Hinted::error(

@@ -1,0 +1,92 @@
+//! `mlctl experiments` and its flags.
+
+use super::{View, WhichExperiment};
+use clap::{Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExperimentsCommand {
+    /// Create an experiment
+    #[command(override_usage = "mlctl experiments create [OPTIONS] <NAME>")]
+    Create {
+        /// Its name
+        #[arg(required_unless_present = "experiment_name")]
+        name: Option<String>,
+        /// The same, as MLflow has it
+        #[arg(long, short = 'n', value_name = "NAME", hide = true, conflicts_with = "name")]
+        experiment_name: Option<String>,
+        /// Where the artifacts of its runs go
+        #[arg(long, short = 'l', value_name = "URI")]
+        artifact_location: Option<String>,
+    },
+    /// List experiments
+    #[command(alias = "search")]
+    List {
+        /// A filter such as "name LIKE 'a%'"
+        #[arg(long, default_value = "", hide_default_value = true)]
+        filter: String,
+        /// Show the active experiments, the deleted ones, or all
+        #[arg(long, short_alias = 'v', value_enum, ignore_case = true, default_value_t)]
+        view: View,
+        /// How many at most; all by default
+        #[arg(long, value_name = "COUNT")]
+        max_results: Option<usize>,
+    },
+    /// Show an experiment, by name or id
+    #[command(alias = "get", override_usage = "mlctl experiments show [OPTIONS] <EXPERIMENT>")]
+    Show {
+        #[command(flatten)]
+        which: WhichExperiment,
+        /// How to show it, as MLflow has it; --json is our way
+        #[arg(long, value_name = "FORMAT", value_enum, hide = true)]
+        output: Option<ShowFormat>,
+    },
+    /// Rename an experiment
+    #[command(override_usage = "mlctl experiments rename [OPTIONS] <EXPERIMENT> <NEW_NAME>")]
+    Rename {
+        #[command(flatten)]
+        which: WhichExperiment,
+        /// The new name
+        #[arg(value_name = "NEW_NAME", required_unless_present = "new_name_flag")]
+        new_name: Option<String>,
+        /// The same, as MLflow has it
+        #[arg(
+            id = "new_name_flag",
+            long = "new-name",
+            value_name = "NAME",
+            hide = true,
+            conflicts_with = "new_name"
+        )]
+        new_name_flag: Option<String>,
+    },
+    /// Delete an experiment and its runs; `experiments restore` restores them
+    #[command(override_usage = "mlctl experiments delete [OPTIONS] <EXPERIMENT>")]
+    Delete {
+        #[command(flatten)]
+        which: WhichExperiment,
+    },
+    /// Restore a deleted experiment and its runs
+    #[command(override_usage = "mlctl experiments restore [OPTIONS] <EXPERIMENT>")]
+    Restore {
+        #[command(flatten)]
+        which: WhichExperiment,
+    },
+    /// Write the runs of an experiment as CSV: mlctl experiments csv churn -o runs.csv
+    #[command(override_usage = "mlctl experiments csv [OPTIONS] <EXPERIMENT>")]
+    Csv {
+        #[command(flatten)]
+        which: WhichExperiment,
+        /// The file to write; standard output by default
+        #[arg(long, short, alias = "filename", value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+/// How MLflow shows an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowFormat {
+    /// One JSON object
+    Json,
+    /// Lines for people
+    Table,
+}
