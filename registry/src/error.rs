@@ -28,6 +28,8 @@ pub enum Error {
         value: String,
         /// The rule that it breaks.
         rule: Cow<'static, str>,
+        /// What MLflow says instead, where it has fixed words for it.
+        phrase: Option<String>,
     },
     /// No registered model has this name.
     #[error("model `{0}` does not exist")]
@@ -35,6 +37,15 @@ pub enum Error {
     /// A registered model has this name already.
     #[error("model `{0}` exists already")]
     ModelExists(ModelName),
+    /// A prompt has this name already.
+    #[error("prompt `{0}` exists already")]
+    PromptExists(ModelName),
+    /// A model was to get the name of a prompt.
+    #[error("model `{0}` cannot be made: a prompt has that name")]
+    TakenByPrompt(ModelName),
+    /// A prompt was to get the name of a model.
+    #[error("prompt `{0}` cannot be made: a model has that name")]
+    TakenByModel(ModelName),
     /// The model has no such version, or it was deleted.
     #[error("model `{model}` has no version {version}")]
     VersionNotFound {
@@ -177,7 +188,10 @@ impl Error {
             | Self::VersionNotFound { .. }
             | Self::StageEmpty { .. }
             | Self::NoVersions(_) => ErrorCode::ResourceDoesNotExist,
-            Self::ModelExists(_) => ErrorCode::ResourceAlreadyExists,
+            Self::ModelExists(_)
+            | Self::PromptExists(_)
+            | Self::TakenByPrompt(_)
+            | Self::TakenByModel(_) => ErrorCode::ResourceAlreadyExists,
             Self::ReadOnly { .. } => ErrorCode::PermissionDenied,
             Self::Busy { .. } => ErrorCode::TemporarilyUnavailable,
             Self::Schema { .. } | Self::Backend { .. } => ErrorCode::InternalError,
@@ -202,6 +216,17 @@ impl Error {
         if shown.len() < value.len() {
             shown.push('…');
         }
-        Self::Invalid { what, value: shown, rule: rule.into() }
+        Self::Invalid { what, value: shown, rule: rule.into(), phrase: None }
+    }
+
+    /// Adds the words that MLflow has for it; other errors stay as they are.
+    #[must_use]
+    pub(crate) fn in_words(self, words: impl Into<String>) -> Self {
+        match self {
+            Self::Invalid { what, value, rule, .. } => {
+                Self::Invalid { what, value, rule, phrase: Some(words.into()) }
+            }
+            other => other,
+        }
     }
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use mlctl_wire::phrase;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -75,13 +76,16 @@ impl ModelName {
             return invalid("a name may not be empty");
         }
         if text.contains(['/', ':']) {
-            return invalid("names cannot contain `/` or `:`");
+            let words = format!("Invalid model name '{text}'. Names cannot contain '/' or ':'.");
+            return invalid("names cannot contain `/` or `:`")
+                .map_err(|error| error.in_words(words));
         }
         if text.chars().any(char::is_control) {
             return invalid("names cannot contain control characters");
         }
         if text == "." || text.starts_with("..") {
-            return invalid("names cannot be `.` or start with `..`");
+            return invalid("names cannot be `.` or start with `..`")
+                .map_err(|error| error.in_words(phrase::name_resolves("name", text)));
         }
         if text.chars().count() > Self::CHARS_MAX {
             return invalid("a name has at most 256 characters");
@@ -224,21 +228,31 @@ impl Alias {
 
     /// Checks an alias.
     pub fn parse(text: &str) -> Result<Self> {
-        let invalid = |rule| Err(Error::invalid("alias", text, rule));
+        let invalid = |rule: &'static str, words: String| {
+            Err(Error::invalid("alias", text, rule).in_words(words))
+        };
         if text.is_empty() {
-            return invalid("an alias may not be empty");
+            let words = "Registered model alias name cannot be empty.".to_owned();
+            return invalid("an alias may not be empty", words);
         }
         if !text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
-            return invalid("aliases hold letters, digits, `_` and `-`");
+            let words = format!(
+                "Invalid alias name: '{text}'. Names may only contain alphanumerics, underscores \
+                 (_), and dashes (-)."
+            );
+            return invalid("aliases hold letters, digits, `_` and `-`", words);
         }
         if text.chars().count() > Self::CHARS_MAX {
-            return invalid("an alias has at most 255 characters");
+            let words = phrase::too_long("Registered model alias name", Self::CHARS_MAX);
+            return invalid("an alias has at most 255 characters", words);
         }
         if text.eq_ignore_ascii_case("latest") {
-            return invalid("`latest` is reserved");
+            let words = "'latest' alias name (case insensitive) is reserved.".to_owned();
+            return invalid("`latest` is reserved", words);
         }
         if Self::is_reserved(text) {
-            return invalid("`v` and a number is reserved");
+            let words = format!("Version alias name '{text}' is reserved.");
+            return invalid("`v` and a number is reserved", words);
         }
         Ok(Self(text.to_owned()))
     }
@@ -264,16 +278,21 @@ impl TagKey {
 
     /// Checks a key; read as a path it must be a plain one (no `..`, no `//`, not absolute).
     pub fn parse(text: &str) -> Result<Self> {
-        let invalid = |rule| Err(Error::invalid("tag key", text, rule));
+        let invalid = |rule: &'static str, words: String| {
+            Err(Error::invalid("tag key", text, rule).in_words(words))
+        };
         if !text.chars().all(|c| c.is_alphanumeric() || "_-. :/".contains(c)) {
-            return invalid("keys hold letters, digits, `_`, `-`, `.`, `:`, spaces and `/`");
+            let rule = "keys hold letters, digits, `_`, `-`, `.`, `:`, spaces and `/`";
+            return invalid(rule, phrase::key_characters("key", text));
         }
         let is_plain_path = text.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !is_plain_path || text.starts_with("..") {
-            return invalid("a key reads as a plain path: no empty part, no `.`, no `..`");
+            let rule = "a key reads as a plain path: no empty part, no `.`, no `..`";
+            return invalid(rule, phrase::name_resolves("key", text));
         }
         if text.chars().count() > Self::CHARS_MAX {
-            return invalid("a key has at most 250 characters");
+            let words = phrase::too_long("key", Self::CHARS_MAX);
+            return invalid("a key has at most 250 characters", words);
         }
         Ok(Self(text.to_owned()))
     }
@@ -293,7 +312,9 @@ impl TagValue {
     /// Checks a value; it may be empty.
     pub fn parse(text: &str) -> Result<Self> {
         if text.len() > Self::CHARS_MAX && text.chars().count() > Self::CHARS_MAX {
-            return Err(Error::invalid("tag value", text, "a value has at most 100000 characters"));
+            let rule = "a value has at most 100000 characters";
+            let words = phrase::too_long("value", Self::CHARS_MAX);
+            return Err(Error::invalid("tag value", text, rule).in_words(words));
         }
         Ok(Self(text.to_owned()))
     }

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::{Json, Router};
+use mlctl_wire::phrase;
 use mlctl_wire::rest::{Failure, blocking, required};
 use serde::Serialize;
 
@@ -81,8 +82,8 @@ impl Service {
     /// # Errors
     /// [`Error::Source`] when they lie where no version may, and those of the store.
     pub fn location(&self, model: &ModelName, version: VersionNumber) -> Result<String> {
-        let version = self.store.get_version(model, &version.into())?;
-        self.checked_location(&version)
+        let found = self.store.get_version(model, &version.into());
+        self.checked_location(&failure::of_version(found, model, version)?)
     }
 
     fn checked_location(&self, version: &ModelVersion) -> Result<String> {
@@ -182,15 +183,22 @@ fn tag_key(text: Option<String>) -> std::result::Result<TagKey, Failure> {
     TagKey::parse(&required(text, "key")?).map_err(Failure::from)
 }
 
-fn tag_value(text: Option<String>) -> std::result::Result<TagValue, Failure> {
-    TagValue::parse(&text.unwrap_or_default()).map_err(Failure::from)
+fn tag_value(key: &TagKey, text: Option<String>) -> Result<TagValue> {
+    TagValue::parse(&text.unwrap_or_default()).map_err(|error| match key.as_str() {
+        "mlflow.prompt.text" => error.in_words(format!(
+            "Prompt text exceeds max length of {} characters.",
+            TagValue::CHARS_MAX
+        )),
+        _ => error,
+    })
 }
 
 /// Takes the tags of something new; of several with one key the last one counts.
 fn tags(list: Vec<Tag>) -> Result<Tags> {
     let tag = |tag: Tag| {
         let key = TagKey::parse(&tag.key.unwrap_or_default())?;
-        Ok((key, TagValue::parse(&tag.value.unwrap_or_default())?))
+        let value = tag_value(&key, tag.value)?;
+        Ok((key, value))
     };
     list.into_iter().map(tag).collect()
 }
@@ -204,10 +212,15 @@ fn page_size(
     let rows = max_results.unwrap_or(default.into());
     let size = u32::try_from(rows).ok().filter(|rows| (1..=max).contains(rows));
     size.and_then(|rows| PageSize::new(rows).ok()).ok_or_else(|| {
-        Failure::new(
-            mlctl_wire::ErrorCode::InvalidParameterValue,
-            format!("Invalid value {rows} for parameter 'max_results' supplied: it must be from 1 to {max}"),
-        )
+        // The parameter is of a query, so its value is text.
+        let phrase = match rows > 0 {
+            true => phrase::invalid_value("max_results", &rows.to_string()),
+            false => format!(
+                "Invalid value for max_results. It must be a positive integer, but got {rows}"
+            ),
+        };
+        let message = format!("{phrase}: it must be from 1 to {max}");
+        Failure::new(mlctl_wire::ErrorCode::InvalidParameterValue, message)
     })
 }
 

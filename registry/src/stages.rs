@@ -124,7 +124,13 @@ impl StageRules {
     pub fn find(&self, name: &str) -> Result<Stage> {
         let found = self.stages.iter().find(|stage| stage.is_called(name));
         found.cloned().ok_or_else(|| {
+            let stages: Vec<_> = self.stages.iter().map(ToString::to_string).collect();
+            let words = format!(
+                "Invalid Model Version stage: {name}. Value must be one of {}.",
+                stages.join(", ")
+            );
             Error::invalid("stage", name, format!("stages are {}", listed(&self.stages)))
+                .in_words(words)
         })
     }
 

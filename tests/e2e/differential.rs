@@ -23,11 +23,13 @@ fn compare(python: &Python, mlflow: &str, label: &str, store: &str) {
     let args = ["server", "--port", "0", "--backend-store-uri", store];
     let server = Server::launch(&place, &mut place.command(&args));
     let cases = format!("{}/tests/python/differential_cases.json", crate::harness::REPOSITORY);
+    let refusals = format!("{}/tests/python/refusals.json", crate::harness::REPOSITORY);
     let (sequences, seed) = (setting("MLCTL_SEQUENCES", SEQUENCES), setting("MLCTL_SEED", "1"));
     let args = [
         ["--ours", &server.url],
         ["--theirs", mlflow],
         ["--cases", &cases],
+        ["--refusals", &refusals],
         ["--label", label],
         ["--sequences", &sequences],
         ["--seed", &seed],

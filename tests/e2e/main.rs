@@ -27,6 +27,7 @@ mod nested;
 mod project;
 mod python;
 mod quickstart;
+mod refusals;
 mod registry;
 mod running;
 mod runs;

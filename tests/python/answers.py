@@ -15,6 +15,8 @@ UNORDERED = {"metrics", "params", "tags", "dataset_inputs", "model_inputs", "mod
 ORDERED_PATHS = {"metrics/get-history", "metrics/get-history-bulk",
                  "metrics/get-history-bulk-interval"}
 HOLE = re.compile(r"\{(\w+)\}")
+# A long text, such as `<x*501>`.
+LONG = re.compile(r"<(\w)\*(\d+)>")
 
 
 class Names:
@@ -27,6 +29,9 @@ class Names:
         """Puts this server's ids into a request."""
         text = json.dumps({key: value for key, value in request.items() if key != "raw"})
         filled = json.loads(HOLE.sub(lambda hole: self.ids.get(hole[1]) or unknown(hole[1]), text))
+        filled = json.loads(LONG.sub(lambda long: long[1] * int(long[2]), json.dumps(filled)))
+        for name, count in filled.get("repeat", {}).items():
+            filled["body"][name] *= count
         if "raw" in request:
             filled["raw"] = HOLE.sub(lambda hole: self.ids.get(hole[1], hole[0]), request["raw"])
         return filled
@@ -72,8 +77,7 @@ def normal(request, answer, names):
     if status != 200:
         code = body.get("error_code") if isinstance(body, dict) else None
         message = body.get("message", "") if isinstance(body, dict) else ""
-        missing = re.match(r"Missing value for required parameter '[^']*'", message)
-        return {"status": status, "code": code, "says": missing and missing[0]}
+        return {"status": status, "code": code, "says": message}
     ordered = request["path"] in ORDERED_PATHS
     return {"status": status, "body": walk(copy.deepcopy(body), names, None, ordered)}
 

@@ -1,14 +1,17 @@
 """Sends the same requests to mlctl and to MLflow, and compares what they answer.
 
-    differential.py --ours URL --theirs URL --cases FILE [--seed N] [--sequences N] [--requests N]
+    differential.py --ours URL --theirs URL --cases FILE --refusals FILE [--seed N] [--sequences N]
+                    [--requests N]
 
-First the recorded cases are replayed, then random sequences are. A sequence in which the two
+First the recorded refusals are asked of both, which must still begin with the recorded words. Then
+the recorded cases are replayed, then random sequences are. A sequence in which the two
 answer differently is shortened as far as it still does, printed as a case, and fails the run.
 Differences that are wanted are in `accepted.py`, and in docs/differences.md.
 """
 
 import argparse
 import json
+import re
 import sys
 
 from accepted import accepted
@@ -32,12 +35,53 @@ class Difference(Exception):
 
 def compare(number, request, ours, theirs):
     """Compares two answers; returns why they may differ, or None when they do not."""
-    if ours == theirs:
+    if alike(ours, theirs):
         return None
     reason = accepted(request, ours, theirs)
     if reason is None:
         raise Difference(number, request, ours, theirs)
     return reason
+
+
+def alike(ours, theirs):
+    """Tells whether two answers agree: of two refusals, in the words that programs match on."""
+    said, known = ours.get("says"), theirs.get("says")
+    if known is None or said is None:
+        return ours == theirs
+    kind = ("status", "code")
+    if [ours[name] for name in kind] != [theirs[name] for name in kind]:
+        return False
+    head = max((head for head in HEADS if known.startswith(head)), key=len, default="")
+    return said.startswith(head)
+
+
+def refuse(side, case, label):
+    """Asks one server for everything that is refused; returns what it refuses in other words."""
+    names, lost = Names(f"{label}{case['name']}"), []
+    for request in case["requests"]:
+        if side.is_folders and request.get("only") == "database":
+            continue
+        filled = names.fill(request)
+        status, body = side.send(filled)
+        names.learn(request, (status, body))
+        says = filled.get("says")
+        if says is None:
+            continue
+        message = body.get("message", "") if isinstance(body, dict) else body
+        got = [status, isinstance(body, dict) and body.get("error_code")]
+        if got != [request["status"], request["code"]] or not message.startswith(says):
+            lost.append(f"{json.dumps(request)}\n  got {got} {message!r}")
+    return lost
+
+
+def heads(cases):
+    """Collects the fixed words with which refusals begin, up to their first value."""
+    says = [request["says"] for case in cases for request in case["requests"] if "says" in request]
+    found = {re.split(r"[\d'\"`={(]", text)[0] for text in says}
+    return {head for head in found if len(head) > 8}
+
+
+HEADS = set()
 
 
 def replay(sides, requests, label, reasons=None):
@@ -126,17 +170,27 @@ def main():
     parser.add_argument("--ours", required=True)
     parser.add_argument("--theirs", required=True)
     parser.add_argument("--cases", required=True)
+    parser.add_argument("--refusals", required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sequences", type=int, default=5)
     parser.add_argument("--requests", type=int, default=60)
     parser.add_argument("--label", default="")
     options = parser.parse_args()
     sides = [Side(options.ours), Side(options.theirs)]
+    sides[0].is_folders = options.label.startswith("folders")
     with open(options.cases, encoding="utf-8") as file:
         todo = [(case["name"], case["requests"]) for case in json.load(file)]
     seeds = range(options.seed, options.seed + options.sequences)
     todo += [(f"seed{seed}", Sequence(seed).make(options.requests)) for seed in seeds]
     failures, sent, reasons = 0, 0, {}
+    with open(options.refusals, encoding="utf-8") as file:
+        refusals = json.load(file)
+    HEADS.update(heads(refusals))
+    for side, name in zip(sides, ["mlctl", "MLflow"]):
+        for case in refusals:
+            for lost in refuse(side, case, options.label):
+                failures += 1
+                print(f"{case['name']}: {name} refuses in other words\n{lost}")
     for name, requests in todo:
         label = f"{options.label}{name}"
         try:

@@ -12,6 +12,8 @@ class Side:
         parts = urllib.parse.urlsplit(url)
         self.host, self.port = parts.hostname, parts.port
         self.connection = None
+        # Whether it keeps folders, where an experiment's id need not be a number.
+        self.is_folders = False
 
     def send(self, request):
         """Sends a request; returns its status and its body, decoded where it is JSON."""

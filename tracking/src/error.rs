@@ -2,8 +2,9 @@
 
 use crate::entity::LifecycleStage;
 use crate::{ExperimentId, ModelId, RunId};
-use mlctl_wire::ErrorCode;
+use mlctl_wire::{ErrorCode, phrase};
 use std::error;
+use std::fmt;
 use std::path::PathBuf;
 
 /// What can go wrong in a tracking store.
@@ -19,6 +20,8 @@ pub enum Error {
         value: String,
         /// What would be right.
         rule: &'static str,
+        /// What MLflow says instead, where it has fixed words for it.
+        phrase: Option<String>,
     },
     /// No experiment has this id.
     #[error("experiment `{0}` does not exist")]
@@ -45,14 +48,14 @@ pub enum Error {
     TagNotFound {
         /// The tag's key.
         key: String,
-        /// What was asked for it, such as "run `a1`".
-        owner: String,
+        /// What was asked for it.
+        owner: Thing,
     },
     /// A deleted run or experiment was to be changed.
     #[error("{what} must be in the 'active' state; it is deleted: restore it first")]
     NotActive {
-        /// What is deleted, such as "run `a1`".
-        what: String,
+        /// What is deleted.
+        what: Thing,
     },
     /// An active run, experiment or logged model was to be deleted for good.
     #[error("{what} is not deleted: only what is in the 'deleted' state can be deleted for good")]
@@ -81,6 +84,8 @@ pub enum Error {
     TooLong {
         /// The kind of text.
         what: &'static str,
+        /// The parameter that MLflow names for it.
+        parameter: &'static str,
         /// How many characters it may have.
         chars_max: usize,
         /// How it begins.
@@ -100,6 +105,37 @@ pub enum Error {
         old: String,
         /// The value that was refused.
         new: String,
+    },
+    /// A point is from before 1970.
+    #[error(
+        "invalid timestamp `{timestamp}` of metric `{key}`: \
+         it must be a nonnegative number of milliseconds"
+    )]
+    NegativeTime {
+        /// The parameter that holds it: `timestamp`, or `metrics[3].timestamp` of a batch.
+        parameter: String,
+        /// The metric's key.
+        key: String,
+        /// Its value.
+        value: f64,
+        /// Its time.
+        timestamp: i64,
+    },
+    /// A run was given two different names.
+    #[error("run name `{name}` differs from `{tag}`, the tag mlflow.runName: give one of them")]
+    TwoRunNames {
+        /// The name.
+        name: String,
+        /// The value of the tag.
+        tag: String,
+    },
+    /// More or fewer rows were asked for than a page may have.
+    #[error("invalid max_results `{rows}`: it must be from 1 to {max}")]
+    PageRows {
+        /// How many were asked for.
+        rows: i64,
+        /// How many there may be.
+        max: usize,
     },
     /// One batch gives the same param twice.
     #[error("the batch gives param `{key}` more than once: send one value for each key")]
@@ -161,18 +197,65 @@ pub enum Error {
     },
 }
 
+/// What an error is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Thing {
+    /// A run.
+    Run(RunId),
+    /// An experiment.
+    Experiment(ExperimentId),
+    /// A logged model.
+    Model(ModelId),
+}
+
+impl fmt::Display for Thing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(id) => write!(f, "run `{id}`"),
+            Self::Experiment(id) => write!(f, "experiment `{id}`"),
+            Self::Model(id) => write!(f, "logged model `{id}`"),
+        }
+    }
+}
+
 /// The result of a tracking operation.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// Says that `value` breaks `rule`.
     pub(crate) fn invalid(what: &'static str, value: &str, rule: &'static str) -> Self {
-        const CHARS_SHOWN: usize = 120;
-        let mut shown: String = value.chars().take(CHARS_SHOWN).collect();
-        if shown.len() < value.len() {
-            shown.push('…');
-        }
-        Self::Invalid { what, value: shown, rule }
+        Self::Invalid { what, value: shortened(value), rule, phrase: None }
+    }
+
+    /// Says that `value` breaks `rule`, for which MLflow has fixed words.
+    pub(crate) fn invalid_as(
+        phrase: impl Into<String>,
+        what: &'static str,
+        value: &str,
+        rule: &'static str,
+    ) -> Self {
+        Self::Invalid { what, value: shortened(value), rule, phrase: Some(phrase.into()) }
+    }
+
+    /// Says that a text is no experiment's id.
+    pub(crate) fn no_experiment_id(text: &str, rule: &'static str) -> Self {
+        let shown = shortened(text);
+        let phrase = format!(
+            "Invalid experiment ID '{shown}'. Experiment ID must be a valid integer: {rule}"
+        );
+        Self::Invalid { what: "experiment id", value: shown, rule, phrase: Some(phrase) }
+    }
+
+    /// Says that a text is longer than `chars_max`.
+    pub(crate) fn too_long(
+        what: &'static str,
+        parameter: &'static str,
+        text: &str,
+        chars_max: usize,
+    ) -> Self {
+        let begin = text.chars().take(40).collect();
+        Self::TooLong { what, parameter, chars_max, begin }
     }
 
     /// Says what was being done when `source` happened.
@@ -184,6 +267,35 @@ impl Error {
         Self::Backend { doing: doing.into(), source: source.into() }
     }
 
+    /// Returns MLflow's words for what is wrong with an id or a key, and the parameter they name.
+    pub(crate) fn message(&self) -> Option<(&'static str, String)> {
+        match self {
+            Self::Invalid { phrase: Some(phrase), .. } => Some(("key", phrase.clone())),
+            Self::TooLong { parameter, chars_max, .. } => {
+                Some((parameter, phrase::too_long(parameter, *chars_max)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The same for a metric's key, which MLflow calls its name.
+    pub(crate) fn metric_message(&self) -> Option<String> {
+        match self {
+            Self::TooLong { chars_max, .. } => Some(phrase::too_long("Metric name", *chars_max)),
+            _ => self
+                .message()
+                .map(|(_, text)| text.replacen("'key' supplied", "'name' supplied", 1)),
+        }
+    }
+
+    /// The same for a param's key.
+    pub(crate) fn param_message(&self) -> Option<String> {
+        match self {
+            Self::TooLong { chars_max, .. } => Some(phrase::too_long("Param key", *chars_max)),
+            _ => self.message().map(|(_, text)| text),
+        }
+    }
+
     /// Returns the code that MLflow's clients expect for this failure.
     pub fn code(&self) -> ErrorCode {
         match self {
@@ -193,6 +305,9 @@ impl Error {
             | Self::TooYoung { .. }
             | Self::ParamChanged { .. }
             | Self::ParamTwice { .. }
+            | Self::NegativeTime { .. }
+            | Self::TwoRunNames { .. }
+            | Self::PageRows { .. }
             | Self::BatchTooLarge { .. }
             | Self::TooLong { .. }
             | Self::Filter(_)
@@ -211,6 +326,16 @@ impl Error {
             Self::Corrupt { .. } | Self::Backend { .. } => ErrorCode::InternalError,
         }
     }
+}
+
+/// Cuts a value to what a message can hold.
+fn shortened(value: &str) -> String {
+    const CHARS_SHOWN: usize = 120;
+    let mut shown: String = value.chars().take(CHARS_SHOWN).collect();
+    if shown.len() < value.len() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn artifact_code(error: &mlctl_artifacts::Error) -> ErrorCode {

@@ -5,7 +5,7 @@
 //! `#[serde(default, deserialize_with = "field::read")]`.
 
 use crate::{ExperimentId, Key, ModelId, RunId};
-use mlctl_wire::number;
+use mlctl_wire::{number, phrase};
 use serde::de::{DeserializeOwned, Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
@@ -62,6 +62,30 @@ pub(crate) fn key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::
     Option::<Key>::read(deserializer)?.ok_or_else(|| D::Error::missing_field("key"))
 }
 
+/// The same for a metric's, of which MLflow's errors speak otherwise.
+pub(crate) fn metric_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+    key_called(deserializer, "name", crate::Error::metric_message)
+}
+
+/// The same for a param's.
+pub(crate) fn param_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+    key_called(deserializer, "key", crate::Error::param_message)
+}
+
+fn key_called<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    parameter: &str,
+    message: fn(&crate::Error) -> Option<String>,
+) -> Result<Key, D::Error> {
+    let text: Option<String> = Option::deserialize(deserializer)?;
+    let text =
+        text.filter(|text| !text.is_empty()).ok_or_else(|| D::Error::missing_field("key"))?;
+    Key::parse(text).map_err(|error| match message(&error) {
+        Some(message) => D::Error::custom(phrase::decoding_error(parameter, &message)),
+        None => D::Error::custom(error),
+    })
+}
+
 macro_rules! plain {
     ($($type:ty),* $(,)?) => {$(
         impl Field for Option<$type> {
@@ -88,7 +112,12 @@ macro_rules! ids {
             fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text: Option<String> = Option::deserialize(deserializer)?;
                 let text = text.filter(|text| !text.is_empty());
-                text.map(<$type>::parse).transpose().map_err(D::Error::custom)
+                text.map(<$type>::parse).transpose().map_err(|error| match error.message() {
+                    Some((parameter, message)) => {
+                        D::Error::custom(phrase::decoding_error(parameter, &message))
+                    }
+                    None => D::Error::custom(error),
+                })
             }
         }
     )*};

@@ -3,7 +3,7 @@
 //! Source of the rules: `mlflow/utils/validation.py` of 3.17.2.
 
 use crate::{Error, Result};
-use mlctl_wire::limits;
+use mlctl_wire::{limits, phrase};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -66,7 +66,7 @@ checked_text! {
 checked_text! {
     /// Identifies an experiment: a letter or digit, then up to 63 letters, digits, `_` or `-`.
     ExperimentId,
-    |text| check_word(text, 64, "experiment id", "it must be letters, digits, `_` and `-`, usually a number")
+    check_experiment_id
 }
 
 checked_text! {
@@ -128,31 +128,35 @@ fn check_word(text: &str, bytes_max: usize, what: &'static str, rule: &'static s
     Err(Error::invalid(what, text, rule))
 }
 
+fn check_experiment_id(text: &str) -> Result<()> {
+    let rule = "it must be letters, digits, `_` and `-`, usually a number";
+    check_word(text, 64, "experiment id", rule).map_err(|_| Error::no_experiment_id(text, rule))
+}
+
 fn check_key(text: &str) -> Result<()> {
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | ' ');
     if !text.chars().all(fits) {
-        return Err(Error::invalid(
-            "key",
-            text,
-            "names may only contain letters, digits, `_`, `-`, `.`, `:`, `/` and spaces",
-        ));
+        let rule = "names may only contain letters, digits, `_`, `-`, `.`, `:`, `/` and spaces";
+        return Err(Error::invalid_as(phrase::key_characters("key", text), "key", text, rule));
     }
     if text.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(Error::invalid("key", text, "as a path it must not resolve to another name"));
+        let rule = "as a path it must not resolve to another name";
+        return Err(Error::invalid_as(phrase::name_resolves("key", text), "key", text, rule));
     }
     if text.chars().count() > limits::KEY_CHARS_MAX {
-        return Err(Error::invalid("key", text, "it exceeds the maximum length of 250 characters"));
+        return Err(Error::too_long("key", "key", text, limits::KEY_CHARS_MAX));
     }
     Ok(())
 }
 
 fn check_experiment_name(text: &str) -> Result<()> {
     if text.is_empty() {
-        return Err(Error::invalid("experiment name", text, "it must not be empty"));
+        let phrase = format!("Invalid experiment name: '{text}'");
+        return Err(Error::invalid_as(phrase, "experiment name", text, "it must not be empty"));
     }
     if text.chars().count() > limits::EXPERIMENT_NAME_CHARS_MAX {
-        let rule = "it exceeds the maximum length of 500 characters";
-        return Err(Error::invalid("experiment name", text, rule));
+        let chars_max = limits::EXPERIMENT_NAME_CHARS_MAX;
+        return Err(Error::too_long("experiment name", "name", text, chars_max));
     }
     Ok(())
 }

@@ -41,6 +41,6 @@ pub mod rest;
 pub mod search;
 pub mod store;
 
-pub use error::{Error, Result};
+pub use error::{Error, Result, Thing};
 pub use id::{ExperimentId, ExperimentName, Key, ModelId, RunId};
 pub use store::TrackingStore;

@@ -9,6 +9,7 @@
 mod artifacts;
 mod datasets;
 mod experiments;
+mod failure;
 mod history;
 mod logged_models;
 mod metrics;
@@ -24,12 +25,11 @@ pub use artifacts::VersionPlaces;
 use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::{Failure, blocking, blocking_on, required};
+use mlctl_wire::{ErrorCode, limits};
 use searchers::Searchers;
 use serde::Serialize;
 pub use serve_location::ServedArtifacts;
-use std::error::Error as _;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -220,22 +220,6 @@ pub fn version_artifact_route(service: Service, places: VersionPlaces) -> Router
     artifacts::version_routes(service, places)
 }
 
-impl From<Error> for Failure {
-    /// What broke inside is logged with its cause, and answered plainly: paths and SQL stay here.
-    fn from(error: Error) -> Self {
-        let code = error.code();
-        if let Error::Artifacts(mlctl_artifacts::Error::Denied { source, .. }) = &error {
-            tracing::error!(%error, cause = %source, "the object store refused a request");
-        }
-        if code != ErrorCode::InternalError || matches!(error, Error::Remote { .. }) {
-            return Self::new(code, error.to_string());
-        }
-        let cause = error.source().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(%error, cause, "a request failed");
-        Self::new(code, "internal error: the server's log says more")
-    }
-}
-
 /// Takes the run's id from either of its names.
 fn run_id(run_id: Option<RunId>, run_uuid: Option<RunId>) -> std::result::Result<RunId, Failure> {
     run_id.or(run_uuid).ok_or_else(|| Failure::missing("run_id"))
@@ -243,17 +227,21 @@ fn run_id(run_id: Option<RunId>, run_uuid: Option<RunId>) -> std::result::Result
 
 /// Takes a required key.
 fn key(text: Option<String>) -> std::result::Result<Key, Failure> {
+    key_of(text, Failure::from)
+}
+
+/// Takes a required key, of which `refuse` says what is wrong.
+fn key_of(text: Option<String>, refuse: fn(Error) -> Failure) -> std::result::Result<Key, Failure> {
     let text = required(text, "key")?;
-    Key::parse(text).map_err(Failure::from)
+    Key::parse(text).map_err(refuse)
 }
 
 /// Takes an optional number of rows.
 fn rows(max_results: Option<i64>, default: usize) -> std::result::Result<usize, Failure> {
     match max_results {
         None => Ok(default),
-        Some(rows) => usize::try_from(rows).map_err(|_| {
-            Error::invalid("max_results", &rows.to_string(), "it must be from 1 to 50000").into()
-        }),
+        Some(rows) => usize::try_from(rows)
+            .map_err(|_| Error::PageRows { rows, max: limits::PAGE_ROWS_MAX }.into()),
     }
 }
 

@@ -56,22 +56,23 @@ pub(crate) fn check_datasets(datasets: &[DatasetInput]) -> Result<()> {
     }
     for DatasetInput { dataset, tags } in datasets {
         let texts = [
-            ("dataset name", Some(&dataset.name), limits::DATASET_NAME_CHARS_MAX),
-            ("dataset digest", Some(&dataset.digest), limits::DATASET_DIGEST_CHARS_MAX),
-            ("dataset source", Some(&dataset.source), limits::DATASET_SOURCE_CHARS_MAX),
-            ("dataset schema", dataset.schema.as_ref(), limits::DATASET_SCHEMA_CHARS_MAX),
-            ("dataset profile", dataset.profile.as_ref(), limits::DATASET_PROFILE_CHARS_MAX),
+            ("dataset name", "name", Some(&dataset.name), limits::DATASET_NAME_CHARS_MAX),
+            ("dataset digest", "digest", Some(&dataset.digest), limits::DATASET_DIGEST_CHARS_MAX),
+            ("dataset source", "source", Some(&dataset.source), limits::DATASET_SOURCE_CHARS_MAX),
+            ("dataset schema", "schema", dataset.schema.as_ref(), limits::DATASET_SCHEMA_CHARS_MAX),
+            (
+                "dataset profile",
+                "profile",
+                dataset.profile.as_ref(),
+                limits::DATASET_PROFILE_CHARS_MAX,
+            ),
         ];
-        let tags = tags
-            .iter()
-            .map(|tag| ("dataset tag value", Some(&tag.value), limits::INPUT_TAG_VALUE_CHARS_MAX));
-        for (what, text, chars_max) in texts.into_iter().chain(tags) {
+        let chars_max = limits::INPUT_TAG_VALUE_CHARS_MAX;
+        let tags =
+            tags.iter().map(|tag| ("dataset tag value", "value", Some(&tag.value), chars_max));
+        for (what, parameter, text, chars_max) in texts.into_iter().chain(tags) {
             if let Some(text) = text.filter(|text| !fits(text, chars_max)) {
-                return Err(Error::TooLong {
-                    what,
-                    chars_max,
-                    begin: text.chars().take(40).collect(),
-                });
+                return Err(Error::too_long(what, parameter, text, chars_max));
             }
         }
     }
@@ -161,11 +162,7 @@ pub(crate) fn check_experiment_tag(tag: &Tag) -> Result<()> {
     if fits(&tag.value, limits::EXPERIMENT_TAG_VALUE_CHARS_MAX) {
         return Ok(());
     }
-    Err(Error::invalid(
-        "tag value",
-        &tag.value,
-        "it exceeds the maximum length of 20000 characters",
-    ))
+    Err(Error::too_long("tag value", "value", &tag.value, limits::EXPERIMENT_TAG_VALUE_CHARS_MAX))
 }
 
 /// Refuses a logged model's name with characters that paths and URIs give a meaning.
@@ -173,11 +170,12 @@ pub(crate) fn check_model_name(name: &str) -> Result<()> {
     if !name.is_empty() && !name.contains(['/', ':', '.', '%', '"', '\'']) {
         return Ok(());
     }
-    Err(Error::invalid(
-        "model name",
-        name,
-        "it must not be empty and must not contain `/`, `:`, `.`, `%`, `\"` or `'`",
-    ))
+    let phrase = format!(
+        "Invalid model name ('{name}') provided. Model name must be a non-empty string and cannot \
+         contain the following characters: ('/', ':', '.', '%', '\"', \"'\")"
+    );
+    let rule = "it must not be empty and must not contain `/`, `:`, `.`, `%`, `\"` or `'`";
+    Err(Error::invalid_as(phrase, "model name", name, rule))
 }
 
 fn check_sizes(batch: &Batch) -> Result<()> {
@@ -198,14 +196,15 @@ fn check_sizes(batch: &Batch) -> Result<()> {
 }
 
 fn check_metrics(metrics: &[Metric]) -> Result<()> {
-    match metrics.iter().find(|metric| metric.timestamp < 0) {
-        Some(metric) => Err(Error::invalid(
-            "timestamp",
-            &metric.timestamp.to_string(),
-            "a metric's timestamp must be a nonnegative number of milliseconds",
-        )),
-        None => Ok(()),
-    }
+    let Some(at) = metrics.iter().position(|metric| metric.timestamp < 0) else { return Ok(()) };
+    let Metric { key, value, timestamp, .. } = &metrics[at];
+    // A request for one metric has no list, and comes here as a batch of one.
+    let parameter = match metrics.len() {
+        1 => "timestamp".to_owned(),
+        _ => format!("metrics[{at}].timestamp"),
+    };
+    let (key, value, timestamp) = (key.to_string(), *value, *timestamp);
+    Err(Error::NegativeTime { parameter, key, value, timestamp })
 }
 
 fn fits(text: &str, chars_max: usize) -> bool {

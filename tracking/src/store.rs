@@ -20,7 +20,7 @@ use crate::entity::{
     LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunInfo, RunStatus, Tag,
 };
 use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
-use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, name, rules};
+use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, Thing, name, rules};
 use mlctl_artifacts::ArtifactStore;
 pub use sample::HistorySample;
 use std::cmp::Ordering;
@@ -349,7 +349,7 @@ impl NewRun {
     /// Settles the name, by MLflow's rules, and puts the tag for it among the tags.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when the name and the tag `mlflow.runName` differ.
+    /// [`Error::TwoRunNames`] when the name and the tag `mlflow.runName` differ.
     pub(crate) fn named(&self) -> Result<(String, Vec<Tag>)> {
         let mut tags = self.tags.clone();
         let from_tag = tags.iter().find(|tag| tag.key.as_str() == rules::tag::RUN_NAME);
@@ -357,11 +357,7 @@ impl NewRun {
         if let (Some(name), Some(tag)) = (given, from_tag)
             && tag.value != name
         {
-            return Err(Error::invalid(
-                "run name",
-                name,
-                "it must equal the tag mlflow.runName when both are given",
-            ));
+            return Err(Error::TwoRunNames { name: name.to_owned(), tag: tag.value.clone() });
         }
         let tagged = from_tag.map(|tag| tag.value.clone()).filter(|name| !name.is_empty());
         let name = given.map(str::to_owned).or(tagged).unwrap_or_else(name::made_up);
@@ -383,7 +379,7 @@ impl Batch {
 pub(crate) fn check_run_active(info: &RunInfo) -> Result<()> {
     match info.lifecycle_stage {
         LifecycleStage::Active => Ok(()),
-        LifecycleStage::Deleted => Err(Error::NotActive { what: format!("run `{}`", info.run_id) }),
+        LifecycleStage::Deleted => Err(Error::NotActive { what: Thing::Run(info.run_id.clone()) }),
     }
 }
 
@@ -392,7 +388,7 @@ pub(crate) fn check_experiment_active(experiment: &Experiment) -> Result<()> {
     match experiment.lifecycle_stage {
         LifecycleStage::Active => Ok(()),
         LifecycleStage::Deleted => {
-            Err(Error::NotActive { what: format!("experiment `{}`", experiment.experiment_id) })
+            Err(Error::NotActive { what: Thing::Experiment(experiment.experiment_id.clone()) })
         }
     }
 }

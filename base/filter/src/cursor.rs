@@ -10,6 +10,8 @@ const SHOWN_CHARS: usize = 100;
 pub(crate) struct Cursor<'a> {
     text: &'a str,
     clause: Clause,
+    /// What is searched: [`Vocabulary::what`](crate::Vocabulary::what).
+    search: &'static str,
     token: Token,
     /// The byte after the token before this one.
     last_end: usize,
@@ -17,13 +19,13 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     /// Begins to read a text, which must not be larger than any person or program needs.
-    pub(crate) fn new(clause: Clause, text: &'a str) -> Result<Self> {
+    pub(crate) fn new(clause: Clause, search: &'static str, text: &'a str) -> Result<Self> {
         if text.len() > TEXT_BYTES_MAX {
             let begin = text.chars().take(SHOWN_CHARS).collect();
-            let place = Place { clause, column: 1, text: begin };
+            let place = Place { clause, search, column: 1, text: begin };
             return Err(Error::TooMany { what: "bytes", max: TEXT_BYTES_MAX, place });
         }
-        Ok(Self { text, clause, token: token::next(text, 0), last_end: 0 })
+        Ok(Self { text, clause, search, token: token::next(text, 0), last_end: 0 })
     }
 
     pub(crate) fn kind(&self) -> TokenKind {
@@ -89,7 +91,7 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn place_of(&self, start: usize) -> Place {
         let column = self.text[..start].chars().count() + 1;
-        Place { clause: self.clause, column, text: self.text.to_owned() }
+        Place { clause: self.clause, search: self.search, column, text: self.text.to_owned() }
     }
 
     pub(crate) fn place(&self) -> Place {

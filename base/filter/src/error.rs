@@ -1,5 +1,6 @@
 //! Everything that can be wrong with a filter or an order, each on one line with its column.
 
+use crate::vocabulary::Field;
 use std::fmt;
 
 /// What this crate's functions return.
@@ -16,6 +17,16 @@ pub enum Error {
     Expected {
         /// What could stand there.
         expected: String,
+        /// Where something else stands.
+        place: Place,
+    },
+    /// A field is compared with something that its values are not.
+    #[error("{}: expected {expected} {place}", place.clause)]
+    Value {
+        /// What could stand there.
+        expected: &'static str,
+        /// The field that is compared.
+        field: Field,
         /// Where something else stands.
         place: Place,
     },
@@ -52,13 +63,13 @@ pub enum Error {
     /// The operator exists, but not for this field.
     #[error(
         "{}: `{operator}` does not apply to {}, expected {} {place}",
-        place.clause, Line(field), one_of(known)
+        place.clause, Line(&field.to_string()), one_of(known)
     )]
     Operator {
         /// The operator, in capitals.
         operator: &'static str,
-        /// The field in its canonical form.
-        field: String,
+        /// The field.
+        field: Field,
         /// The operators that apply to the field; none if it is there to order by only.
         known: Vec<&'static str>,
         /// Where the operator stands.
@@ -119,6 +130,8 @@ impl fmt::Display for Clause {
 pub struct Place {
     /// Which text.
     pub clause: Clause,
+    /// What is searched: [`Vocabulary::what`](crate::Vocabulary::what).
+    pub search: &'static str,
     /// The column in characters, from 1; one past the text for its end.
     pub column: usize,
     /// The whole text.
@@ -167,7 +180,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, column: usize) -> String {
-        Place { clause: Clause::Filter, column, text: text.to_owned() }.to_string()
+        Place { clause: Clause::Filter, search: "run", column, text: text.to_owned() }.to_string()
     }
 
     #[test]

@@ -64,8 +64,8 @@
 //!
 //! # What is not as in MLflow
 //!
-//! Beyond MLflow: `OR`, `NOT`, parentheses, `=~`, lists and null tests for every field that can be
-//! compared with text or at all, attributes' numbers in quotes, `1e+5`, keys such as `metrics.1`,
+//! Beyond MLflow: `OR`, `NOT`, parentheses, `=~`, lists for every field that can be compared with
+//! text, null tests for every field that a thing may lack, attributes' numbers in quotes, `1e+5`, keys such as `metrics.1`,
 //! prefix and key in the same quotes, blank filters, spaces around an order.
 //!
 //! Refused here, although MLflow accepts it: a missing or doubled `AND` (MLflow skips it), a list
@@ -88,6 +88,7 @@ mod operator;
 mod order;
 mod parse;
 mod pattern;
+mod phrase;
 mod print;
 mod token;
 mod vocabulary;

@@ -27,7 +27,7 @@ pub const ORDER_CLAUSES_MAX: usize = 100;
 /// Those of [`parse_order_by`], and [`Error::TooMany`].
 pub fn parse_order(clauses: &[String], vocabulary: &Vocabulary) -> Result<Vec<OrderBy>> {
     if let Some(text) = clauses.get(ORDER_CLAUSES_MAX) {
-        let place = Cursor::new(Clause::OrderBy, text)?.place();
+        let place = Cursor::new(Clause::OrderBy, vocabulary.what, text)?.place();
         return Err(Error::TooMany { what: "clauses", max: ORDER_CLAUSES_MAX, place });
     }
     clauses.iter().map(|clause| parse_order_by(clause, vocabulary)).collect()
@@ -53,7 +53,7 @@ pub fn parse_order(clauses: &[String], vocabulary: &Vocabulary) -> Result<Vec<Or
 /// An [`Error`] that points at the column where the text stops being an order of this search.
 /// Things cannot be ordered by their datasets, of which they may have several.
 pub fn parse_order_by(text: &str, vocabulary: &Vocabulary) -> Result<OrderBy> {
-    let mut cursor = Cursor::new(Clause::OrderBy, text)?;
+    let mut cursor = Cursor::new(Clause::OrderBy, vocabulary.what, text)?;
     let start = cursor.start();
     let field = name::read(&mut cursor, vocabulary, "a field to order by")?;
     if field.entity == Entity::Dataset {

@@ -30,7 +30,7 @@ pub const LIKE_BYTES_MAX: usize = 50_000;
 ///
 /// An [`Error`] that points at the column where the text stops being a filter of this search.
 pub fn parse(text: &str, vocabulary: &Vocabulary) -> Result<Option<Expr>> {
-    let cursor = Cursor::new(Clause::Filter, text)?;
+    let cursor = Cursor::new(Clause::Filter, vocabulary.what, text)?;
     if cursor.kind() == TokenKind::End {
         return Ok(None);
     }
@@ -123,7 +123,7 @@ impl Parser<'_> {
         if !known.contains(operator.group()) {
             return Err(Error::Operator {
                 operator: operator.name(),
-                field: field.to_string(),
+                field,
                 known: known.names(),
                 place: self.cursor.place_of(start),
             });
@@ -178,10 +178,12 @@ impl Parser<'_> {
     fn operand(&mut self, field: &Field, operator: Operator) -> Result<Test> {
         Ok(match operator {
             Operator::Compare(compare) => self.comparison(field, compare)?,
-            Operator::Like { ignore_case } => Test::Like { pattern: self.like()?, ignore_case },
-            Operator::In => Test::In(self.list()?),
-            Operator::NotIn => Test::NotIn(self.list()?),
-            Operator::Matches => Test::Matches(self.pattern()?),
+            Operator::Like { ignore_case } => {
+                Test::Like { pattern: self.like(field)?, ignore_case }
+            }
+            Operator::In => Test::In(self.list(field)?),
+            Operator::NotIn => Test::NotIn(self.list(field)?),
+            Operator::Matches => Test::Matches(self.pattern(field)?),
             Operator::IsNull => Test::IsNull,
             Operator::IsNotNull => Test::IsNotNull,
         })
@@ -190,7 +192,7 @@ impl Parser<'_> {
     fn comparison(&mut self, field: &Field, compare: Compare) -> Result<Test> {
         let value = match self.vocabulary.kind(field) {
             Kind::Number => Value::Number(self.number(field)?),
-            Kind::Text => Value::Text(self.text()?),
+            Kind::Text => Value::Text(self.text(field)?),
         };
         Ok(Test::Compare(compare, value))
     }
@@ -200,7 +202,7 @@ impl Parser<'_> {
             self.cursor.advance();
             return Ok(number);
         }
-        let missing = self.cursor.expected("a number");
+        let missing = self.no_value("a number", field);
         // A model version's number may stand in quotes in MLflow; here every attribute's may.
         if field.entity == Entity::Attribute
             && let Some(text) = self.cursor.take_quoted("'\"")?
@@ -211,38 +213,43 @@ impl Parser<'_> {
         Err(missing)
     }
 
-    fn text(&mut self) -> Result<String> {
-        self.cursor.take_quoted("'\"")?.ok_or_else(|| self.cursor.expected("a text in quotes"))
+    fn text(&mut self, field: &Field) -> Result<String> {
+        let found = self.cursor.take_quoted("'\"")?;
+        found.ok_or_else(|| self.no_value("a text in quotes", field))
     }
 
-    fn like(&mut self) -> Result<String> {
+    fn no_value(&self, expected: &'static str, field: &Field) -> Error {
+        Error::Value { expected, field: field.clone(), place: self.cursor.place() }
+    }
+
+    fn like(&mut self, field: &Field) -> Result<String> {
         // The token has its quotes, too.
         if self.cursor.token().len() > LIKE_BYTES_MAX + 2 {
             return Err(self.too_many("bytes in a pattern of LIKE", LIKE_BYTES_MAX));
         }
-        self.text()
+        self.text(field)
     }
 
     /// One text of a list.
-    fn listed(&mut self) -> Result<String> {
+    fn listed(&mut self, field: &Field) -> Result<String> {
         self.listed += 1;
         if self.listed > LISTED_MAX {
             return Err(self.too_many("texts in lists", LISTED_MAX));
         }
-        self.text()
+        self.text(field)
     }
 
-    fn list(&mut self) -> Result<Vec<String>> {
+    fn list(&mut self, field: &Field) -> Result<Vec<String>> {
         if !self.cursor.take(TokenKind::Open) {
             return Err(self.cursor.expected("a list in parentheses"));
         }
-        let mut list = vec![self.listed()?];
+        let mut list = vec![self.listed(field)?];
         while self.cursor.take(TokenKind::Comma) {
             // A Python tuple of one, put into a filter as it prints, ends with a comma.
             if self.cursor.kind() == TokenKind::Close {
                 break;
             }
-            list.push(self.listed()?);
+            list.push(self.listed(field)?);
         }
         match self.cursor.take(TokenKind::Close) {
             true => Ok(list),
@@ -250,13 +257,13 @@ impl Parser<'_> {
         }
     }
 
-    fn pattern(&mut self) -> Result<Pattern> {
+    fn pattern(&mut self, field: &Field) -> Result<Pattern> {
         let place = self.cursor.place();
         self.patterns += 1;
         if self.patterns > PATTERNS_MAX {
             return Err(Error::TooMany { what: "regular expressions", max: PATTERNS_MAX, place });
         }
-        let source = self.text()?;
+        let source = self.text(field)?;
         Pattern::parse(&source).map_err(|error| match error {
             Error::Pattern { pattern, reason, .. } => {
                 Error::Pattern { pattern, reason, place: Some(place) }

@@ -115,6 +115,11 @@ impl Attribute {
         Self { aliases, ..self }
     }
 
+    /// The same of which every thing has a value: to ask whether it is missing has no meaning.
+    pub const fn always(self) -> Self {
+        Self { operators: self.operators.without(Operators::NULL), ..self }
+    }
+
     /// The same with only these operators.
     pub const fn operators(self, operators: Operators) -> Self {
         Self { operators, ..self }

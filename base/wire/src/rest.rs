@@ -2,6 +2,7 @@
 
 mod large;
 
+use crate::phrase::{self, shortened};
 use crate::{ErrorBody, ErrorCode, limits};
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -89,13 +90,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> 
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         let query = parts.uri.query().unwrap_or_default();
-        serde_html_form::from_str(query).map(Self).map_err(|error| {
-            Failure::new(
-                ErrorCode::InvalidParameterValue,
-                format!("the parameters of the request are not valid: {error}"),
-            )
-        })
+        read_query(query).map(Self)
     }
+}
+
+fn read_query<T: DeserializeOwned>(query: &str) -> Result<T, Failure> {
+    let form = serde_html_form::Deserializer::from_bytes(query.as_bytes());
+    serde_path_to_error::deserialize(form).map_err(|error| {
+        let parameter = error.path().to_string();
+        let name = parameter.split(['[', '.']).next().unwrap_or_default();
+        let pairs: Vec<(String, String)> = serde_html_form::from_str(query).unwrap_or_default();
+        let given = pairs.into_iter().find(|(known, _)| known == name);
+        let value = Value::from(given.map(|(_, value)| value).unwrap_or_default());
+        wrong_value(&value.to_string(), "str", name, &error.inner().to_string())
+    })
 }
 
 /// Runs blocking work off the threads that serve connections.
@@ -140,14 +148,16 @@ fn check_content_type(request: &Request) -> Result<(), Failure> {
     }
     let refuse = |message| Err(Failure::new(ErrorCode::InvalidParameterValue, message));
     let Some(value) = request.headers().get(header::CONTENT_TYPE) else {
-        return refuse("the Content-Type is missing; it must be application/json".to_owned());
+        return refuse(format!("{CONTENT_TYPE_PHRASE} It is missing."));
     };
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
-    refuse(format!("the Content-Type is `{essence}`; it must be application/json"))
+    refuse(format!("{CONTENT_TYPE_PHRASE} It is `{}`.", shortened(essence)))
 }
+
+const CONTENT_TYPE_PHRASE: &str = "Bad Request. Content-Type must be one of ['application/json'].";
 
 async fn body_bytes(body: Body) -> Result<axum::body::Bytes, Failure> {
     to_bytes(body, limits::JSON_BODY_BYTES_MAX).await.map_err(|_| {
@@ -229,25 +239,19 @@ fn pointer(path: &str) -> String {
 
 /// Says which value is wrong, and what it is.
 fn wrong_value(shown: &str, kind: &str, path: &str, cause: &str) -> Failure {
-    let shown = shortened(shown);
-    let reason = shortened(cause);
-    Failure::new(
-        ErrorCode::InvalidParameterValue,
-        format!(
-            "Invalid value {shown} for parameter '{path}' supplied: {reason}. \
-             Hint: Value was of type '{kind}'. \
-             See the API docs for more information about request parameters.",
+    let message = match phrase::read_decoding_error(cause) {
+        Some((parameter, message)) => {
+            let parent = path.rfind('.').map_or("", |dot| &path[..=dot]);
+            message.replacen(&format!("'{parameter}'"), &format!("'{parent}{parameter}'"), 1)
+        }
+        None => format!(
+            "Invalid value {} for parameter '{path}' supplied: {}. Hint: Value was of type \
+             '{kind}'. See the API docs for more information about request parameters.",
+            shortened(shown),
+            shortened(cause),
         ),
-    )
-}
-
-/// Cuts what a client sent to what a message can hold.
-fn shortened(text: &str) -> String {
-    const CHARS_MAX: usize = 200;
-    match text.char_indices().nth(CHARS_MAX) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+    };
+    Failure::new(ErrorCode::InvalidParameterValue, message)
 }
 
 fn python_type(value: &Value) -> &'static str {

@@ -48,7 +48,12 @@ async fn set(
     let alias = required(request.alias, "alias")?;
     let version = version_number(&name, request.version)?;
     let alias = refuse(Alias::parse(&alias))?;
-    service.act(actor, move |store, stamp| store.set_alias(&name, &alias, version, stamp)).await
+    service
+        .act(actor, move |store, stamp| {
+            let set = store.set_alias(&name, &alias, version, stamp);
+            failure::of_version(set, &name, version)
+        })
+        .await
 }
 
 async fn remove(

@@ -5,8 +5,8 @@ use std::error::Error as _;
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
 
-use crate::error::Error;
-use crate::id::ModelName;
+use crate::error::{Error, Result};
+use crate::id::{ModelName, VersionNumber};
 
 impl From<Error> for Failure {
     /// What broke inside is logged with its cause, and answered plainly: paths and SQL stay here.
@@ -33,10 +33,37 @@ pub(super) fn no_alias(alias: &str) -> Failure {
     Failure::new(ErrorCode::InvalidParameterValue, message)
 }
 
+fn taken(name: &ModelName, wanted: &str, owner: &str) -> String {
+    format!(
+        "Tried to create a {wanted} with name '{name}', but the name is already taken by a \
+         {owner}. MLflow does not allow creating a model and a prompt with the same name."
+    )
+}
+
+/// Takes the failure of a call about one version: of a model that does not exist, MLflow says that
+/// it has no such version.
+pub(super) fn of_version<T>(
+    outcome: Result<T>,
+    model: &ModelName,
+    version: VersionNumber,
+) -> Result<T> {
+    outcome.map_err(|error| match error {
+        Error::ModelNotFound(_) => {
+            Error::VersionNotFound { model: model.clone(), version, newest: None }
+        }
+        other => other,
+    })
+}
+
 fn message(error: &Error) -> String {
     match error {
+        Error::Invalid { phrase: Some(phrase), .. } => phrase.clone(),
+        Error::Search(error) => error.mlflow_message(),
         Error::ModelNotFound(name) => format!("Registered Model with name={name} not found"),
         Error::ModelExists(name) => format!("Registered Model (name={name}) already exists."),
+        Error::PromptExists(name) => format!("Prompt (name={name}) already exists."),
+        Error::TakenByPrompt(name) => taken(name, "registered model", "prompt"),
+        Error::TakenByModel(name) => taken(name, "prompt", "registered model"),
         Error::VersionNotFound { model, version, .. } => {
             format!("Model Version (name={model}, version={version}) not found")
         }

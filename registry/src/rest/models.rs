@@ -8,13 +8,14 @@ use mlctl_wire::rest::{Parameters, Payload};
 use super::actor::Actor;
 use super::{Answer, Empty, Service, model_name, page_size, refuse, tag_key, tag_value, tags};
 use crate::entity::NewModel;
-use crate::error::Result;
-use crate::id::Stage;
+use crate::error::{Error, Result};
+use crate::id::{ModelName, Stage};
 use crate::message::{
     CreateModel, LatestVersions, Model, ModelAnswer, ModelTag, ModelsAnswer, OfModel, RenameModel,
     Search, UpdateModel, VersionsAnswer,
 };
-use crate::search::ModelQuery;
+use crate::search::{ModelQuery, is_prompt};
+use crate::store::RegistryStore;
 
 /// Models on a page when the request does not say, and at most (MLflow's numbers).
 const PAGE_MODELS_DEFAULT: u32 = 100;
@@ -48,8 +49,25 @@ async fn create(
         tags: refuse(tags(request.tags))?,
     };
     service
-        .call(move |service| service.store.create_model(&new, &service.stamp(actor)).map(answer))
+        .call(move |service| {
+            let made = service.store.create_model(&new, &service.stamp(actor)).map(answer);
+            made.map_err(|error| match error {
+                Error::ModelExists(name) => taken(service.store.as_ref(), name, &new),
+                other => other,
+            })
+        })
         .await
+}
+
+/// Tells who has the name that something new was to get.
+fn taken(store: &dyn RegistryStore, name: ModelName, new: &NewModel) -> Error {
+    let has = store.get_model(&name).is_ok_and(|model| is_prompt(&model.tags));
+    match (is_prompt(&new.tags), has) {
+        (false, false) => Error::ModelExists(name),
+        (true, true) => Error::PromptExists(name),
+        (false, true) => Error::TakenByPrompt(name),
+        (true, false) => Error::TakenByModel(name),
+    }
 }
 
 async fn read(
@@ -156,7 +174,8 @@ async fn set_tag(
     Payload(request): Payload<ModelTag>,
 ) -> Answer<Empty> {
     let name = model_name(request.name, "name")?;
-    let (key, value) = (tag_key(request.key)?, tag_value(request.value)?);
+    let key = tag_key(request.key)?;
+    let value = refuse(tag_value(&key, request.value))?;
     service.act(actor, move |store, stamp| store.set_model_tag(&name, &key, &value, stamp)).await
 }
 

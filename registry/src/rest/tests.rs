@@ -167,7 +167,7 @@ fn missing_things_are_named_in_mlflows_words() {
     let reserved = of("/registered-models/alias?name=churn&alias=v3");
     refused(reserved, 400, wrong, "Registered model alias v3 not found.");
     refused(of("/registered-models/alias?name=x&alias=v3"), 404, lacks, "name=x not found");
-    refused(of("/registered-models/search?max_results=0"), 400, wrong, "'max_results'");
+    refused(of("/registered-models/search?max_results=0"), 400, wrong, "for max_results");
     refused(of("/registered-models/search?max_results=1001"), 400, wrong, "'max_results'");
     refused(of("/registered-models/search?page_token=x"), 400, wrong, "Invalid page token");
     let again = api.post("/registered-models/create", &json!({"name": "churn"}));
@@ -283,7 +283,8 @@ fn stages_that_a_model_does_not_have_are_refused_with_those_it_has() {
     let api = Api::new();
     api.with_versions(1);
     let wrong = "INVALID_PARAMETER_VALUE";
-    let four = "invalid stage `Prod`: stages are None, Staging, Production and Archived";
+    let four = "Invalid Model Version stage: Prod. Value must be one of None, Staging, Production, \
+                Archived.";
     let moved = |stage: &str| {
         let body = json!({"name": "churn", "version": "1", "stage": stage});
         api.post("/model-versions/transition-stage", &body)

@@ -6,6 +6,7 @@ use axum::routing::{delete, get, patch, post};
 use mlctl_wire::rest::{Failure, Parameters, Payload, required};
 
 use super::actor::Actor;
+use super::failure::of_version;
 use super::{
     Answer, Empty, Service, model_name, page_size, refuse, tag_key, tag_value, tags, version_number,
 };
@@ -118,7 +119,12 @@ async fn read(
 ) -> Answer<VersionAnswer> {
     let name = model_name(request.name, "name")?;
     let version = version_number(&name, request.version)?;
-    service.call(move |service| service.store.get_version(&name, &version.into()).map(answer)).await
+    service
+        .call(move |service| {
+            of_version(service.store.get_version(&name, &version.into()), &name, version)
+                .map(answer)
+        })
+        .await
 }
 
 async fn update(
@@ -132,7 +138,8 @@ async fn update(
         .call(move |service| {
             let stamp = service.stamp(actor);
             let text = request.description.as_deref();
-            service.store.describe_version(&name, version, text, &stamp).map(answer)
+            let described = service.store.describe_version(&name, version, text, &stamp);
+            of_version(described, &name, version).map(answer)
         })
         .await
 }
@@ -144,7 +151,11 @@ async fn remove(
 ) -> Answer<Empty> {
     let name = model_name(request.name, "name")?;
     let version = version_number(&name, request.version)?;
-    service.act(actor, move |store, stamp| store.delete_version(&name, version, stamp)).await
+    service
+        .act(actor, move |store, stamp| {
+            of_version(store.delete_version(&name, version, stamp), &name, version)
+        })
+        .await
 }
 
 async fn search(
@@ -203,7 +214,7 @@ async fn transition(
                 true => service.store.force_transition(&asked, &stamp),
                 false => service.store.transition(&asked, &stamp),
             };
-            moved.map(answer)
+            of_version(moved, &asked.model, asked.version).map(answer)
         })
         .await
 }
@@ -216,9 +227,12 @@ async fn set_tag(
     let name = model_name(request.name, "name")?;
     let (version, key) = (required(request.version, "version")?, required(request.key, "key")?);
     let version = version_number(&name, Some(version))?;
-    let (key, value) = (tag_key(Some(key))?, tag_value(request.value)?);
+    let key = tag_key(Some(key))?;
+    let value = refuse(tag_value(&key, request.value))?;
     service
-        .act(actor, move |store, stamp| store.set_version_tag(&name, version, &key, &value, stamp))
+        .act(actor, move |store, stamp| {
+            of_version(store.set_version_tag(&name, version, &key, &value, stamp), &name, version)
+        })
         .await
 }
 
@@ -232,6 +246,8 @@ async fn delete_tag(
     let version = version_number(&name, Some(version))?;
     let key = tag_key(Some(key))?;
     service
-        .act(actor, move |store, stamp| store.delete_version_tag(&name, version, &key, stamp))
+        .act(actor, move |store, stamp| {
+            of_version(store.delete_version_tag(&name, version, &key, stamp), &name, version)
+        })
         .await
 }

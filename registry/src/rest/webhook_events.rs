@@ -8,7 +8,18 @@ use crate::webhook::{EventKind, EventKinds};
 pub(super) fn kind(name: &EventName) -> Result<EventKind> {
     let [entity, action] = name.words();
     let found = EventKind::find(&entity, &action).filter(|kind| kind.is_mlflows());
-    found.ok_or_else(|| unknown(&format!("{entity}.{action}"), EventKind::is_mlflows))
+    found.ok_or_else(|| {
+        let actions = EventKind::ALL.into_iter().filter(|kind| kind.is_mlflows());
+        let actions = actions.filter(|kind| kind.entity() == entity).map(EventKind::action);
+        let actions: Vec<_> = actions.map(|action| format!("'{action}'")).collect();
+        if actions.is_empty() {
+            return unknown(&format!("{entity}.{action}"), EventKind::is_mlflows);
+        }
+        Error::WebhookRefused(format!(
+            "Invalid action '{action}' for entity '{entity}'. Valid actions are: [{}]",
+            actions.join(", ")
+        ))
+    })
 }
 
 /// Finds MLflow's kinds of a request.

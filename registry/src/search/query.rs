@@ -94,7 +94,16 @@ fn compile(
     let asked = mlctl_filter::parse_order(order_by, vocabulary)?;
     let asked = asked.into_iter().map(|clause| match clause.field.entity {
         Entity::Attribute if is_sortable(&clause.field) => Ok(clause),
-        _ => Err(Error::invalid("order_by", &clause.field.to_string(), SORTABLE)),
+        entity => {
+            let field = clause.field.to_string();
+            let words = match (vocabulary.what, entity) {
+                ("registered model", _) => format!("Invalid order by key '{field}' specified"),
+                (_, Entity::Attribute) => format!("Invalid attribute key '{field}' specified"),
+                _ => format!("Invalid order by key '{}' specified", clause.field.key),
+            };
+            let words = format!("{words}: {SORTABLE}");
+            Err(Error::invalid("order_by", &field, SORTABLE).in_words(words))
+        }
     });
     let order = order::complete(asked.collect::<Result<_>>()?, otherwise, ties);
     let shows_prompts = expr.as_ref().is_some_and(asks_for_prompts);

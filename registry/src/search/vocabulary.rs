@@ -18,9 +18,9 @@ pub static MODELS: Vocabulary = Vocabulary {
     what: "registered model",
     prefixes: PREFIXES,
     attributes: &[
-        Attribute::text("name"),
-        Attribute::number("creation_timestamp"),
-        Attribute::number("last_updated_timestamp").aliases(&["timestamp"]),
+        Attribute::text("name").always(),
+        Attribute::number("creation_timestamp").always(),
+        Attribute::number("last_updated_timestamp").aliases(&["timestamp"]).always(),
     ],
 };
 
@@ -29,12 +29,12 @@ pub static VERSIONS: Vocabulary = Vocabulary {
     what: "model version",
     prefixes: PREFIXES,
     attributes: &[
-        Attribute::text("name"),
-        Attribute::number("version_number"),
+        Attribute::text("name").always(),
+        Attribute::number("version_number").always(),
         Attribute::text("run_id"),
         Attribute::text("source_path"),
-        Attribute::text("current_stage"),
-        Attribute::number("creation_timestamp"),
-        Attribute::number("last_updated_timestamp"),
+        Attribute::text("current_stage").always(),
+        Attribute::number("creation_timestamp").always(),
+        Attribute::number("last_updated_timestamp").always(),
     ],
 };

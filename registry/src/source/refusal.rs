@@ -67,18 +67,23 @@ impl fmt::Display for SourceRefusal {
             Self::Pattern(source) => write!(f, "Invalid model version source: '{source}'."),
             Self::Host { what, scheme } => write!(
                 f,
-                "{what} cannot use the scheme '{scheme}', which names a host that the server would \
-                 connect to; its administrator may allow the scheme"
+                "'{what}' cannot use the '{scheme}' scheme: the '{scheme}' scheme addresses a host \
+                 other than the tracking server's configured artifact storage, so the server would \
+                 connect to the host named in the URI; its administrator may allow the scheme"
             ),
             Self::Relative(source) => write!(
                 f,
-                "Invalid model version source: '{source}'. It must be an absolute URI or path \
-                 without relative parts."
+                "Invalid model version source: '{source}'. If supplying a source as an http, \
+                 https, local file path, ftp, objectstore, or mlflow-artifacts uri, an absolute path \
+                 must be provided without relative path references present. Please provide an \
+                 absolute path."
             ),
             Self::Local { source, parameter } => write!(
                 f,
-                "Invalid model version source: '{source}'. A local path must lie in the artifact \
-                 folder of what the {parameter} request parameter names."
+                "Invalid model version source: '{source}'. To use a local path as a model \
+                 version source, the {parameter} request parameter has to be specified and the \
+                 local path has to be contained within the artifact directory of the run specified \
+                 by the {parameter}."
             ),
             Self::Unowned { source, parameter } => write!(
                 f,
@@ -86,7 +91,11 @@ impl fmt::Display for SourceRefusal {
                  identify the resource that contains the source."
             ),
             Self::OtherRegistry(source) => {
-                write!(f, "Invalid model version source: '{source}'. It must be of this registry.")
+                write!(
+                    f,
+                    "Invalid model version source: '{source}'. Registered model sources must use \
+                 the active model registry."
+                )
             }
             Self::Lineage(source) => write!(
                 f,
@@ -95,7 +104,8 @@ impl fmt::Display for SourceRefusal {
             ),
             Self::OfPrompt(source) => write!(
                 f,
-                "Invalid model version source: '{source}'. A version of a prompt has no files."
+                "Invalid model version source: '{source}'. Prompt versions cannot be used as \
+                 model version sources."
             ),
             Self::Prompt(source) => write!(
                 f,

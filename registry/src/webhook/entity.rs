@@ -56,7 +56,12 @@ impl WebhookName {
         }
         let rule = "it must start and end with a letter or digit, have at most 63 characters, and \
                     hold only letters, digits, dots, underscores and hyphens";
-        Err(Error::invalid("webhook name", text, rule))
+        let words = format!(
+            "Webhook name '{text}' is invalid. It must start and end with a letter or digit, be \
+             less than 63 characters long, and contain only letters, digits, dots (.), underscores \
+             (_), and hyphens (-)."
+        );
+        Err(Error::invalid("webhook name", text, rule).in_words(words))
     }
 
     /// Takes over a name that a store holds, whatever today's rule says of it.
@@ -253,7 +258,11 @@ impl WebhookUpdate {
 fn must_have_events(events: &EventKinds) -> Result<()> {
     match events.is_empty() {
         false => Ok(()),
-        true => Err(Error::invalid("webhook events", "[]", "a webhook needs at least one event")),
+        true => {
+            let rule = "a webhook needs at least one event";
+            let words = "Webhook events must be a non-empty list of WebhookEvent objects: [].";
+            Err(Error::invalid("webhook events", "[]", rule).in_words(words))
+        }
     }
 }
 

@@ -37,8 +37,12 @@ impl std::error::Error for Forbidden {}
 /// address in it that may not be called.
 pub(super) fn check_url(text: &str, settings: &DeliverySettings) -> Result<Url> {
     let refuse = |problem: String| Err(Error::WebhookRefused(problem));
-    let Ok(url) = Url::parse(text) else {
-        return refuse(format!("invalid webhook URL: it must be one such as https://{EXAMPLE}"));
+    if text.trim().is_empty() {
+        return refuse(format!("Webhook URL cannot be empty or just whitespace: '{text}'"));
+    }
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(error) => return refuse(no_url(text, &error.to_string(), settings)),
     };
     if !settings.allowed_schemes.iter().any(|scheme| scheme == url.scheme()) {
         let allowed = settings.allowed_schemes.join(", ");
@@ -48,7 +52,7 @@ pub(super) fn check_url(text: &str, settings: &DeliverySettings) -> Result<Url> 
         ));
     }
     let Some(host) = url.host_str().filter(|host| !host.is_empty()) else {
-        return refuse("Webhook URL must include a hostname".to_owned());
+        return refuse(format!("Webhook URL must include a hostname: '{text}'"));
     };
     // The client connects to an address in a URL without asking the resolver.
     if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>()
@@ -61,11 +65,31 @@ pub(super) fn check_url(text: &str, settings: &DeliverySettings) -> Result<Url> 
     Ok(url)
 }
 
+/// Says why a text is no URL, in MLflow's words.
+fn no_url(text: &str, error: &str, settings: &DeliverySettings) -> String {
+    match text.split_once("://") {
+        None => format!(
+            "Invalid webhook URL scheme: ''. Allowed schemes are: {}. A URL is one such as \
+             https://{EXAMPLE}",
+            settings.allowed_schemes.join(", ")
+        ),
+        Some((_, rest)) if rest.is_empty() || rest.starts_with('/') => {
+            format!("Webhook URL must include a hostname: '{text}'")
+        }
+        Some(_) => format!(
+            "Invalid webhook URL '{text}': {error}; it must be one such as https://{EXAMPLE}"
+        ),
+    }
+}
+
 const EXAMPLE: &str = "example.com/hook";
 
 /// Says that a host may not be called, to whoever wants it to be.
 pub(super) fn forbidden_text(forbidden: &Forbidden) -> String {
-    format!("Webhook URL must not resolve to a non-public IP address: {forbidden}")
+    let Forbidden { host, address } = forbidden;
+    format!(
+        "Webhook URL must not resolve to a non-public IP address. '{host}' resolves to {address}."
+    )
 }
 
 /// Finds the addresses of hosts, and refuses a host with one that may not be called.
@@ -137,9 +161,10 @@ mod tests {
         check("http://example.com", &["https"], false, Some("'http'. Allowed schemes are: https."));
         check("http://example.com", &["https", "http"], false, None);
         check("ftp://x", &["https", "http"], false, Some("Allowed schemes are: https, http."));
-        check("", &["https"], false, Some("https://example.com/hook"));
-        check("example.com", &["https"], false, Some("invalid webhook URL"));
-        check("https://", &["https"], false, Some("invalid webhook URL"));
+        check("", &["https"], false, Some("Webhook URL cannot be empty"));
+        check("example.com", &["https"], false, Some("Invalid webhook URL scheme: ''"));
+        check("https://", &["https"], false, Some("Webhook URL must include a hostname"));
+        check("https://[::1", &["https"], false, Some("Invalid webhook URL"));
         check("https://8.8.8.8/", &["https"], false, None);
         check("https://127.0.0.1/", &["https"], true, None);
     }
@@ -160,7 +185,7 @@ mod tests {
             "①②⑦.0.0.1",
         ] {
             let url = format!("https://{host}/");
-            check(&url, &["https"], false, Some("not a public IP address"));
+            check(&url, &["https"], false, Some("must not resolve to a non-public IP address"));
         }
     }
 }

@@ -34,7 +34,7 @@ code, message = refused(lambda: move("Production"))
 assert code == "INVALID_PARAMETER_VALUE", code
 assert "from None it may go to Staging and Archived" in message, message
 code, message = refused(lambda: move("Prod"))
-assert "stages are None, Staging, Shadow, Production and Archived" in message, message
+assert "Value must be one of None, Staging, Shadow, Production, Archived." in message, message
 assert move("staging").current_stage == "Staging"
 assert move("shadow", archive=True).current_stage == "Shadow"
 assert [v.version for v in client.get_latest_versions("churn", ["Shadow"])] == ["1"]

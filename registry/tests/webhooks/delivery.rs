@@ -150,7 +150,7 @@ fn a_private_address_is_never_called() {
 
     for record in given_up(store.as_ref(), 5) {
         let reason = record.reason.unwrap();
-        assert!(reason.contains("is not a public IP address"), "{reason}");
+        assert!(reason.contains("must not resolve to a non-public IP address"), "{reason}");
         assert_eq!(record.attempts, 1);
     }
     assert!(receiver.arrived().is_none());

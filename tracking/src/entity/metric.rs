@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// Which metric.
-    #[serde(deserialize_with = "field::key")]
+    #[serde(deserialize_with = "field::metric_key")]
     pub key: Key,
     /// The value; `NaN` and the infinities are kept.
     #[serde(with = "number::double")]
@@ -66,7 +66,7 @@ impl Metric {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Param {
     /// Which parameter.
-    #[serde(deserialize_with = "field::key")]
+    #[serde(deserialize_with = "field::param_key")]
     pub key: Key,
     /// Its value.
     #[serde(default, deserialize_with = "field::read")]

@@ -12,7 +12,8 @@ use crate::{Key, ModelId, RunId};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::{delete, get, patch, post};
-use mlctl_wire::rest::{Failure, Payload, required};
+use mlctl_wire::ErrorCode;
+use mlctl_wire::rest::{Failure, Payload};
 
 /// Models on a page when the request does not say (the default in MLflow's protobuf).
 const PAGE_MODELS_DEFAULT: usize = 50;
@@ -159,7 +160,10 @@ async fn search(
 
 fn scope(filter: DatasetFilter) -> Result<DatasetScope, Failure> {
     Ok(DatasetScope {
-        dataset_name: required(filter.dataset_name, "dataset_name")?,
+        dataset_name: filter.dataset_name.filter(|name| !name.is_empty()).ok_or_else(|| {
+            let message = "`dataset_name` in the `datasets` clause must be specified.";
+            Failure::new(ErrorCode::InvalidParameterValue, message)
+        })?,
         dataset_digest: filter.dataset_digest.filter(|digest| !digest.is_empty()),
     })
 }
@@ -170,7 +174,7 @@ fn order(clause: LoggedModelOrderBy) -> Result<LoggedModelOrder, Failure> {
         DatasetScope { dataset_name, dataset_digest }
     });
     Ok(LoggedModelOrder {
-        field_name: required(clause.field_name, "field_name")?,
+        field_name: clause.field_name.unwrap_or_default(),
         ascending: clause.ascending.unwrap_or(true),
         dataset,
     })

@@ -1,6 +1,6 @@
 //! What a run logs: metrics and params, alone or in batches.
 
-use super::{Answer, Empty, Service, key, run_id};
+use super::{Answer, Empty, Service, failure, key_of, run_id};
 use crate::entity::{Metric, Param};
 use crate::message::{LogBatch, LogMetric, RunPair};
 use crate::store::Batch;
@@ -22,7 +22,7 @@ async fn log_metric(
 ) -> Answer<Empty> {
     let id = run_id(request.run_id, request.run_uuid)?;
     let metric = Metric {
-        key: key(request.key)?,
+        key: key_of(request.key, failure::of_metric)?,
         value: required(request.value, "value")?,
         timestamp: required(request.timestamp, "timestamp")?,
         step: request.step.unwrap_or_default(),
@@ -40,7 +40,10 @@ async fn log_param(
     Payload(request): Payload<RunPair>,
 ) -> Answer<Empty> {
     let id = run_id(request.run_id, request.run_uuid)?;
-    let param = Param { key: key(request.key)?, value: request.value.unwrap_or_default() };
+    let param = Param {
+        key: key_of(request.key, failure::of_param)?,
+        value: request.value.unwrap_or_default(),
+    };
     let batch = Batch { params: vec![param], ..Batch::default() };
     service.log(id, batch).await
 }

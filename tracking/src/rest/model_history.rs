@@ -26,7 +26,7 @@ async fn log_model(
 fn noted(text: &str) -> Result<Value, Failure> {
     let refuse = |message| Failure::new(ErrorCode::InvalidParameterValue, message);
     let Ok(Value::Object(mut model)) = serde_json::from_str(text) else {
-        return Err(refuse("Malformed model info: it is not a JSON object".to_owned()));
+        return Err(refuse("Malformed model info. It is not a JSON object.".to_owned()));
     };
     let wanted = ["artifact_path", "flavors", "run_id", "utc_time_created"];
     let missing: Vec<&str> = wanted.into_iter().filter(|key| !model.contains_key(*key)).collect();

@@ -208,7 +208,10 @@ impl LoggedModelOrder {
                 Some(attribute) => Field::new(Entity::Attribute, attribute.name),
                 None => {
                     let rule = "it must be an attribute such as name, or metrics.KEY";
-                    return Err(Error::invalid("order_by field_name", &self.field_name, rule));
+                    let phrase =
+                        format!("Invalid order by field name: {}. {rule}", self.field_name);
+                    let what = "order_by field_name";
+                    return Err(Error::invalid_as(phrase, what, &self.field_name, rule));
                 }
             },
         };
@@ -243,5 +246,8 @@ pub(crate) fn check_max_results(rows: usize) -> Result<()> {
     if (1..=limits::PAGE_ROWS_MAX).contains(&rows) {
         return Ok(());
     }
-    Err(Error::invalid("max_results", &rows.to_string(), "it must be from 1 to 50000"))
+    Err(Error::PageRows {
+        rows: i64::try_from(rows).unwrap_or(i64::MAX),
+        max: limits::PAGE_ROWS_MAX,
+    })
 }

@@ -12,7 +12,7 @@ use crate::entity::{
     RunOutputs, RunStatus, Tag,
 };
 use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
-use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, name, rules};
+use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, Thing, name, rules};
 use mlctl_artifacts::{ArtifactStore, MemoryArtifacts};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -179,7 +179,7 @@ impl TrackingStore for MemoryStore {
 
     fn delete_experiment_tag(&self, id: &ExperimentId, key: &Key) -> Result<()> {
         let mut state = self.state();
-        remove_tag(&mut state.active_experiment(id)?.tags, key, || format!("experiment `{id}`"))
+        remove_tag(&mut state.active_experiment(id)?.tags, key, || Thing::Experiment(id.clone()))
     }
 
     fn search_experiments(&self, query: &ExperimentQuery) -> Result<Page<Experiment>> {
@@ -272,7 +272,7 @@ impl TrackingStore for MemoryStore {
 
     fn delete_tag(&self, id: &RunId, key: &Key) -> Result<()> {
         let mut state = self.state();
-        remove_tag(&mut state.active_run(id)?.run.data.tags, key, || format!("run `{id}`"))
+        remove_tag(&mut state.active_run(id)?.run.data.tags, key, || Thing::Run(id.clone()))
     }
 
     fn metric_history(&self, id: &RunId, key: &Key, page: &HistoryPage) -> Result<Page<Metric>> {
@@ -431,7 +431,7 @@ impl TrackingStore for MemoryStore {
 
     fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
         let mut state = self.state();
-        remove_tag(&mut state.model(id)?.tags, key, || format!("logged model `{id}`"))
+        remove_tag(&mut state.model(id)?.tags, key, || Thing::Model(id.clone()))
     }
 
     fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
@@ -482,7 +482,7 @@ fn set_param(params: &mut Vec<Param>, param: &Param) {
     }
 }
 
-fn remove_tag(tags: &mut Vec<Tag>, key: &Key, owner: impl FnOnce() -> String) -> Result<()> {
+fn remove_tag(tags: &mut Vec<Tag>, key: &Key, owner: impl FnOnce() -> Thing) -> Result<()> {
     match tags.binary_search_by(|old| old.key.cmp(key)) {
         Ok(at) => {
             tags.remove(at);

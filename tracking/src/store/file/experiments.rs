@@ -8,7 +8,7 @@ use super::write;
 use crate::entity::{Experiment, LifecycleStage, Tag};
 use crate::store::location::{absolute_location, location_path, path_uri};
 use crate::store::{Millis, NewExperiment, check_experiment_active, check_stage_changes};
-use crate::{Error, ExperimentId, ExperimentName, Key, Result, RunId, rules};
+use crate::{Error, ExperimentId, ExperimentName, Key, Result, RunId, Thing, rules};
 use std::fs;
 use std::path::Path;
 
@@ -188,7 +188,7 @@ impl FileStore {
         let home = self.layout.active(id);
         write::remove(&folder::path(&home, Kind::Tag, key), || Error::TagNotFound {
             key: key.to_string(),
-            owner: format!("experiment `{id}`"),
+            owner: Thing::Experiment(id.clone()),
         })
     }
 }

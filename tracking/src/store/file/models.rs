@@ -8,7 +8,7 @@ use super::runs::model_artifact_uri;
 use super::write::{self, Changes};
 use crate::entity::{LoggedModel, LoggedModelStatus, Param, Tag};
 use crate::store::NewLoggedModel;
-use crate::{Error, ExperimentId, Key, ModelId, Result, name, rules};
+use crate::{Error, ExperimentId, Key, ModelId, Result, Thing, name, rules};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -136,7 +136,7 @@ impl FileStore {
         let (folder, _held) = self.held_model(id)?;
         write::remove(&folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
             key: key.to_string(),
-            owner: format!("logged model `{id}`"),
+            owner: Thing::Model(id.clone()),
         })
     }
 

@@ -13,7 +13,7 @@ use crate::entity::{
 };
 use crate::store::location::path_uri;
 use crate::store::{Batch, Millis, NewRun, RunChange, check_run_active};
-use crate::{Error, ExperimentId, Key, ModelId, Result, RunId, rules};
+use crate::{Error, ExperimentId, Key, ModelId, Result, RunId, Thing, rules};
 use md5::{Digest, Md5};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -260,7 +260,7 @@ impl FileStore {
         let (folder, _, _held) = self.active_run(id)?;
         write::remove(&folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
             key: key.to_string(),
-            owner: format!("run `{id}`"),
+            owner: Thing::Run(id.clone()),
         })
     }
 

@@ -4,13 +4,13 @@ use super::database::Session;
 use super::failure::Failure;
 use crate::entity::{Experiment, LifecycleStage, Tag};
 use crate::store::{Millis, NewExperiment, check_experiment_active, check_stage_changes};
-use crate::{Error, ExperimentId, ExperimentName, Key, rules};
+use crate::{Error, ExperimentId, ExperimentName, Key, Thing, rules};
 use rusqlite::{OptionalExtension, Params, Row};
 use std::collections::HashMap;
 
 /// Reads the number that the file knows an experiment by.
 pub(super) fn number(id: &ExperimentId) -> Result<i64, Error> {
-    let refuse = |_| Error::invalid("experiment id", id.as_str(), "in a database it is a number");
+    let refuse = |_| Error::no_experiment_id(id.as_str(), "in a database it is a number");
     id.as_str().parse().map_err(refuse)
 }
 
@@ -210,7 +210,7 @@ pub(super) fn delete_tag(db: &Session<'_>, id: &ExperimentId, key: &Key) -> Resu
     match db.execute(sql, (number(id)?, key.as_str()))? {
         0 => Err(Failure::Rule(Error::TagNotFound {
             key: key.to_string(),
-            owner: format!("experiment `{id}`"),
+            owner: Thing::Experiment(id.clone()),
         })),
         _ => Ok(()),
     }

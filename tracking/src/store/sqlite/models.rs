@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::{experiments, load_models, runs};
 use crate::entity::{LoggedModel, LoggedModelStatus, Metric, Param, Tag};
 use crate::store::{Millis, NewLoggedModel};
-use crate::{Error, Key, ModelId, RunId, name, rules};
+use crate::{Error, Key, ModelId, RunId, Thing, name, rules};
 use rusqlite::OptionalExtension;
 
 pub(super) fn create(db: &Session<'_>, new: &NewLoggedModel) -> Result<LoggedModel, Failure> {
@@ -135,7 +135,7 @@ pub(super) fn delete_tag(db: &Session<'_>, id: &ModelId, key: &Key) -> Result<()
     match db.execute(sql, (id.as_str(), key.as_str()))? {
         0 => Err(Failure::Rule(Error::TagNotFound {
             key: key.to_string(),
-            owner: format!("logged model `{id}`"),
+            owner: Thing::Model(id.clone()),
         })),
         _ => Ok(()),
     }

@@ -7,7 +7,7 @@ use crate::entity::{
     LifecycleStage, Metric, Param, Run, RunData, RunInfo, RunInputs, RunOutputs, RunStatus, Tag,
 };
 use crate::store::{Batch, Millis, NewRun, RunChange};
-use crate::{Error, Key, RunId, rules};
+use crate::{Error, Key, RunId, Thing, rules};
 use rusqlite::OptionalExtension;
 use std::collections::{BTreeMap, HashMap};
 
@@ -34,7 +34,7 @@ pub(super) fn active(db: &Session<'_>, id: &RunId) -> Result<Known, Failure> {
     match known.stage {
         LifecycleStage::Active => Ok(known),
         LifecycleStage::Deleted => {
-            Err(Failure::Rule(Error::NotActive { what: format!("run `{id}`") }))
+            Err(Failure::Rule(Error::NotActive { what: Thing::Run(id.clone()) }))
         }
     }
 }
@@ -230,7 +230,7 @@ pub(super) fn delete_tag(db: &Session<'_>, id: &RunId, key: &Key) -> Result<(), 
     match db.execute(sql, (id.as_str(), key.as_str()))? {
         0 => Err(Failure::Rule(Error::TagNotFound {
             key: key.to_string(),
-            owner: format!("run `{id}`"),
+            owner: Thing::Run(id.clone()),
         })),
         _ => Ok(()),
     }
