@@ -5,6 +5,7 @@ mod listen;
 mod metrics;
 mod pages;
 mod registry;
+mod unsupported;
 
 pub(crate) use access::{Access, Patterns, guarded};
 pub(crate) use listen::{Background, bind, serve};
@@ -60,8 +61,8 @@ pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
         }
         false => {
             let mut all = router(service.clone());
-            let mut api = api;
-            let mut root = artifact_root_routes(service.clone());
+            let mut api = api.merge(unsupported::routes());
+            let mut root = artifact_root_routes(service.clone()).merge(unsupported::root_routes());
             if let Some(registry) = options.registry {
                 let routes = registry::routes(registry, tracking.store.clone(), served.clone());
                 all = all.merge(routes.mlflow);

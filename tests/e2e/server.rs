@@ -137,3 +137,33 @@ fn a_port_that_is_taken_is_named() {
     let want = format!("error: cannot listen on 127.0.0.1:{port}: Address already in use");
     assert!(finished.stderr.starts_with(&want), "{finished:?}");
 }
+
+#[test]
+fn graphql_answers_without_pages() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let query = "{ mlflowGetExperiment(input: {experimentId: \"0\"}) { experiment { name } } }";
+
+    let answer = server.post_json("/graphql", &json!({ "query": query }));
+
+    assert_eq!(answer["data"]["mlflowGetExperiment"]["experiment"]["name"], "Default");
+}
+
+#[test]
+fn what_is_not_here_yet_says_so() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let asked = [
+        ("/ajax-api/2.0/mlflow/runs/create-promptlab-run", "the prompt lab"),
+        ("/api/2.0/mlflow/traces", "traces"),
+        ("/api/3.0/mlflow/traces/search", "traces"),
+        ("/api/3.0/mlflow/datasets/create", "evaluation datasets"),
+        ("/v1/traces", "traces"),
+    ];
+    for (path, what) in asked {
+        let (status, text) = server.post(path, &json!({}));
+        assert_eq!(status, 501, "{path}: {text}");
+        assert!(text.contains("NOT_IMPLEMENTED"), "{path}: {text}");
+        assert!(text.contains(&format!("mlctl does not support {what} yet")), "{path}: {text}");
+    }
+}
