@@ -38,10 +38,19 @@ pub(crate) fn volume(shape: &[usize]) -> Result<usize, String> {
             Ok(if shape.contains(&0) { 0 } else { count })
         }
         _ => Err(format!(
-            "a value of shape {shape:?} is too large: {} elements are the limit",
+            "a value of shape {shape:?} is too large: {} elements {REASON}",
             elements_max()
         )),
     }
+}
+
+/// How a refusal ends that this limit is the reason for.
+const REASON: &str = "are the limit";
+
+/// Tells whether something was refused because of the limit.
+#[cfg(feature = "onnxruntime")]
+pub(crate) fn is_reason(problem: &str) -> bool {
+    problem.contains(REASON)
 }
 
 /// Refuses values that are too large together.
@@ -51,7 +60,7 @@ pub(crate) fn together(elements: usize) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{elements} elements of all values at this point are too large a number: {} are the limit",
+        "{elements} elements of all values at this point are too large a number: {} {REASON}",
         elements_max()
     ))
 }

@@ -147,6 +147,9 @@ fn strangers_are_refused_by_name() {
         node("ai.onnx.ml:CastMap", &["b"], &["y"], vec![]),
     ];
     check_refused(two, vec![], "CastMap (ai.onnx.ml), Launch, Scaler (com.example)");
+    for op in ["Loop", "SplitToSequence", "Upsample"] {
+        check_refused(vec![node(op, &["x"], &["y"], vec![])], vec![], op);
+    }
     let scale = || floats("scale", &[1.0]);
     check_refused(
         vec![node("ai.onnx.ml:Scaler", &["x"], &["y"], vec![scale(), floats("bias", &[0.0])])],

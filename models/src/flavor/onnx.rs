@@ -49,7 +49,9 @@ impl Engine {
     fn open(file: &DataFile) -> Result<Self> {
         let own = Graph::open(file).map(Self::Own);
         #[cfg(feature = "onnxruntime")]
-        if let Err(Error::UnsupportedOperators { .. } | Error::UnsupportedGraph { .. }) = &own
+        if let Err(error @ (Error::UnsupportedOperators { .. } | Error::UnsupportedGraph { .. })) = &own
+            // The library would take the memory.
+            && !crate::limit::is_reason(&error.to_string())
             && runtime::is_loaded()
         {
             match runtime::Runtime::open(file) {

@@ -160,6 +160,40 @@ fn what_outgrows_its_inputs_is_bounded() {
 }
 
 #[test]
+fn models_of_tables_are_bounded() {
+    let tree = |targets: i64| {
+        let leaf = |name: &str, list: &[i64]| ints(name, list);
+        let attributes = vec![
+            leaf("nodes_treeids", &[0]),
+            leaf("nodes_nodeids", &[0]),
+            leaf("nodes_featureids", &[0]),
+            texts("nodes_modes", &["LEAF"]),
+            super::floats("nodes_values", &[0.0]),
+            leaf("nodes_truenodeids", &[0]),
+            leaf("nodes_falsenodeids", &[0]),
+            leaf("target_treeids", &[0]),
+            leaf("target_nodeids", &[0]),
+            leaf("target_ids", &[0]),
+            super::floats("target_weights", &[1.0]),
+            int("n_targets", targets),
+        ];
+        node("ai.onnx.ml:TreeEnsembleRegressor", &["x"], &["a"], attributes)
+    };
+    check_with(&["Identity", "Scaler"], "TreeEnsembleRegressor", &[tree(1 << 30)], &[]);
+    let wide = vec![ints("inputdimensions", &[i64::MAX, i64::MAX])];
+    let vectorizer = node("ai.onnx.ml:FeatureVectorizer", &["x", "x"], &["a"], wide);
+    check_with(&["Identity", "Scaler"], "FeatureVectorizer", &[vectorizer], &[]);
+    // Few values, and a long text for each.
+    let long = "a".repeat(1 << 20);
+    let keys = vec![super::floats("keys_floats", &[0.0]), texts("values_strings", &[&long])];
+    let text = node("ai.onnx.ml:LabelEncoder", &["f"], &["t"], keys);
+    let hash = node("com.microsoft:MurmurHash3", &["t"], &["h"], vec![]);
+    let cast = node("Cast", &["h"], &["a"], vec![int("to", 1)]);
+    let rows = whole_numbers("n", &[1], &[1 << 16]);
+    check_with(&["Identity"], "LabelEncoder", &[filled("f"), text, hash, cast], &[rows]);
+}
+
+#[test]
 fn all_values_together_are_bounded() {
     let size = node("Shape", &["x"], &["s"], vec![]);
     let sizes = node("Mul", &["s", "n"], &["m"], vec![]);
