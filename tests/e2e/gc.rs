@@ -185,3 +185,53 @@ fn a_server_says_where_to_do_it() {
     assert!(finished.stderr.contains("is a server, and a server deletes nothing"), "{finished:?}");
     assert!(finished.stderr.contains("hint: run this where its store is"), "{finished:?}");
 }
+
+#[test]
+fn orphans_are_looked_for_in_the_own_store_only() {
+    for store in STORES {
+        let place = Place::new();
+        let other = "./other/mlruns";
+        place.project("small", "printf 12345 > note.txt; mlctl log artifact note.txt");
+        let theirs = place.run_project(&["small", "--store", other]);
+        let at = place.path("other/mlruns/0").display().to_string();
+        place.ok(&["experiments", "create", "a", "--artifact-location", &at, "--store", store]);
+        let bare = format!("other/mlruns/0/{}", "c".repeat(32));
+        place.write(&format!("{bare}/artifacts/x.txt"), "x");
+
+        let done = place.json(&["gc", "--store", store, "--orphans"]);
+
+        assert_eq!(done["orphans"], json!([]), "{store}");
+        assert_eq!(done["not_looked_at"][0]["what"], at, "{store}: {done}");
+        assert!(place.path(&bare).exists(), "{store}");
+        place.ok(&["artifacts", "get", &theirs, "note.txt", "-o", "got.txt", "--store", other]);
+    }
+}
+
+/// `mlflow.db` with `mlruns/` beside it is what MLflow 3 leaves, often where an older MLflow left
+/// a file store.
+#[test]
+fn what_another_store_beside_the_folder_knows_is_no_orphan() {
+    for (one, other) in [(STORES[0], STORES[1]), (STORES[1], STORES[0])] {
+        let place = Place::new();
+        let ours = run(&place, one);
+        let theirs = run(&place, other);
+        let deleted = run(&place, other);
+        place.ok(&["runs", "delete", &deleted, "--store", other]);
+        let elsewhere = place.run_project(&["small", "--store", other, "--experiment-name", "e"]);
+        let orphan = format!("mlruns/0/{}", "a".repeat(32));
+        place.write(&format!("{orphan}/artifacts/big.bin"), &"x".repeat(2048));
+
+        let finished = place.run(&["gc", "--store", one, "--orphans"]);
+
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        assert!(!place.path(&orphan).exists(), "{one}");
+        let said = finished.stderr;
+        assert_eq!(said.matches("deleting orphan").count(), 1, "{said}");
+        assert!(said.contains(&format!("{orphan} (2.0 KiB)")), "{said}");
+        place.ok(&["runs", "restore", &deleted, "--store", other]);
+        for (id, store) in [(&ours, one), (&theirs, other), (&deleted, other), (&elsewhere, other)]
+        {
+            place.ok(&["artifacts", "get", id, "note.txt", "-o", "got.txt", "--store", store]);
+        }
+    }
+}

@@ -6,7 +6,7 @@
 
 mod orphans;
 
-pub use orphans::{Orphan, find_orphans};
+pub use orphans::{Ground, Orphan, find_orphans};
 
 use crate::entity::{Experiment, RunInfo, ViewType};
 use crate::search::{ExperimentQuery, LoggedModelQuery, RunQuery};

@@ -1,6 +1,7 @@
 //! `mlctl gc`.
 
 mod age;
+mod neighbours;
 mod places;
 mod report;
 
@@ -8,12 +9,14 @@ use super::Context;
 use crate::Outcome;
 use crate::cli::GcArgs;
 use crate::failure::Hinted;
+use crate::output::{bytes, notice, printable};
 use crate::stores::{self, Choices, Missing};
 use anyhow::Result;
 use mlctl_artifacts::ArtifactPath;
 use mlctl_tracking::fluent::now;
-use mlctl_tracking::gc::{self, Open, Selected, Wanted};
+use mlctl_tracking::gc::{self, Ground, Open, Orphan, Selected, Wanted};
 use mlctl_tracking::{Error, ExperimentId, ModelId, RunId, TrackingStore};
+use neighbours::Neighbours;
 use places::Places;
 use report::{Owned, Report};
 use std::process::ExitCode;
@@ -34,12 +37,11 @@ pub(crate) fn collect(context: &Context, args: &GcArgs) -> Outcome {
     let tracking =
         stores::open_tracking(&context.config, uri, Missing::Refuse, &Choices::default())?;
     let places = Places::new(context, args, &tracking)?;
-    let open = |location: &str| places.open(location);
     let store = tracking.store.as_ref();
     let selected = wanted.select(store)?;
     let mut report = Report::new(args.dry_run);
-    sweep(store, &selected, &open, &mut report);
-    orphans(args, store, &places.roots(), &open, &mut report)?;
+    sweep(store, &selected, &places, &mut report);
+    orphans(args, store, &places, &mut report)?;
     context.output.show(&report, Report::to_text)?;
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }
@@ -66,7 +68,7 @@ fn wanted(args: &GcArgs) -> Result<Wanted> {
 
 /// Deletes what is selected, one thing after the other. What cannot be deleted is noted and keeps
 /// its metadata, so that it can be tried again.
-fn sweep(store: &dyn TrackingStore, selected: &Selected, open: Open<'_>, report: &mut Report) {
+fn sweep(store: &dyn TrackingStore, selected: &Selected, places: &Places, report: &mut Report) {
     for run in &selected.runs {
         let owner = Owner { kind: "run", id: run.run_id.as_str(), location: &run.artifact_uri };
         let goes_along = selected.experiments.iter().any(|e| e.experiment_id == run.experiment_id);
@@ -75,7 +77,7 @@ fn sweep(store: &dyn TrackingStore, selected: &Selected, open: Open<'_>, report:
             Err(Error::NotDeleted { .. }) if goes_along => Ok(()),
             purged => purged,
         };
-        report.note_run(owner.delete(report.dry_run, open, purge), &run.experiment_id);
+        report.note_run(owner.delete(report.dry_run, places, purge), &run.experiment_id);
     }
     for model in &selected.models {
         let id = model.model_id.as_str();
@@ -86,7 +88,7 @@ fn sweep(store: &dyn TrackingStore, selected: &Selected, open: Open<'_>, report:
             Err(Error::NotDeleted { .. }) if goes_along => Ok(()),
             purged => purged,
         };
-        report.note_model(owner.delete(report.dry_run, open, purge), &model.experiment_id);
+        report.note_model(owner.delete(report.dry_run, places, purge), &model.experiment_id);
     }
     for experiment in &selected.experiments {
         let id = &experiment.experiment_id;
@@ -113,17 +115,21 @@ impl Owner<'_> {
     fn delete(
         &self,
         dry_run: bool,
-        open: Open<'_>,
+        places: &Places,
         purge: impl FnOnce() -> Result<(), Error>,
     ) -> Result<Owned, (String, String)> {
         let failed =
             |error: Error| (format!("{} {}", self.kind, self.id), report::told(&error.into()));
+        let open: Open<'_> = &|location| places.open(location);
         let artifacts = open(self.location).map_err(failed)?;
         let bytes = gc::bytes_below(artifacts.as_ref(), &ArtifactPath::root()).map_err(failed)?;
         if !dry_run {
             gc::delete_artifacts(self.location, self.id, open).map_err(failed)?;
             purge().map_err(failed)?;
-            gc::delete_folder(self.location, self.id, open).map_err(failed)?;
+            // A server lets nobody delete more than the artifacts.
+            if !places.is_behind_server(self.location) {
+                gc::delete_folder(self.location, self.id, open).map_err(failed)?;
+            }
         }
         Ok(Owned { id: self.id.to_owned(), location: self.location.to_owned(), bytes })
     }
@@ -132,24 +138,44 @@ impl Owner<'_> {
 fn orphans(
     args: &GcArgs,
     store: &dyn TrackingStore,
-    roots: &[String],
-    open: Open<'_>,
+    places: &Places,
     report: &mut Report,
 ) -> Result<()> {
+    let roots = places.roots();
+    let neighbours = Neighbours::of(&roots)?;
+    let ground = Ground {
+        roots: &roots,
+        is_own: &|location| places.is_own(location, &roots),
+        is_known: &|id| {
+            let known = neighbours.know(id);
+            known.map_err(|error| Error::Unsupported(report::told(&error)))
+        },
+        open: &|location| places.open(location),
+    };
     let mut unseen = Vec::new();
-    let found = gc::find_orphans(store, roots, open, &mut |location, error| {
+    let found = gc::find_orphans(store, &ground, &mut |location, error| {
         unseen.push((location.to_owned(), report::told(&error.into())));
     })?;
+    let goes = args.orphans && !report.dry_run;
+    if goes && !found.is_empty() {
+        show_what_goes(&found);
+    }
     for orphan in found {
-        let goes = args.orphans && !report.dry_run;
         match if goes { orphan.delete() } else { Ok(()) } {
             Ok(()) => report.note_orphan(&orphan, args.orphans),
             Err(error) => {
-                let what = format!("orphan {}/{}", orphan.location, orphan.path);
-                report.keep(what, report::told(&error.into()));
+                report.keep(format!("orphan {}", orphan.place()), report::told(&error.into()));
             }
         }
     }
     report.unseen(unseen);
     Ok(())
+}
+
+/// Shows the list before anything on it is deleted.
+fn show_what_goes(orphans: &[Orphan]) {
+    for orphan in orphans {
+        let line = format!("deleting orphan {} ({})", orphan.place(), bytes(orphan.bytes));
+        notice(&printable(&line));
+    }
 }

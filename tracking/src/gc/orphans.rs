@@ -25,6 +25,11 @@ pub struct Orphan {
 }
 
 impl Orphan {
+    /// Returns where the folder is.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.location.trim_end_matches('/'), self.path)
+    }
+
     /// Deletes the folder.
     ///
     /// # Errors
@@ -37,35 +42,58 @@ impl Orphan {
     }
 }
 
+/// Where orphans may be, and who else may own what looks like one.
+pub struct Ground<'a> {
+    /// The places that are the store's own, each of which holds folders of experiments.
+    pub roots: &'a [String],
+    /// Tells whether a location lies inside of these places; a client may have given an experiment
+    /// any location.
+    pub is_own: &'a dyn Fn(&str) -> bool,
+    /// Tells whether another store there knows a run or logged model of this id.
+    pub is_known: &'a dyn Fn(&str) -> Result<bool>,
+    /// Opens a location.
+    pub open: Open<'a>,
+}
+
+impl std::fmt::Debug for Ground<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ground").field("roots", &self.roots).finish_non_exhaustive()
+    }
+}
+
 /// Finds the folders that are named like a run or a logged model and belong to none, where the
-/// experiments keep their artifacts, and below `roots` the folders of experiments that are gone.
+/// experiments keep their artifacts below the store's own roots, and in the roots the folders of
+/// experiments that are gone.
 ///
-/// A location that cannot be looked at is told to `unseen`. Only the store's own metadata says
-/// what is owned: where two stores share a folder, each takes what is the other's for orphans.
+/// A location that cannot be looked at, or is not the store's own, is passed to `unseen`. A folder
+/// with a document (`meta.yaml`) is never one: it belongs to a file store.
 ///
 /// # Errors
-/// What the store reports.
+/// What the store reports, and what [`Ground::is_known`] does.
 pub fn find_orphans(
     store: &dyn TrackingStore,
-    roots: &[String],
-    open: Open<'_>,
+    ground: &Ground<'_>,
     unseen: &mut dyn FnMut(&str, Error),
 ) -> Result<Vec<Orphan>> {
     let experiments = all_experiments(store)?;
     let mut places: BTreeSet<String> =
         experiments.into_iter().map(|one| one.artifact_location).collect();
-    let mut found = Vec::new();
-    for root in roots {
-        match lost_experiments(store, root, &places, open) {
-            Ok(orphans) => found.extend(orphans),
+    let mut candidates = Vec::new();
+    for root in ground.roots {
+        match lost_experiments(store, root, &places, ground.open) {
+            Ok(folders) => candidates.extend(folders),
             Err(error) => unseen(root, error),
         }
     }
     // What has no location is nowhere.
     places.remove("");
-    let mut candidates = Vec::new();
     for place in &places {
-        match below_experiment(place, open) {
+        if !(ground.is_own)(place) {
+            let why = "it is not inside the store's own folder of artifacts";
+            unseen(place, Error::Unsupported(why.to_owned()));
+            continue;
+        }
+        match below_experiment(place, ground.open) {
             Ok(folders) => candidates.extend(folders),
             Err(error) => unseen(place, error),
         }
@@ -73,25 +101,44 @@ pub fn find_orphans(
     // Folders first, owners second: a run that is made meanwhile is there before its folder.
     let deleted: Vec<DeletedModel> = store.deleted(None)?.models;
     let deleted: HashSet<ModelId> = deleted.into_iter().map(|model| model.model_id).collect();
-    for candidate in candidates {
-        if !is_owned(store, &candidate.path, &deleted)? {
-            found.push(candidate);
+    let mut found = Vec::new();
+    for mut candidate in candidates {
+        let mut owned = false;
+        for path in &candidate.owners {
+            let name = path.file_name().unwrap_or_default();
+            owned = owned || is_owned(store, name, &deleted)? || (ground.is_known)(name)?;
         }
-    }
-    for orphan in &mut found {
-        orphan.bytes = bytes_below(orphan.artifacts.as_ref(), &orphan.path)?;
+        if !owned {
+            let orphan = &mut candidate.orphan;
+            orphan.bytes = bytes_below(orphan.artifacts.as_ref(), &orphan.path)?;
+            found.push(candidate.orphan);
+        }
     }
     Ok(found)
 }
 
+/// A folder that is an orphan when nobody knows any of its owners.
+struct Candidate {
+    orphan: Orphan,
+    /// The folders in it, or itself, that are named like runs and logged models.
+    owners: Vec<ArtifactPath>,
+}
+
 /// Lists the folders in an experiment's place that are named like runs and logged models.
-fn below_experiment(place: &str, open: Open<'_>) -> Result<Vec<Orphan>> {
+fn below_experiment(place: &str, open: Open<'_>) -> Result<Vec<Candidate>> {
     let artifacts = open(place)?;
     let mut folders = folders_in(artifacts.as_ref(), &ArtifactPath::root())?;
     folders.retain(is_like_run);
     let models = folders_in(artifacts.as_ref(), &ArtifactPath::parse(MODELS)?)?;
     folders.extend(models.into_iter().filter(is_like_model));
-    Ok(folders.into_iter().map(|path| orphan(place, path, &artifacts)).collect())
+    let mut candidates = Vec::new();
+    for path in folders {
+        if !has_document(artifacts.as_ref(), &path)? {
+            let owners = vec![path.clone()];
+            candidates.push(Candidate { orphan: orphan(place, path, &artifacts), owners });
+        }
+    }
+    Ok(candidates)
 }
 
 /// Finds the folders in a root that are named like experiments and hold nothing but what looks
@@ -101,7 +148,7 @@ fn lost_experiments(
     root: &str,
     places: &BTreeSet<String>,
     open: Open<'_>,
-) -> Result<Vec<Orphan>> {
+) -> Result<Vec<Candidate>> {
     let artifacts = open(root)?;
     let mut lost = Vec::new();
     for path in folders_in(artifacts.as_ref(), &ArtifactPath::root())? {
@@ -111,17 +158,48 @@ fn lost_experiments(
         if !is_number || is_place || exists(store, name)? {
             continue;
         }
-        let inside = artifacts.list(&path)?;
-        let looks_like_one = inside.iter().all(|info| {
-            info.is_dir && (is_like_run(&info.path) || info.path.file_name() == Some(MODELS))
-        });
-        // A folder with a document belongs to another store, a file store.
-        let has_document = inside.iter().any(|info| info.path.file_name() == Some(DOCUMENT));
-        if looks_like_one && !has_document && !inside.is_empty() {
-            lost.push(orphan(root, path, &artifacts));
+        if let Some(owners) = only_owners(artifacts.as_ref(), &path)? {
+            lost.push(Candidate { orphan: orphan(root, path, &artifacts), owners });
         }
     }
     Ok(lost)
+}
+
+/// Lists the runs and logged models that an experiment's folder looks like it holds; none when
+/// there is nothing, or something else, or one that belongs to a file store.
+fn only_owners(
+    artifacts: &dyn ArtifactStore,
+    experiment: &ArtifactPath,
+) -> Result<Option<Vec<ArtifactPath>>> {
+    let mut owners = Vec::new();
+    for info in artifacts.list(experiment)? {
+        if info.is_dir && info.path.file_name() == Some(MODELS) {
+            let models = artifacts.list(&info.path)?;
+            if !models.iter().all(|model| model.is_dir && is_like_model(&model.path)) {
+                return Ok(None);
+            }
+            owners.extend(models.into_iter().map(|model| model.path));
+        } else if info.is_dir && is_like_run(&info.path) {
+            owners.push(info.path);
+        } else {
+            return Ok(None);
+        }
+    }
+    for owner in &owners {
+        if has_document(artifacts, owner)? {
+            return Ok(None);
+        }
+    }
+    Ok((!owners.is_empty()).then_some(owners))
+}
+
+fn has_document(artifacts: &dyn ArtifactStore, folder: &ArtifactPath) -> Result<bool> {
+    match artifacts.info(&folder.join(&ArtifactPath::parse(DOCUMENT)?)) {
+        Ok(_) => Ok(true),
+        Err(mlctl_artifacts::Error::NotFound { .. }) => Ok(false),
+        // What is there and cannot be looked at is no orphan.
+        Err(_) => Ok(true),
+    }
 }
 
 fn orphan(location: &str, path: ArtifactPath, artifacts: &Arc<dyn ArtifactStore>) -> Orphan {
@@ -155,12 +233,7 @@ fn exists(store: &dyn TrackingStore, experiment: &str) -> Result<bool> {
     }
 }
 
-fn is_owned(
-    store: &dyn TrackingStore,
-    path: &ArtifactPath,
-    deleted: &HashSet<ModelId>,
-) -> Result<bool> {
-    let name = path.file_name().unwrap_or_default();
+fn is_owned(store: &dyn TrackingStore, name: &str, deleted: &HashSet<ModelId>) -> Result<bool> {
     if is_hex_id(name) {
         let run = store.run(&RunId::parse(name)?);
         return Ok(!matches!(run, Err(Error::RunNotFound(_))));

@@ -1,6 +1,7 @@
 //! Artifacts: those of runs and models, and the proxy that clients upload and download through.
 
 mod body;
+mod bounds;
 mod conditional;
 mod direct;
 mod file;

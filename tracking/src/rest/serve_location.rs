@@ -84,6 +84,11 @@ impl ServedArtifacts {
         }
     }
 
+    /// Tells whether a location lies inside the root.
+    pub(super) fn holds(&self, location: &str) -> bool {
+        self.outward(location).starts_with(SCHEME)
+    }
+
     /// Returns the location inside the root of a path that clients use.
     pub(super) fn in_root(&self, path: &ArtifactPath) -> Option<String> {
         self.root.as_ref().map(|root| format!("{}/{path}", root.location))

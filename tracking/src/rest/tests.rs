@@ -11,6 +11,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 
+mod deletes;
+
 struct Api {
     runtime: Runtime,
     app: Router,
@@ -19,8 +21,12 @@ struct Api {
 
 impl Api {
     fn new() -> Self {
+        Self::serving(ServedArtifacts::below("memory:"))
+    }
+
+    fn serving(served: ServedArtifacts) -> Self {
         let store = Arc::new(MemoryStore::new());
-        let service = Service::new(store.clone(), ServedArtifacts::below("memory:"));
+        let service = Service::new(store.clone(), served);
         let app = router(service.clone())
             .nest("/ui", ui_router(service.clone()))
             .nest("/proxy", artifact_proxy(service));

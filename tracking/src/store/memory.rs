@@ -117,6 +117,7 @@ impl State {
 
 impl TrackingStore for MemoryStore {
     fn create_experiment(&self, new: &NewExperiment) -> Result<ExperimentId> {
+        rules::check_artifact_location(new.artifact_location.as_deref())?;
         let mut state = self.state();
         state.check_name_is_free(&new.name)?;
         new.tags.iter().try_for_each(rules::check_experiment_tag)?;
@@ -192,7 +193,10 @@ impl TrackingStore for MemoryStore {
         let (run_name, tags) = new.named()?;
         let run_id = RunId::random();
         let info = RunInfo {
-            artifact_uri: format!("{}/{run_id}/artifacts", experiment.artifact_location),
+            artifact_uri: format!(
+                "{}/{run_id}/artifacts",
+                experiment.artifact_location.trim_end_matches('/')
+            ),
             run_id: run_id.clone(),
             run_name,
             experiment_id: new.experiment_id.clone(),
@@ -352,7 +356,10 @@ impl TrackingStore for MemoryStore {
         let experiment = state.active_experiment(&new.experiment_id)?;
         let model_id = ModelId::random();
         let mut model = LoggedModel {
-            artifact_uri: format!("{}/models/{model_id}/artifacts", experiment.artifact_location),
+            artifact_uri: format!(
+                "{}/models/{model_id}/artifacts",
+                experiment.artifact_location.trim_end_matches('/')
+            ),
             model_id: model_id.clone(),
             experiment_id: new.experiment_id.clone(),
             name: new.name.clone().unwrap_or_else(name::made_up),

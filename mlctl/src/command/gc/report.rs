@@ -94,7 +94,7 @@ impl Report {
     }
 
     pub(super) fn note_orphan(&mut self, orphan: &Orphan, goes: bool) {
-        let location = format!("{}/{}", orphan.location.trim_end_matches('/'), orphan.path);
+        let location = orphan.place();
         let deleted = goes && !self.dry_run;
         self.bytes += if goes { orphan.bytes } else { 0 };
         self.orphans.push(Lost { location, bytes: orphan.bytes, deleted });

@@ -218,7 +218,7 @@ pub(super) async fn sign_upload(
     let valid = checked_seconds(request.expiration.unwrap_or(UPLOAD_SECONDS))?;
     service
         .call(move |service| {
-            let path = ArtifactPath::parse(&path)?;
+            let path = file_path(&path)?;
             let location = match (run, model) {
                 (Some(id), _) => service.store.run(&id)?.info.artifact_uri,
                 (_, Some(id)) => service.store.logged_model(&id)?.artifact_uri,
@@ -240,8 +240,8 @@ impl Service {
         folder: &str,
         name: &str,
     ) -> Result<(std::sync::Arc<dyn ArtifactStore>, ArtifactPath)> {
-        let name = name.rsplit('/').next().unwrap_or_default();
-        self.open_proxied(&format!("{}/{name}", folder.trim_end_matches('/')))
+        let name = file_path(name.rsplit('/').next().unwrap_or_default())?;
+        self.open_to_write(&format!("{}/{name}", folder.trim_end_matches('/')))
     }
 
     /// Refuses artifacts that clients know by the proxy only, whose storage is not theirs to see.
@@ -258,6 +258,15 @@ impl Service {
                  (artifact URI scheme: {scheme}): use the proxy"
             ),
         })
+    }
+}
+
+/// Reads the path of a file that is to be written below its owner's artifacts.
+pub(super) fn file_path(text: &str) -> Result<ArtifactPath> {
+    let path = ArtifactPath::parse(text)?;
+    match path.is_root() {
+        false => Ok(path),
+        true => Err(Error::invalid("artifact path", text, "it must name a file")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Artifacts by the run or logged model that they belong to.
 
+use super::direct::file_path;
 use super::file::{self, Asked};
 use crate::message::{FileInfo, FilesAnswer, ListArtifacts};
 use crate::rest::{Answer, Service, run_id};
@@ -24,7 +25,7 @@ pub(super) async fn list_of_run(
     service
         .call(move |service| {
             let location = service.store.run(&id)?.info.artifact_uri;
-            service.list_at(&location, request.path.as_deref())
+            service.list_at((id.as_str(), &location), request.path.as_deref())
         })
         .await
 }
@@ -44,16 +45,17 @@ pub(super) async fn list_of_model(
     service
         .call(move |service| {
             let location = service.store.logged_model(&id)?.artifact_uri;
-            service.list_at(&location, request.artifact_directory_path.as_deref())
+            let path = request.artifact_directory_path.as_deref();
+            service.list_at((id.as_str(), &location), path)
         })
         .await
 }
 
 impl Service {
     /// Lists a folder; the paths are relative to the location.
-    fn list_at(&self, location: &str, path: Option<&str>) -> Result<FilesAnswer> {
+    fn list_at(&self, (owner, location): (&str, &str), path: Option<&str>) -> Result<FilesAnswer> {
         let path = ArtifactPath::parse(path.unwrap_or_default())?;
-        let files = self.artifacts_at(location)?.list(&path)?;
+        let files = self.artifacts_of(owner, location)?.list(&path)?;
         Ok(FilesAnswer {
             root_uri: Some(self.served.outward(location)),
             files: files.iter().map(FileInfo::from).collect(),
@@ -81,7 +83,7 @@ pub(super) async fn file_of_run(
     file::send(Asked { method, headers }, transfer, move || {
         let path = ArtifactPath::parse(&path)?;
         let location = service.store.run(&id)?.info.artifact_uri;
-        Ok((service.artifacts_at(&location)?, path))
+        Ok((service.artifacts_of(id.as_str(), &location)?, path))
     })
     .await
 }
@@ -102,7 +104,7 @@ pub(super) async fn file_of_model(
     file::send(Asked { method, headers }, transfer, move || {
         let path = ArtifactPath::parse(&path)?;
         let location = service.store.logged_model(&id)?.artifact_uri;
-        Ok((service.artifacts_at(&location)?, path))
+        Ok((service.artifacts_of(id.as_str(), &location)?, path))
     })
     .await
 }
@@ -124,9 +126,9 @@ pub(super) async fn upload(
         return Err(invalid("Request must specify data."));
     }
     blocking(move || -> Result<()> {
-        let path = ArtifactPath::parse(&path)?;
+        let path = file_path(&path)?;
         let location = service.store.run(&id)?.info.artifact_uri;
-        service.artifacts_at(&location)?.write(&path, &mut content.as_ref())?;
+        service.artifacts_of(id.as_str(), &location)?.write(&path, &mut content.as_ref())?;
         Ok(())
     })
     .await?;

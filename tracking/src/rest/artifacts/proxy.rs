@@ -50,7 +50,7 @@ pub(super) async fn upload(
     let _transfer = service.upload()?;
     let mut content = body::incoming(body);
     blocking(move || -> Result<()> {
-        let (artifacts, below) = service.open_proxied(&path)?;
+        let (artifacts, below) = service.open_to_write(&path)?;
         artifacts.write(&below, &mut content)?;
         Ok(())
     })
@@ -65,7 +65,7 @@ pub(super) async fn remove(
     service.check_serving()?;
     service
         .call(move |service| {
-            let (artifacts, below) = service.open_proxied(&path)?;
+            let (artifacts, below) = service.open_to_delete(&path)?;
             match artifacts.delete(&below) {
                 // Deleting what is not there is no failure, as in MLflow.
                 Ok(()) | Err(mlctl_artifacts::Error::NotFound { .. }) => Ok(Empty {}),

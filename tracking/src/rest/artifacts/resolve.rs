@@ -3,9 +3,10 @@
 use crate::rest::Service;
 use crate::rest::serve_location::{Owner, ServedArtifacts, proxied_path};
 use crate::{Error, Result};
-use mlctl_artifacts::{ArtifactPath, ArtifactStore, Below};
+use mlctl_artifacts::{ArtifactPath, ArtifactStore, Below, location_path};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
+use std::path::Component;
 use std::sync::Arc;
 
 impl Service {
@@ -25,6 +26,32 @@ impl Service {
             Some(location) => self.store.artifacts(&location),
             None => self.store.artifacts(location),
         }
+    }
+
+    /// Opens the artifacts of a run or logged model, at the location that is recorded for it.
+    ///
+    /// # Errors
+    /// [`Error::Remote`] for a folder of this machine that neither carries the owner's name
+    /// nor is the store's: whoever wrote that into a database wants other files to be served.
+    pub(super) fn artifacts_of(
+        &self,
+        owner: &str,
+        location: &str,
+    ) -> Result<Arc<dyn ArtifactStore>> {
+        if let Some(path) = location_path(location)
+            && !self.served.holds(location)
+        {
+            let mut parts = path.components();
+            let leads_up = parts.clone().any(|part| part == Component::ParentDir);
+            if leads_up || !parts.any(|part| part.as_os_str() == owner) {
+                let message = format!(
+                    "artifacts at `{location}` are not served: a folder outside of the store must \
+                     be named after the run or logged model, as EXPERIMENT/{owner}/artifacts"
+                );
+                return Err(Error::Remote { code: ErrorCode::PermissionDenied, message });
+            }
+        }
+        self.artifacts_at(location)
     }
 
     /// Opens what a proxied path leads to: the store, and the path in it.
@@ -74,7 +101,11 @@ impl Service {
         {
             return Ok(None);
         }
-        Ok(Some((self.artifacts_at(&location)?, place.below)))
+        let owner = match &place.owner {
+            Owner::Run(id) => id.as_str(),
+            Owner::Model(id) => id.as_str(),
+        };
+        Ok(Some((self.artifacts_of(owner, &location)?, place.below)))
     }
 
     /// Refuses when nothing is served.
