@@ -53,7 +53,14 @@ pub(crate) struct Choices {
     pub(crate) destination: Option<String>,
     /// What a change of a database, or a written artifact, has survived when it is acknowledged.
     pub(crate) durability: Durability,
+    /// For a server that others can reach: the folders of this machine that it opens besides its
+    /// own places. None opens any.
+    pub(crate) allowed_roots: Option<Vec<PathBuf>>,
 }
+
+/// Why a server opens no other folder.
+const ALLOWED: &str = "others can reach this server, so of its own disk it opens only its store, its \
+     artifact root and destination, and the folders named by --allow-artifact-root DIR";
 
 /// Where a store is.
 #[derive(Debug, PartialEq, Eq)]
@@ -178,7 +185,7 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 artifact_root: choices.artifact_root.clone(),
                 has_destination: destination.is_some(),
             };
-            let locations = locations_behind(destination.as_deref(), choices.durability);
+            let locations = locations_behind(destination.as_deref(), choices);
             let store = FileStore::open_with(&path, &options, now())?;
             let store = store.with_locations(locations.clone());
             let others = [destination.as_deref(), choices.artifact_root.as_deref()];
@@ -201,7 +208,7 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 artifact_root: Some(choices.artifact_root.clone().unwrap_or(served.clone())),
                 durability: choices.durability,
             };
-            let locations = locations_behind(Some(&destination), choices.durability);
+            let locations = locations_behind(Some(&destination), choices).beneath(&folder);
             let store = sqlite::SqliteStore::open_with(&path, &options, now())?;
             let others = [Some(destination.as_str()), choices.artifact_root.as_deref()];
             let others = others.into_iter().flatten().filter_map(location_path);
@@ -223,11 +230,21 @@ fn destination() -> Option<String> {
     variable("MLFLOW_ARTIFACTS_DESTINATION").map(|(location, _)| location)
 }
 
-fn locations_behind(destination: Option<&str>, durability: Durability) -> Locations {
-    let locations = match durability {
+fn locations_behind(destination: Option<&str>, choices: &Choices) -> Locations {
+    let mut locations = match choices.durability {
         Durability::Full => locations(),
         Durability::Normal => locations().without_sync(),
     };
+    let own = destination.into_iter().chain(choices.artifact_root.as_deref());
+    for folder in own.filter_map(location_path) {
+        locations = locations.beneath(&folder);
+    }
+    if let Some(allowed) = &choices.allowed_roots {
+        for folder in allowed {
+            locations = locations.beneath(folder);
+        }
+        locations = locations.nothing_else(ALLOWED);
+    }
     match destination {
         Some(destination) => locations.with_destination(destination),
         None => locations,

@@ -131,6 +131,13 @@ impl SourceRules {
     }
 
     fn check_text(&self, source: &str) -> Result<()> {
+        if source.contains(char::is_control) {
+            return Err(crate::Error::invalid(
+                "source",
+                source,
+                "it cannot hold control characters",
+            ));
+        }
         if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(source)) {
             return Err(SourceRefusal::Pattern(source.to_owned()).into());
         }

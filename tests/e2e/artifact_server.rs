@@ -432,3 +432,61 @@ fn clients_that_hang_hold_nobody_up() {
     let got = server.fetch(&format!("{PROXY}/artifacts/large.bin"), &[]).bytes().unwrap();
     assert!(got.len() == 16 << 20 && got.iter().all(|byte| *byte == 7));
 }
+
+/// Whoever can reach a server could else have it write and read anywhere on its disk.
+#[test]
+fn a_server_that_others_reach_opens_its_own_folders_and_those_named() {
+    let place = Place::new();
+    let outside = place.path("outside");
+    let named = place.path("named");
+    let allowed = named.display().to_string();
+    let args = ["--host", "0.0.0.0", "--allow-artifact-root", &allowed];
+    let server = start(&place, &args);
+    let url = server.url.replace("0.0.0.0", "127.0.0.1");
+    let send = |method: reqwest::Method, path: &str, body: String| {
+        answer(http().request(method, format!("{url}{path}")).body(body))
+    };
+    let post = |path: &str, body: &serde_json::Value| {
+        let (status, text) = send(reqwest::Method::POST, path, body.to_string());
+        assert_eq!(status, 200, "{text}");
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()
+    };
+    for (folder, want) in [(&outside, 403), (&named, 200)] {
+        let body = json!({"name": folder, "artifact_location": folder});
+        let id = post("/api/2.0/mlflow/experiments/create", &body)["experiment_id"].clone();
+        let run = post("/api/2.0/mlflow/runs/create", &json!({"experiment_id": id}));
+        let run = text(&run["run"]["info"]["run_id"]);
+
+        let upload = format!("/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=a.txt");
+        let (status, said) = send(reqwest::Method::POST, &upload, "x".to_owned());
+
+        assert_eq!(status, want, "{said}");
+        let list = format!("/api/2.0/mlflow/artifacts/list?run_id={run}");
+        let (status, said) = send(reqwest::Method::GET, &list, String::new());
+        assert_eq!(status, want, "{said}");
+        assert!(want == 200 || said.contains("--allow-artifact-root DIR"), "{said}");
+    }
+    assert!(!outside.exists());
+    let run = post("/api/2.0/mlflow/runs/create", &json!({"experiment_id": "0"}));
+    let run = text(&run["run"]["info"]["run_id"]);
+    let upload = format!("/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=a.txt");
+    assert_eq!(send(reqwest::Method::POST, &upload, "x".to_owned()).0, 200);
+}
+
+#[test]
+fn a_folder_that_a_database_names_for_a_run_is_served_only_under_the_name_of_the_run() {
+    let place = Place::new();
+    let args = ["--backend-store-uri", "sqlite:///mlflow.db"];
+    let server = start(&place, &args);
+    let (run, _) = server.new_run();
+    let database = rusqlite::Connection::open(place.path("mlflow.db")).unwrap();
+    for uri in ["/etc", "file:///etc", &format!("/x/{run}/../../etc")] {
+        database.execute("UPDATE runs SET artifact_uri = ?1", [uri]).unwrap();
+
+        let list = format!("/api/2.0/mlflow/artifacts/list?run_id={run}");
+        let (status, said) = server.get(&list);
+        assert_eq!(status, 403, "{uri}: {said}");
+        let (status, said) = server.get(&format!("/get-artifact?run_id={run}&path=hostname"));
+        assert_eq!(status, 403, "{uri}: {said}");
+    }
+}

@@ -344,7 +344,9 @@ fn artifact_code(error: &mlctl_artifacts::Error) -> ErrorCode {
         mlctl_artifacts::Error::Io { .. }
         | mlctl_artifacts::Error::NoSpace { .. }
         | mlctl_artifacts::Error::Options { .. } => ErrorCode::InternalError,
-        mlctl_artifacts::Error::Denied { .. } => ErrorCode::PermissionDenied,
+        mlctl_artifacts::Error::Denied { .. } | mlctl_artifacts::Error::NotAllowed { .. } => {
+            ErrorCode::PermissionDenied
+        }
         mlctl_artifacts::Error::Unsupported { .. } => ErrorCode::NotImplemented,
         _ => ErrorCode::InvalidParameterValue,
     }

@@ -154,6 +154,10 @@ fn check_experiment_name(text: &str) -> Result<()> {
         let phrase = format!("Invalid experiment name: '{text}'");
         return Err(Error::invalid_as(phrase, "experiment name", text, "it must not be empty"));
     }
+    if text.contains(char::is_control) {
+        let rule = "it cannot hold control characters such as line breaks";
+        return Err(Error::invalid("experiment name", text, rule));
+    }
     if text.chars().count() > limits::EXPERIMENT_NAME_CHARS_MAX {
         let chars_max = limits::EXPERIMENT_NAME_CHARS_MAX;
         return Err(Error::too_long("experiment name", "name", text, chars_max));
@@ -180,6 +184,16 @@ mod tests {
             check(key, false);
         }
         check(&"k".repeat(251), false);
+    }
+
+    #[test]
+    fn an_experiment_name_is_one_line() {
+        for name in ["a b", "ü", &"n".repeat(500)] {
+            assert!(ExperimentName::parse(name).is_ok(), "{name:?}");
+        }
+        for name in ["", "a\0", "a\nb", "a\u{85}b", &"n".repeat(501)] {
+            assert!(ExperimentName::parse(name).is_err(), "{name:?}");
+        }
     }
 
     #[test]

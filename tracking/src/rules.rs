@@ -157,6 +157,22 @@ pub(crate) fn settle_summaries(found: BTreeSet<DatasetSummary>) -> Vec<DatasetSu
     found.into_iter().take(limits::DATASET_SUMMARIES_MAX).collect()
 }
 
+/// Refuses the location of an experiment's artifacts that no file system and no URL can have.
+pub(crate) fn check_artifact_location(location: Option<&str>) -> Result<()> {
+    /// What file systems take as a path; MLflow's columns hold less.
+    const BYTES_MAX: usize = 4096;
+    let Some(location) = location else { return Ok(()) };
+    if location.contains(char::is_control) || location.contains("%00") {
+        let rule = "it cannot hold control characters such as NUL and line breaks";
+        return Err(Error::invalid("artifact location", location, rule));
+    }
+    if location.len() > BYTES_MAX {
+        let rule = "it can have 4096 bytes at most";
+        return Err(Error::invalid("artifact location", location, rule));
+    }
+    Ok(())
+}
+
 /// Refuses an experiment's tag whose value is too long.
 pub(crate) fn check_experiment_tag(tag: &Tag) -> Result<()> {
     if fits(&tag.value, limits::EXPERIMENT_TAG_VALUE_CHARS_MAX) {

@@ -77,6 +77,14 @@ pub enum Error {
         /// What is in the way.
         why: &'static str,
     },
+    /// The location is on this machine, in none of the folders that may be opened.
+    #[error("artifacts at `{location}` are not opened: {rule}")]
+    NotAllowed {
+        /// The location as it was given.
+        location: String,
+        /// What may be opened.
+        rule: &'static str,
+    },
     /// An object store does not accept its credentials, or not for this.
     #[error("the object store does not allow to {doing}")]
     Denied {

@@ -40,7 +40,7 @@ pub use below::Below;
 pub use direct::{DirectTransfers, PARTS_MAX, SignedRequest, UploadSession, UploadedPart};
 pub use error::{Error, Result};
 pub use local::{LocalArtifacts, UNFINISHED};
-pub use location::{absolute_location, location_path, path_uri};
+pub use location::{absolute_location, is_of_windows, location_path, path_uri};
 pub use memory::MemoryArtifacts;
 pub use open::{Locations, RemoteOptions, open_location};
 pub use path::ArtifactPath;

@@ -45,6 +45,9 @@ pub fn location_path(location: &str) -> Option<PathBuf> {
 /// ```
 #[must_use]
 pub fn absolute_location(location: &str) -> String {
+    if is_of_windows(location) {
+        return location.to_owned();
+    }
     let absolute = || {
         let path = location_path(location).filter(|path| path.is_relative())?;
         let path = std::path::absolute(path).ok()?;
@@ -54,6 +57,14 @@ pub fn absolute_location(location: &str) -> String {
         }
     };
     absolute().unwrap_or_else(|| location.to_owned())
+}
+
+/// Tells whether a location is a plain path as Windows spells it, with a drive or a share.
+#[must_use]
+pub fn is_of_windows(location: &str) -> bool {
+    let drive = matches!(location.as_bytes(), [letter, b':', b'\\' | b'/', ..]
+        if letter.is_ascii_alphabetic());
+    drive || location.starts_with(r"\\")
 }
 
 /// Returns the scheme of a URI; none for a plain path, of Windows too.

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::location::{location_path, scheme};
+use crate::location::{is_of_windows, location_path, scheme};
 use crate::{ArtifactPath, ArtifactStore, Below, Error, LocalArtifacts, Result};
 
 /// How object stores are reached: credentials, regions, endpoints, by the names of environment
@@ -77,6 +78,10 @@ pub struct Locations {
     is_unsynced: bool,
     /// Where that lies which is recorded as `mlflow-artifacts:`.
     destination: Option<Arc<str>>,
+    /// Folders out of which no link is followed.
+    bases: Vec<PathBuf>,
+    /// Why no other folder is opened.
+    rule: Option<&'static str>,
     #[cfg(feature = "object-store")]
     clients: Arc<crate::object::Clients>,
 }
@@ -89,6 +94,8 @@ impl Locations {
         return Self {
             is_unsynced: false,
             destination: None,
+            bases: Vec::new(),
+            rule: None,
             clients: Arc::new(crate::object::Clients::new(options)),
         };
         #[cfg(not(feature = "object-store"))]
@@ -112,6 +119,22 @@ impl Locations {
         Self { destination: Some(destination.into()), ..self }
     }
 
+    /// Follows no link that leads out of `folder` to reach what is recorded below it.
+    #[must_use]
+    pub fn beneath(mut self, folder: &Path) -> Self {
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        // Locations may name it either way.
+        self.bases.extend(std::fs::canonicalize(&folder));
+        self.bases.push(folder);
+        self
+    }
+
+    /// Opens of this machine only what is below a folder of [`Self::beneath`]; `rule` tells why.
+    #[must_use]
+    pub fn nothing_else(self, rule: &'static str) -> Self {
+        Self { rule: Some(rule), ..self }
+    }
+
     /// Opens a folder (a plain path or `file:` URI), which need not exist, or a place in a bucket:
     /// `s3://BUCKET/PATH`, `gs://BUCKET/PATH`, `az://CONTAINER/PATH`,
     /// `abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/PATH`,
@@ -122,8 +145,12 @@ impl Locations {
     /// # Errors
     /// [`Error::Unsupported`] for any other location, and when the options do not suffice.
     pub fn open(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
+        if cfg!(not(windows)) && is_of_windows(location) {
+            let why = "this is a path of another machine, which runs Windows";
+            return Err(Error::Unsupported { location: location.to_owned(), why });
+        }
         if let Some(path) = location_path(location) {
-            let folder = LocalArtifacts::lazy(path);
+            let folder = self.folder(location, &path)?;
             let folder = if self.is_unsynced { folder.without_sync() } else { folder };
             return Ok(Arc::new(folder));
         }
@@ -147,6 +174,41 @@ impl Locations {
         };
         Err(Error::Unsupported { location: location.to_owned(), why })
     }
+}
+
+impl Locations {
+    fn folder(&self, location: &str, path: &Path) -> Result<LocalArtifacts> {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let found = self.base_of(&path).or_else(|| {
+            let real = real_path(&path)?;
+            self.base_of(&real)
+        });
+        match (found, self.rule) {
+            (Some((base, inside)), _) => {
+                let inside = inside.to_str().ok_or_else(|| Error::InvalidPath {
+                    value: inside.to_string_lossy().into_owned(),
+                    rule: "it has to be UTF-8",
+                })?;
+                Ok(LocalArtifacts::beneath(base, ArtifactPath::parse(inside)?))
+            }
+            (None, Some(rule)) => Err(Error::NotAllowed { location: location.to_owned(), rule }),
+            (None, None) => Ok(LocalArtifacts::lazy(path)),
+        }
+    }
+
+    fn base_of(&self, path: &Path) -> Option<(PathBuf, PathBuf)> {
+        let inside =
+            |base: &PathBuf| Some((base.clone(), path.strip_prefix(base).ok()?.to_owned()));
+        self.bases.iter().find_map(inside)
+    }
+}
+
+/// Follows the links of the part of a path that is there.
+fn real_path(path: &Path) -> Option<PathBuf> {
+    path.ancestors().find_map(|there| {
+        let real = std::fs::canonicalize(there).ok()?;
+        Some(real.join(path.strip_prefix(there).ok()?))
+    })
 }
 
 /// The scheme of what a server's proxy keeps.
@@ -178,6 +240,10 @@ mod tests {
         let text = open_location("ftp://host/a", &RemoteOptions::default()).unwrap_err();
         assert!(text.to_string().starts_with("artifacts at `ftp://host/a` cannot be reached"));
         assert!(open_location("", &RemoteOptions::default()).is_err());
+        for of_windows in [r"C:\work\a", "C:/work/a", r"\\host\share\a"] {
+            let error = open_location(of_windows, &RemoteOptions::default()).unwrap_err();
+            assert!(error.to_string().contains("runs Windows"), "{error}");
+        }
     }
 
     #[test]
@@ -198,6 +264,54 @@ mod tests {
         }
         assert!(locations.open("mlflow-artifacts:/../x").is_err());
         assert!(Locations::default().open("mlflow-artifacts:/1/r").is_err());
+    }
+
+    #[test]
+    fn no_link_leads_out_of_a_folder_to_what_is_recorded_below_it() {
+        let place = tempfile::TempDir::new().unwrap();
+        let (store, secret) = (place.path().join("store"), place.path().join("secret"));
+        std::fs::create_dir_all(store.join("0/r1/artifacts")).unwrap();
+        std::fs::create_dir_all(&secret).unwrap();
+        std::fs::write(secret.join("a"), "x").unwrap();
+        std::os::unix::fs::symlink(&secret, store.join("0/linked")).unwrap();
+        std::os::unix::fs::symlink("r1", store.join("0/beside")).unwrap();
+        let locations = Locations::default().beneath(&store);
+        let path = ArtifactPath::parse("a").unwrap();
+        let at = |inside: &str| locations.open(store.join(inside).to_str().unwrap()).unwrap();
+
+        at("0/beside/artifacts").write(&path, &mut "y".as_bytes()).unwrap();
+        assert_eq!(at("0/r1/artifacts").open(&path).unwrap().size, 1);
+        at("0/new/artifacts").write(&path, &mut "y".as_bytes()).unwrap();
+        for outside in ["0/linked", "0/linked/artifacts"] {
+            let linked = at(outside);
+            assert!(matches!(linked.list(&ArtifactPath::root()), Err(Error::Escapes { .. })));
+            assert!(linked.open(&path).is_err(), "{outside}");
+            assert!(linked.write(&path, &mut "z".as_bytes()).is_err(), "{outside}");
+            assert!(linked.delete(&ArtifactPath::root()).is_err(), "{outside}");
+        }
+        assert_eq!(std::fs::read_to_string(secret.join("a")).unwrap(), "x");
+        assert_eq!(std::fs::read_dir(&secret).unwrap().count(), 1);
+        assert!(locations.open(store.join("../secret").to_str().unwrap()).is_err());
+        assert!(locations.open(secret.to_str().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn folders_that_may_not_be_opened_are_refused() {
+        let place = tempfile::TempDir::new().unwrap();
+        let inside = place.path().join("inside");
+        std::fs::create_dir_all(&inside).unwrap();
+        std::os::unix::fs::symlink(&inside, place.path().join("name")).unwrap();
+        let locations = Locations::default().beneath(&inside).nothing_else("they are closed");
+        let open = |name: &str| locations.open(place.path().join(name).to_str().unwrap());
+
+        for allowed in ["inside", "inside/x/y", "name/x"] {
+            assert!(open(allowed).is_ok(), "{allowed}");
+        }
+        for refused in ["", "beside", "inside-not", "name/../beside"] {
+            let error = open(refused).unwrap_err();
+            assert!(matches!(error, Error::NotAllowed { .. }), "{refused}: {error}");
+        }
+        assert!(open("inside/../beside").is_err());
     }
 
     #[test]

@@ -52,6 +52,10 @@ pub(crate) struct ServerArgs {
         help_heading = STORAGE
     )]
     pub(crate) artifacts_only: bool,
+    /// A folder of this machine, besides the store's own places, whose artifacts a server that
+    /// others can reach opens; can be given several times
+    #[arg(long, value_name = "DIR", help_heading = STORAGE)]
+    pub(crate) allow_artifact_root: Vec<PathBuf>,
     /// What a write to a database, or of an artifact, has survived when it is answered: the loss of
     /// power, or only the end of the process
     #[arg(long, default_value = "full", value_name = "HOW", help_heading = STORAGE)]

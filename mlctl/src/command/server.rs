@@ -33,6 +33,7 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
             Durability::Full => sqlite::Durability::Full,
             Durability::Normal => sqlite::Durability::Normal,
         },
+        allowed_roots: (!is_loopback(&args.host)).then(|| args.allow_artifact_root.clone()),
     };
     let tracking = stores::open_tracking(&context.config, uri, Missing::Make, &choices)?;
     stores::sweep(&tracking)?;

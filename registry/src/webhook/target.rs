@@ -40,6 +40,10 @@ pub(super) fn check_url(text: &str, settings: &DeliverySettings) -> Result<Url> 
     if text.trim().is_empty() {
         return refuse(format!("Webhook URL cannot be empty or just whitespace: '{text}'"));
     }
+    // The parser leaves line breaks out, so that another URL would be called than is stored.
+    if text.contains(char::is_control) {
+        return refuse(no_url(text, "it cannot hold control characters", settings));
+    }
     let url = match Url::parse(text) {
         Ok(url) => url,
         Err(error) => return refuse(no_url(text, &error.to_string(), settings)),

@@ -5,6 +5,7 @@
 //! by one rename or one append; a batch that fails half-way is taken back. Of a process that is
 //! killed inside a batch, the parts written before may stay, as nothing was acknowledged.
 
+mod beneath;
 mod document;
 mod experiments;
 mod folder;
@@ -85,6 +86,7 @@ impl FileStore {
             return Err(Error::invalid("store", &root.to_string_lossy(), "its path must be UTF-8"));
         }
         let is_new = !holds_anything(&root);
+        let locations = Locations::default().beneath(&root);
         let layout = match options.has_destination {
             true => Layout::new(root).with_destination(),
             false => Layout::new(root),
@@ -95,7 +97,7 @@ impl FileStore {
             cache: RunCache::default(),
             open: OpenRuns::default(),
             artifact_root: options.artifact_root.as_deref().map(absolute_location),
-            locations: Locations::default(),
+            locations,
         };
         if is_new {
             store.make_default_experiment(now)?;
@@ -109,7 +111,7 @@ impl FileStore {
     /// Reaches artifacts in object stores through `locations`.
     #[must_use]
     pub fn with_locations(self, locations: Locations) -> Self {
-        Self { locations, ..self }
+        Self { locations: locations.beneath(self.layout.root()), ..self }
     }
 
     /// Returns the store's folder, an absolute path.

@@ -68,6 +68,20 @@ impl Beneath {
         Ok(Self { dir, root: root.to_path_buf() })
     }
 
+    /// Opens a folder that is to be a root of its own.
+    pub(crate) fn below(self, path: &ArtifactPath) -> io::Result<Self> {
+        let dir = self.at(path, |dir, place| dir.open_dir(place))?;
+        Ok(Self { dir, root: self.root.join(path.as_str()) })
+    }
+
+    /// Makes a folder, and those above it, where they are missing.
+    pub(crate) fn make(&self, path: &ArtifactPath) -> io::Result<()> {
+        match path.is_root() {
+            true => Ok(()),
+            false => self.at(path, |dir, place| dir.create_dir_all(place)),
+        }
+    }
+
     /// Looks at what `path` leads to.
     pub(crate) fn find(&self, path: &ArtifactPath) -> Result<Found> {
         let metadata = self

@@ -18,6 +18,7 @@ pub(crate) use beneath::Found;
 pub(crate) use beneath::{Beneath, Kind};
 pub use pending::UNFINISHED;
 
+use crate::error::is_escape;
 use crate::{Artifact, ArtifactInfo, ArtifactPath, ArtifactStore, Error, Result};
 
 /// An artifact store in a folder of the local disk.
@@ -27,6 +28,8 @@ use crate::{Artifact, ArtifactInfo, ArtifactPath, ArtifactStore, Error, Result};
 #[derive(Clone, Debug)]
 pub struct LocalArtifacts {
     root: PathBuf,
+    /// The folder beneath which `root` is opened, and the way there.
+    base: Option<(PathBuf, ArtifactPath)>,
     is_synced: bool,
 }
 
@@ -37,7 +40,7 @@ impl LocalArtifacts {
     /// [`Error::Io`] when the folder does not exist or cannot be opened.
     pub fn open(root: &Path) -> Result<Self> {
         let store = Self::lazy(root.to_path_buf());
-        store.beneath().map_err(|source| store.unopened(source))?;
+        store.open_root().map_err(|source| store.unopened(source))?;
         Ok(store)
     }
 
@@ -55,7 +58,15 @@ impl LocalArtifacts {
     #[must_use]
     pub fn lazy(root: PathBuf) -> Self {
         // A relative root must not move with the working directory.
-        Self { root: std::path::absolute(&root).unwrap_or(root), is_synced: true }
+        let root = std::path::absolute(&root).unwrap_or(root);
+        Self { root, base: None, is_synced: true }
+    }
+
+    /// Uses a folder like [`Self::lazy`] that lies in `base`, and never follows a link out of
+    /// `base` on the way to it.
+    #[must_use]
+    pub fn beneath(base: PathBuf, path: ArtifactPath) -> Self {
+        Self { base: Some((base.clone(), path.clone())), ..Self::lazy(base.join(path.as_str())) }
     }
 
     /// Lets a write return before the disk has the content.
@@ -73,13 +84,16 @@ impl LocalArtifacts {
         &self.root
     }
 
-    fn beneath(&self) -> io::Result<Beneath> {
-        Beneath::open(&self.root)
+    fn open_root(&self) -> io::Result<Beneath> {
+        match &self.base {
+            Some((base, path)) => Beneath::open(base)?.below(path),
+            None => Beneath::open(&self.root),
+        }
     }
 
     /// Opens the folder, or none while it is missing.
     fn existing(&self) -> Result<Option<Beneath>> {
-        match self.beneath() {
+        match self.open_root() {
             Ok(beneath) => Ok(Some(beneath)),
             Err(err) if err.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(self.unopened(source)),
@@ -92,10 +106,23 @@ impl LocalArtifacts {
 
     fn make_root(&self) -> Result<()> {
         let doing = || format!("make the artifact folder `{}`", self.root.display());
-        fs::create_dir_all(&self.root).map_err(|source| Error::writing(doing(), source))
+        let Some((base, path)) = &self.base else {
+            return fs::create_dir_all(&self.root)
+                .map_err(|source| Error::writing(doing(), source));
+        };
+        let made = fs::create_dir_all(base).and_then(|()| Beneath::open(base)?.make(path));
+        made.map_err(|source| match is_escape(&source) {
+            true => Error::Escapes { path: path.clone() },
+            false => Error::writing(doing(), source),
+        })
     }
 
     fn unopened(&self, source: io::Error) -> Error {
+        if let Some((_, path)) = &self.base
+            && is_escape(&source)
+        {
+            return Error::Escapes { path: path.clone() };
+        }
         Error::Io { doing: format!("open the artifact folder `{}`", self.root.display()), source }
     }
 }
@@ -135,7 +162,7 @@ impl ArtifactStore for LocalArtifacts {
 
     fn write(&self, path: &ArtifactPath, content: &mut dyn Read) -> Result<u64> {
         self.make_root()?;
-        let beneath = self.beneath().map_err(|source| self.unopened(source))?;
+        let beneath = self.open_root().map_err(|source| self.unopened(source))?;
         pending::write(&beneath, path, content, self.is_synced)
     }
 

@@ -24,6 +24,20 @@ pub fn experiments_are_found_by_id_and_name(store: &dyn TrackingStore) {
     assert_eq!(store.experiment(&default_experiment()).unwrap().name, "Default");
 }
 
+/// No file system and no URL can have such a place.
+pub fn a_location_with_control_characters_or_of_any_length_is_refused(store: &dyn TrackingStore) {
+    for location in ["/a\0b", "file:///a%00b", "/a\nb", "s3://b/\u{7f}", &"/a".repeat(4096)] {
+        let new = NewExperiment {
+            name: ExperimentName::parse("odd").unwrap(),
+            artifact_location: Some(location.to_owned()),
+            tags: Vec::new(),
+            time: 0,
+        };
+        refused(store.create_experiment(&new), "INVALID_PARAMETER_VALUE", "artifact location");
+    }
+    experiment(store, "odd");
+}
+
 /// A deleted experiment can be restored, so its name stays taken.
 pub fn a_name_is_taken_once_even_by_a_deleted_experiment(store: &dyn TrackingStore) {
     let id = experiment(store, "one");

@@ -27,6 +27,7 @@ impl FileStore {
 
     pub(super) fn make_experiment(&self, new: &NewExperiment) -> Result<ExperimentId> {
         new.tags.iter().try_for_each(rules::check_experiment_tag)?;
+        rules::check_artifact_location(new.artifact_location.as_deref())?;
         let _lock = self.lock();
         self.check_name_is_free(&new.name)?;
         let id = ExperimentId::random();
@@ -186,7 +187,7 @@ impl FileStore {
     pub(super) fn remove_experiment_tag(&self, id: &ExperimentId, key: &Key) -> Result<()> {
         self.active_experiment(id)?;
         let home = self.layout.active(id);
-        write::remove(&folder::path(&home, Kind::Tag, key), || Error::TagNotFound {
+        write::remove(&home, &folder::path(&home, Kind::Tag, key), || Error::TagNotFound {
             key: key.to_string(),
             owner: Thing::Experiment(id.clone()),
         })

@@ -1,19 +1,16 @@
 //! What lies in the folder of a run or a logged model, read file by file.
 
+use super::beneath::Folder;
 use super::document::{self, DatasetDocument, LinkDocument, META};
-use super::layout::{self, DATASETS};
+use super::layout::DATASETS;
 use super::line;
 use crate::entity::{
     DatasetInput, LoggedModelInput, LoggedModelOutput, Metric, Param, Run, RunData, RunInfo,
     RunInputs, RunOutputs, Tag,
 };
 use crate::{Error, Key, ModelId, Result};
-use rustix::fs::OFlags;
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// One kind of thing that a folder holds many of.
@@ -41,6 +38,15 @@ impl Kind {
         }
     }
 
+    /// The most bytes that a file of this kind may have.
+    fn bytes_max(self) -> u64 {
+        match self {
+            // Some six million points.
+            Self::Metric => 256 << 20,
+            Self::Param | Self::Tag | Self::Input | Self::Output => 16 << 20,
+        }
+    }
+
     /// The file of the thing called `key`, below a run's folder.
     pub(super) fn file(self, key: &str) -> String {
         match self {
@@ -61,92 +67,99 @@ enum Link {
 
 /// Lists the keys of one kind in a folder, in order.
 pub(super) fn keys(folder: &Path, kind: Kind) -> Result<Vec<String>> {
-    let mut keys = match kind {
-        Kind::Metric | Kind::Param | Kind::Tag => {
-            let mut keys = Vec::new();
-            collect_files(&folder.join(kind.folder()), "", &mut keys)?;
-            keys.retain(|key| Key::parse(key.as_str()).is_ok());
-            keys
+    let place = folder.join(kind.folder());
+    let mut keys = match list_keys(folder, kind) {
+        Ok(keys) => keys,
+        Err(error) if is_missing(&error) => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(Error::backend(format!("cannot list `{}`", place.display()), error));
         }
-        Kind::Input | Kind::Output => layout::folder_names(&folder.join(kind.folder()))?,
     };
     keys.sort_unstable();
     Ok(keys)
 }
 
-fn collect_files(folder: &Path, prefix: &str, keys: &mut Vec<String>) -> Result<()> {
-    let listing = match fs::read_dir(folder) {
-        Ok(listing) => listing,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => {
-            return Err(Error::backend(format!("cannot list `{}`", folder.display()), error));
+fn list_keys(folder: &Path, kind: Kind) -> io::Result<Vec<String>> {
+    let place = Folder::open(folder)?.below(Path::new(kind.folder()))?;
+    let mut keys = Vec::new();
+    match kind {
+        Kind::Metric | Kind::Param | Kind::Tag => {
+            collect_files(&place, "", &mut keys)?;
+            keys.retain(|key| Key::parse(key.as_str()).is_ok());
         }
-    };
-    for entry in listing.flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let key = format!("{prefix}{name}");
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => collect_files(&entry.path(), &format!("{key}/"), keys)?,
-            Ok(_) => keys.push(key),
-            Err(_) => {}
+        Kind::Input | Kind::Output => {
+            let folders = place.entries()?.into_iter().filter(|entry| entry.is_folder);
+            keys.extend(folders.map(|entry| entry.name));
+        }
+    }
+    Ok(keys)
+}
+
+fn collect_files(folder: &Folder, prefix: &str, keys: &mut Vec<String>) -> io::Result<()> {
+    for entry in folder.entries()? {
+        let key = format!("{prefix}{}", entry.name);
+        if entry.is_folder {
+            let below = folder.below(Path::new(&entry.name))?;
+            collect_files(&below, &format!("{key}/"), keys)?;
+        } else {
+            keys.push(key);
         }
     }
     Ok(())
 }
 
+/// Tells whether nothing is there, or nothing that is ours: links are not followed.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory)
+}
+
 /// Reads one thing as text: of a metric its latest line, of an input or output its JSON.
 ///
-/// `None` when it is gone, or cannot be understood, which is logged.
+/// `None` when it is gone, is too large or cannot be understood, which is logged.
 pub(super) fn read(folder: &Path, kind: Kind, key: &str) -> Result<Option<String>> {
-    let text = match kind {
-        Kind::Input | Kind::Output => return read_link(folder, kind, key),
-        Kind::Metric | Kind::Param | Kind::Tag => read_text(&folder.join(kind.file(key)))?,
-    };
-    match (kind, text) {
-        (Kind::Metric, Some(text)) => Ok(latest_line(folder, key, &text)),
-        (_, text) => Ok(text),
+    if matches!(kind, Kind::Input | Kind::Output) {
+        return read_link(folder, kind, key);
+    }
+    match (kind, read_text(folder, kind, key)) {
+        (_, Err(error @ Error::Corrupt { .. })) => {
+            tracing::warn!(%error, "a file is skipped");
+            Ok(None)
+        }
+        (Kind::Metric, Ok(Some(text))) => Ok(latest_line(folder, key, &text)),
+        (_, text) => text,
     }
 }
 
 /// Reads a file as text; `None` when it does not exist, or is none: links to elsewhere and pipes
 /// are not followed, whoever put them there.
-pub(super) fn read_text(path: &Path) -> Result<Option<String>> {
-    match read_regular(path) {
+///
+/// # Errors
+/// [`Error::Corrupt`] when it is too large.
+pub(super) fn read_text(folder: &Path, kind: Kind, key: &str) -> Result<Option<String>> {
+    let file = kind.file(key);
+    let read = Folder::open(folder).and_then(|open| open.read(Path::new(&file), kind.bytes_max()));
+    match read {
         Ok(bytes) => {
             Ok(Some(String::from_utf8(bytes).unwrap_or_else(|not_utf8| {
                 String::from_utf8_lossy(not_utf8.as_bytes()).into_owned()
             })))
         }
-        Err(error) => match error.kind() {
-            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => Ok(None),
-            _ => Err(Error::backend(format!("cannot read `{}`", path.display()), error)),
-        },
-    }
-}
-
-fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
-    const LINK: i32 = Errno::LOOP.raw_os_error();
-    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
-    let opened = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path);
-    let mut file = match opened {
-        Err(error) if error.raw_os_error() == Some(LINK) => {
-            return Err(ErrorKind::NotFound.into());
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+            Err(Error::Corrupt { path: folder.join(file), why: error.to_string() })
         }
-        opened => opened?,
-    };
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(ErrorKind::NotFound.into());
+        Err(error) => {
+            let path = folder.join(file);
+            Err(Error::backend(format!("cannot read `{}`", path.display()), error))
+        }
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Reads all points of a run's metric, in the order of logging.
 pub(super) fn history(folder: &Path, key: &Key) -> Result<Vec<Metric>> {
     let path = folder.join(Kind::Metric.file(key.as_str()));
-    let Some(text) = read_text(&path)? else { return Ok(Vec::new()) };
+    let text = read_text(folder, Kind::Metric, key.as_str())?;
+    let Some(text) = text else { return Ok(Vec::new()) };
     Ok(whole_lines(&path, &text)
         .filter_map(|line| understood(&path, line, line::parse(key, line)))
         .collect())
@@ -157,7 +170,8 @@ pub(super) fn model_metrics(folder: &Path, id: &ModelId) -> Result<Vec<Metric>> 
     let mut points = Vec::new();
     for name in keys(folder, Kind::Metric)? {
         let path = folder.join(Kind::Metric.file(&name));
-        let (Ok(key), Some(text)) = (Key::parse(name), read_text(&path)?) else { continue };
+        let text = read_text(folder, Kind::Metric, &name)?;
+        let (Ok(key), Some(text)) = (Key::parse(name), text) else { continue };
         points.extend(
             whole_lines(&path, &text)
                 .filter_map(|line| understood(&path, line, line::parse_for_model(&key, line))),
@@ -214,7 +228,8 @@ fn read_link(folder: &Path, kind: Kind, id: &str) -> Result<Option<String>> {
 }
 
 fn read_link_entity(folder: &Path, kind: Kind, id: &str) -> Result<Option<Link>> {
-    let link: Option<LinkDocument> = document::read(&folder.join(kind.folder()).join(id))?;
+    let link: Option<LinkDocument> =
+        document::read_below(folder, &format!("{}/{id}", kind.folder()))?;
     let Some(link) = link else { return Ok(None) };
     if kind == Kind::Output {
         let Ok(model_id) = ModelId::parse(link.destination_id) else { return Ok(None) };
@@ -225,8 +240,9 @@ fn read_link_entity(folder: &Path, kind: Kind, id: &str) -> Result<Option<Link>>
         let model = ModelId::parse(link.source_id).ok();
         return Ok(model.map(|model_id| Link::ModelInput(LoggedModelInput { model_id })));
     }
-    let datasets = folder.parent().unwrap_or(folder).join(DATASETS);
-    let Some(dataset) = document::read::<DatasetDocument>(&datasets.join(&link.source_id))? else {
+    let home = folder.parent().unwrap_or(folder);
+    let place = format!("{DATASETS}/{}", link.source_id);
+    let Some(dataset) = document::read_below::<DatasetDocument>(home, &place)? else {
         tracing::warn!(run = %folder.display(), id, "a dataset that the run used is missing");
         return Ok(None);
     };

@@ -134,7 +134,7 @@ impl FileStore {
 
     pub(super) fn remove_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
         let (folder, _held) = self.held_model(id)?;
-        write::remove(&folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
+        write::remove(&folder, &folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
             key: key.to_string(),
             owner: Thing::Model(id.clone()),
         })

@@ -8,12 +8,12 @@
 
 use super::document::META;
 use super::line;
-use super::write::failed;
+use super::write::{failed, open_to_append};
 use crate::entity::Metric;
 use crate::{Key, Result, RunId};
 use rustix::fs::{AtFlags, FlockOperation, Stat, flock, statat};
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
@@ -83,7 +83,7 @@ impl OpenRuns {
     /// Opens a file for the points to come. `stamp` is that of a document by which the run is
     /// active.
     pub(super) fn keep(&self, id: &RunId, folder: &Path, stamp: Stamp, (key, file): (&Key, &Path)) {
-        let Ok(file) = OpenOptions::new().read(true).append(true).open(file) else { return };
+        let Ok(file) = open_to_append(folder, file) else { return };
         let Ok(folder) = File::open(folder) else { return };
         let mut runs = self.all();
         if runs.len() >= RUNS_MAX && !runs.contains_key(id) {

@@ -193,8 +193,8 @@ impl FileStore {
         let mut changes = Changes::default();
         for param in &batch.params {
             let path = folder::path(&folder, Kind::Param, &param.key);
-            if !changes.create(&folder, path.clone(), &param.value)? {
-                check_param(id, &path, &param.key, &param.value)?;
+            if !changes.create(&folder, path, &param.value)? {
+                check_param(id, &folder, &param.key, &param.value)?;
             }
         }
         for (home, path, lines) in self.metric_lines(id, &folder, &batch.metrics) {
@@ -258,7 +258,7 @@ impl FileStore {
 
     pub(super) fn remove_tag(&self, id: &RunId, key: &Key) -> Result<()> {
         let (folder, _, _held) = self.active_run(id)?;
-        write::remove(&folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
+        write::remove(&folder, &folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
             key: key.to_string(),
             owner: Thing::Run(id.clone()),
         })
@@ -344,8 +344,8 @@ pub(super) fn model_artifact_uri(home: &Path, location: &str, model: &str) -> St
     artifact_uri(home, location, &format!("{MODELS}/{model}"))
 }
 
-fn check_param(run: &RunId, path: &Path, key: &Key, new: &str) -> Result<()> {
-    let old = folder::read_text(path)?.unwrap_or_default();
+fn check_param(run: &RunId, folder: &Path, key: &Key, new: &str) -> Result<()> {
+    let old = folder::read_text(folder, Kind::Param, key.as_str())?.unwrap_or_default();
     if old == new {
         return Ok(());
     }

@@ -5,11 +5,13 @@
 //! the run's own folder, where MLflow looks at folders only. Folders are made inside of the run's
 //! only: what another process moved away is not made again.
 
+use super::beneath::Folder;
 use crate::{Error, Result};
 use mlctl_scratch::{Access, Kind};
-use rustix::fs::{FlockOperation, flock};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
@@ -23,8 +25,8 @@ pub(super) struct Changes(Vec<Undo>);
 
 #[derive(Debug)]
 enum Undo {
-    Truncate { path: PathBuf, from: u64, to: u64 },
-    Remove(PathBuf),
+    Truncate { path: PathBuf, folder: PathBuf, from: u64, to: u64 },
+    Remove { path: PathBuf, folder: PathBuf },
     Restore { path: PathBuf, folder: PathBuf, content: Vec<u8> },
 }
 
@@ -32,7 +34,7 @@ impl Changes {
     /// Appends whole lines to a file somewhere in `folder`.
     pub(super) fn append(&mut self, folder: &Path, path: PathBuf, lines: &str) -> Result<()> {
         let (from, to) = append(folder, &path, lines)?;
-        self.0.push(Undo::Truncate { path, from, to });
+        self.0.push(Undo::Truncate { path, folder: folder.to_owned(), from, to });
         Ok(())
     }
 
@@ -41,17 +43,19 @@ impl Changes {
         if !create(folder, &path, content)? {
             return Ok(false);
         }
-        self.0.push(Undo::Remove(path));
+        self.0.push(Undo::Remove { path, folder: folder.to_owned() });
         Ok(true)
     }
 
     /// Replaces a file, or makes it.
     pub(super) fn replace(&mut self, folder: &Path, path: PathBuf, content: &str) -> Result<()> {
-        let before = fs::read(&path).ok();
+        let before =
+            Folder::open(folder).and_then(|open| open.read(below(folder, &path), u64::MAX - 1));
         replace(folder, &path, content)?;
+        let folder = folder.to_owned();
         self.0.push(match before {
-            Some(content) => Undo::Restore { path, folder: folder.to_owned(), content },
-            None => Undo::Remove(path),
+            Ok(content) => Undo::Restore { path, folder, content },
+            Err(_) => Undo::Remove { path, folder },
         });
         Ok(())
     }
@@ -75,11 +79,13 @@ impl Drop for Changes {
 impl Undo {
     fn run(self) -> Result<()> {
         match self {
-            Self::Remove(path) => fs::remove_file(&path).map_err(|error| failed(&path, error)),
+            Self::Remove { path, folder } => {
+                remove_file(&folder, &path).map_err(|error| failed(&path, error))
+            }
             Self::Restore { path, folder, content } => {
                 replace_bytes(&folder, &path, &content).map_err(|error| failed(&path, error))
             }
-            Self::Truncate { path, from, to } => truncate(&path, from, to),
+            Self::Truncate { path, folder, from, to } => truncate(&folder, &path, from, to),
         }
     }
 }
@@ -99,26 +105,33 @@ pub(super) fn replace(folder: &Path, path: &Path, content: &str) -> Result<()> {
 
 /// Makes `path` with `content` unless it exists; tells whether it was made.
 pub(super) fn create(folder: &Path, path: &Path, content: &str) -> Result<bool> {
-    let made = with_parents(folder, path, || {
+    let made = in_parent(folder, path, |parent, name| {
         let temporary = temporary(folder, content.as_bytes())?;
-        match temporary.persist_noclobber(path) {
-            Ok(_) => Ok(true),
-            Err(refusal) if refusal.error.kind() == ErrorKind::AlreadyExists => Ok(false),
-            Err(refusal) => Err(refusal.error),
+        match parent.take_new(temporary.path(), name) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
         }
     });
     made.map_err(|error| failed(path, error))
 }
 
-/// Removes a file; one that does not exist is the failure that `missing` makes.
-pub(super) fn remove(path: &Path, missing: impl FnOnce() -> Error) -> Result<()> {
-    match fs::remove_file(path) {
+/// Removes a file somewhere in `folder`; one that does not exist is the failure that `missing`
+/// makes.
+pub(super) fn remove(folder: &Path, path: &Path, missing: impl FnOnce() -> Error) -> Result<()> {
+    match remove_file(folder, path) {
         Ok(()) => Ok(()),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Err(missing())
         }
         Err(error) => Err(failed(path, error)),
     }
+}
+
+fn remove_file(folder: &Path, path: &Path) -> io::Result<()> {
+    let below = below(folder, path);
+    let parent = Folder::open(folder)?.below(below.parent().unwrap_or(Path::new("")))?;
+    parent.remove(below.file_name().unwrap_or_default())
 }
 
 /// Makes a folder and those above it.
@@ -162,8 +175,11 @@ fn unusable(path: &Path, rule: &'static str) -> Error {
 }
 
 fn replace_bytes(folder: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
-    with_parents(folder, path, || {
-        temporary(folder, content)?.persist(path).map_err(|refusal| refusal.error).map(drop)
+    in_parent(folder, path, |parent, name| {
+        let temporary = temporary(folder, content)?.into_temp_path();
+        parent.take(&temporary, name)?;
+        // It has its name now: nothing is left to clean up.
+        temporary.keep().map(drop).map_err(|refusal| refusal.error)
     })
 }
 
@@ -174,25 +190,21 @@ fn temporary(folder: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     Ok(file)
 }
 
-/// Does `work`, making the folders between `folder`, which must be there, and `path` when they are
-/// missing.
-fn with_parents<T>(
+/// Does `work` in the folder that holds `path`, with its name there. The folders between `folder`,
+/// which must be there, and `path` are made when they are missing; links are not followed.
+fn in_parent<T>(
     folder: &Path,
     path: &Path,
-    mut work: impl FnMut() -> io::Result<T>,
+    work: impl FnOnce(&Folder, &OsStr) -> io::Result<T>,
 ) -> io::Result<T> {
-    match work() {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let between = path.parent().and_then(|parent| parent.strip_prefix(folder).ok());
-            let mut parent = folder.to_owned();
-            for name in between.into_iter().flat_map(Path::components) {
-                parent.push(name);
-                make_if_missing(&parent)?;
-            }
-            work()
-        }
-        done => done,
-    }
+    let below = below(folder, path);
+    let parent = Folder::open(folder)?.make_parent(below)?;
+    work(&parent, below.file_name().unwrap_or_default())
+}
+
+/// Makes a path that lies in `folder` relative to it.
+fn below<'p>(folder: &Path, path: &'p Path) -> &'p Path {
+    path.strip_prefix(folder).unwrap_or(path)
 }
 
 /// Appends `lines` and returns the file's size before and after.
@@ -213,8 +225,8 @@ fn append(folder: &Path, path: &Path, lines: &str) -> Result<(u64, u64)> {
 /// Opens a file for appending, alone.
 fn open_locked(folder: &Path, path: &Path) -> io::Result<File> {
     loop {
-        let file = with_parents(folder, path, || {
-            OpenOptions::new().read(true).append(true).create(true).open(path)
+        let file = in_parent(folder, path, |parent, name| {
+            parent.file(name, OFlags::RDWR | OFlags::APPEND | OFlags::CREATE)
         })?;
         hold(&file)?;
         // Who held the lock before may have taken the file away.
@@ -222,6 +234,11 @@ fn open_locked(folder: &Path, path: &Path) -> io::Result<File> {
             return Ok(file);
         }
     }
+}
+
+/// Opens a file that is there, for reading and appending.
+pub(super) fn open_to_append(folder: &Path, path: &Path) -> io::Result<File> {
+    in_parent(folder, path, |parent, name| parent.file(name, OFlags::RDWR | OFlags::APPEND))
 }
 
 /// Takes a lock; a file system without locks goes without.
@@ -233,6 +250,9 @@ fn hold(file: &File) -> io::Result<()> {
     }
 }
 
+/// The most bytes of a line that a killed process left torn.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
+
 /// Cuts what follows the last line's end, and returns the size that is left.
 fn cut_torn_line(file: &File, path: &Path) -> io::Result<u64> {
     let size = file.metadata()?.len();
@@ -240,24 +260,28 @@ fn cut_torn_line(file: &File, path: &Path) -> io::Result<u64> {
     if size == 0 || (file.read_at(&mut last, size - 1)? == 1 && last[0] == b'\n') {
         return Ok(size);
     }
-    let mut content = Vec::new();
-    let mut reader = file;
-    reader.seek(SeekFrom::Start(0))?;
-    reader.read_to_end(&mut content)?;
-    let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at as u64 + 1);
-    let torn = String::from_utf8_lossy(&content[usize::try_from(whole).unwrap_or(0)..]);
+    let begin = size.saturating_sub(LINE_BYTES_MAX);
+    let mut end = vec![0; usize::try_from(size - begin).unwrap_or(0)];
+    file.read_exact_at(&mut end, begin)?;
+    let at = match end.iter().rposition(|byte| *byte == b'\n') {
+        Some(at) => at + 1,
+        None if begin == 0 => 0,
+        None => return Err(io::Error::new(ErrorKind::InvalidData, "its last line has no end")),
+    };
+    let whole = begin + at as u64;
+    let torn = String::from_utf8_lossy(&end[at..]);
     tracing::warn!(file = %path.display(), %torn, "an unfinished line was cut off");
     file.set_len(whole)?;
     Ok(whole)
 }
 
 /// Takes an append back, unless somebody appended after it.
-fn truncate(path: &Path, from: u64, to: u64) -> Result<()> {
+fn truncate(folder: &Path, path: &Path, from: u64, to: u64) -> Result<()> {
     let cut = || {
-        let file = OpenOptions::new().append(true).open(path)?;
+        let file = open_to_append(folder, path)?;
         hold(&file)?;
         if file.metadata()?.len() == to {
-            if from == 0 { fs::remove_file(path)? } else { file.set_len(from)? }
+            if from == 0 { remove_file(folder, path)? } else { file.set_len(from)? }
         }
         Ok(())
     };

@@ -103,6 +103,7 @@ pub(super) fn create(
     new: &NewExperiment,
     artifact_root: &str,
 ) -> Result<ExperimentId, Failure> {
+    rules::check_artifact_location(new.artifact_location.as_deref())?;
     check_name_is_free(db, &new.name)?;
     new.tags.iter().try_for_each(rules::check_experiment_tag)?;
     let number = db
