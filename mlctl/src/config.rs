@@ -24,6 +24,8 @@ pub(crate) enum Origin {
     Variable(&'static str),
     File(PathBuf),
     Default,
+    /// What was found in the current folder, which decides as it does for MLflow.
+    Found(&'static str),
 }
 
 impl fmt::Display for Origin {
@@ -33,6 +35,7 @@ impl fmt::Display for Origin {
             Self::Variable(name) => f.write_str(name),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Default => f.write_str("default"),
+            Self::Found(what) => write!(f, "default: {what}"),
         }
     }
 }
@@ -80,7 +83,7 @@ impl Config {
             .or_else(|| variable("MLFLOW_TRACKING_URI"))
             .or_else(|| variable("MLFLOW_TRACKING_DIR"))
             .or_else(|| from_file(file.store.map(|uri| at(&home, uri))))
-            .unwrap_or_else(|| ("./mlruns".to_owned(), Origin::Default));
+            .unwrap_or_else(default_store);
         let registry_store = flag("registry-store", &flags.registry_store)
             .or_else(|| variable("MLFLOW_REGISTRY_URI"))
             .or_else(|| from_file(file.registry_store.map(|uri| at(&home, uri))));
@@ -125,6 +128,26 @@ fn optional(found: Option<(String, Origin)>) -> Setting<Option<String>> {
         Some((value, origin)) => Setting { value: Some(value), origin },
         None => Setting { value: None, origin: Origin::Default },
     }
+}
+
+/// Finds the store as MLflow does: the folder that has experiments, else the database that is
+/// there; with neither, a folder that is to be made.
+fn default_store() -> (String, Origin) {
+    if has_experiments(Path::new("mlruns")) || !Path::new("mlflow.db").is_file() {
+        return ("./mlruns".to_owned(), Origin::Default);
+    }
+    let origin = Origin::Found("mlflow.db is here, and mlruns holds no experiment");
+    ("sqlite:///mlflow.db".to_owned(), origin)
+}
+
+/// Tells whether a folder is a store of files: a folder named by a number has a `meta.yaml`.
+fn has_experiments(folder: &Path) -> bool {
+    let is_experiment = |entry: &fs::DirEntry| {
+        let name = entry.file_name();
+        name.as_encoded_bytes().iter().all(u8::is_ascii_digit)
+            && entry.path().join("meta.yaml").symlink_metadata().is_ok()
+    };
+    fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|entry| is_experiment(&entry)))
 }
 
 /// A path in the file is relative to the file, not to where the command runs.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::entity::{NewModel, NewVersion, Stamp, Tags};
 use crate::error::{Error, Result};
@@ -73,7 +73,7 @@ struct VersionMeta {
 pub fn read(folder: &Path) -> Result<Vec<FileModel>> {
     let mut models = Vec::new();
     for place in folders(folder)? {
-        if place.join(META).is_file() {
+        if place.join(META).is_file() && !is_experiment(&place)? {
             models.push(read_model(&place)?);
         }
     }
@@ -169,6 +169,15 @@ impl FileVersion {
         }
         Ok(())
     }
+}
+
+/// Tells whether a folder is an experiment's, which lies beside `models` in a store of files.
+fn is_experiment(folder: &Path) -> Result<bool> {
+    #[derive(Deserialize)]
+    struct Probe {
+        experiment_id: Option<IgnoredAny>,
+    }
+    Ok(document::<Probe>(&folder.join(META))?.experiment_id.is_some())
 }
 
 fn read_model(folder: &Path) -> Result<FileModel> {

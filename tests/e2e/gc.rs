@@ -213,6 +213,7 @@ fn orphans_are_looked_for_in_the_own_store_only() {
 fn what_another_store_beside_the_folder_knows_is_no_orphan() {
     for (one, other) in [(STORES[0], STORES[1]), (STORES[1], STORES[0])] {
         let place = Place::new();
+        place.ok(&["experiments", "create", "first", "--store", STORES[0]]);
         let ours = run(&place, one);
         let theirs = run(&place, other);
         let deleted = run(&place, other);

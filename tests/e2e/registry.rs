@@ -394,3 +394,15 @@ fn a_registry_of_files_is_taken_over() {
          hint: name the folder of runs, or `models` in it, of an MLflow that kept both in files",
     );
 }
+
+#[test]
+fn experiments_are_not_imported_as_models() {
+    let place = Place::new();
+    place.ok(&["experiments", "create", "churn", "--store", "./mlruns"]);
+
+    let finished = place.run(&["registry", "import", "./mlruns", "--store", "./mlruns"]);
+
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("mlruns/models` is not there"), "{finished:?}");
+    assert!(!place.path("mlruns/registry.db").exists());
+}

@@ -162,3 +162,45 @@ fn a_store_that_was_moved_still_has_its_artifacts() {
     assert!(place.path("else/where/0").join(&id).join("artifacts/new/got.txt").exists());
     assert!(!place.path("mlruns").exists());
 }
+
+/// The order is MLflow's: `./mlruns` when an experiment is in it, else the database that is there.
+#[test]
+fn the_folder_that_mlflow_3_leaves_is_found() {
+    let place = Place::new();
+    place.ok(&["experiments", "create", "churn", "--store", "sqlite:///mlflow.db"]);
+    let artifact = format!("mlruns/1/{}/artifacts/t.txt", "0123456789abcdef".repeat(2));
+    place.write(&artifact, "x");
+
+    let listed = place.ok(&["experiments", "list"]);
+    assert!(listed.contains("churn"), "{listed}");
+    let settings = place.ok(&["config", "show"]);
+    assert!(settings.contains("sqlite:///mlflow.db"), "{settings}");
+    assert!(settings.contains("mlflow.db is here, and mlruns holds no experiment"), "{settings}");
+
+    place.ok(&["experiments", "create", "older", "--store", "./mlruns"]);
+    let listed = place.ok(&["experiments", "list"]);
+    assert!(listed.contains("older") && !listed.contains("churn"), "{listed}");
+}
+
+#[test]
+fn artifacts_on_a_windows_machine_are_found_in_the_store_or_reported() {
+    let place = Place::new();
+    place.project("empty", "true");
+    let [moved, elsewhere] = [(); 2].map(|()| place.run_project(&["empty"]));
+    for (id, folder) in [(&moved, "0"), (&elsewhere, "9")] {
+        let meta = format!("mlruns/0/{id}/meta.yaml");
+        let lines = std::fs::read_to_string(place.path(&meta)).unwrap();
+        // A long value goes on in the next line.
+        let kept = lines.lines().filter(|line| !line.starts_with(["a", " "]));
+        let kept: String = kept.map(|line| format!("{line}\n")).collect();
+        let uri = format!(r"C:\work\mlruns\{folder}\{id}\artifacts");
+        place.write(&meta, &format!("{kept}artifact_uri: {uri}\n"));
+        place.write(&format!("mlruns/0/{id}/artifacts/a.txt"), "x");
+    }
+
+    let listed = place.ok(&["artifacts", "list", &moved]);
+    assert!(listed.contains("a.txt"), "{listed}");
+    let finished = place.run(&["artifacts", "list", &elsewhere]);
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains("another machine, which runs Windows"), "{finished:?}");
+}

@@ -1,6 +1,6 @@
 //! Where the artifacts of runs and models are.
 
-pub use mlctl_artifacts::{absolute_location, location_path, path_uri};
+pub use mlctl_artifacts::{absolute_location, is_of_windows, location_path, path_uri};
 
 use std::borrow::Cow;
 use std::collections::HashMap;

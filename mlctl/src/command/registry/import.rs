@@ -23,8 +23,12 @@ pub(super) fn import(context: &Context, folder: &Path, dry_run: bool) -> Result<
     let folder = if below.is_dir() { below.as_path() } else { folder };
     let models = files::read(folder)?;
     if models.is_empty() {
+        let missing = match below.is_dir() {
+            true => String::new(),
+            false => format!(": `{}` is not there", below.display()),
+        };
         return Err(Hinted::error(
-            format!("there are no registered models in `{}`", folder.display()),
+            format!("there are no registered models in `{}`{missing}", folder.display()),
             "name the folder of runs, or `models` in it, of an MLflow that kept both in files",
         ));
     }

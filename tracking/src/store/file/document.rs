@@ -4,6 +4,8 @@
 //! Source: what MLflow 3.17.2 writes with `MLFLOW_ALLOW_FILE_STORE=true`. Fields that later
 //! versions add survive a rewrite, because they are kept in `rest`.
 
+use super::beneath::Folder;
+use super::folder::is_missing;
 use crate::entity::{
     Dataset, Experiment, LifecycleStage, LoggedModel, LoggedModelStatus, RunInfo, RunStatus,
 };
@@ -12,12 +14,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::Path;
 
 /// The name of each document.
 pub(super) const META: &str = "meta.yaml";
+
+/// The most bytes of a document: those of datasets hold a schema and a profile, of 16 MB at most.
+const BYTES_MAX: u64 = 20 << 20;
 
 /// Fields that we do not know.
 type Rest = BTreeMap<String, Value>;
@@ -106,6 +110,9 @@ pub(super) struct LinkDocument {
 
 /// A document that keeps the fields it does not know.
 pub(super) trait Document: Serialize + DeserializeOwned {
+    /// The fields that are whole numbers.
+    const NUMBERS: &[&str] = &[];
+
     /// Where unknown fields go.
     fn rest(&mut self) -> Option<&mut Rest> {
         None
@@ -113,40 +120,53 @@ pub(super) trait Document: Serialize + DeserializeOwned {
 }
 
 impl Document for ExperimentDocument {
+    const NUMBERS: &[&str] = &["creation_time", "last_update_time"];
+
     fn rest(&mut self) -> Option<&mut Rest> {
         Some(&mut self.rest)
     }
 }
 
 impl Document for RunDocument {
+    const NUMBERS: &[&str] = &["deleted_time", "end_time", "source_type", "start_time", "status"];
+
     fn rest(&mut self) -> Option<&mut Rest> {
         Some(&mut self.rest)
     }
 }
 
 impl Document for ModelDocument {
+    const NUMBERS: &[&str] = &["creation_timestamp", "last_updated_timestamp", "status"];
+
     fn rest(&mut self) -> Option<&mut Rest> {
         Some(&mut self.rest)
     }
 }
 
 impl Document for DatasetDocument {}
-impl Document for LinkDocument {}
+impl Document for LinkDocument {
+    const NUMBERS: &[&str] = &["step"];
+}
 
 /// Reads the document in `folder`; `None` when there is none.
 ///
 /// Unknown fields are not read: enough to show, not to rewrite.
 pub(super) fn read<T: Document>(folder: &Path) -> Result<Option<T>> {
-    match text(folder)? {
-        Some(text) => parse(folder, &text).map(Some),
+    read_below(folder, "")
+}
+
+/// Reads the document in a folder below `folder`, like [`read`].
+pub(super) fn read_below<T: Document>(folder: &Path, below: &str) -> Result<Option<T>> {
+    match text(folder, below)? {
+        Some(text) => parse_document(&folder.join(below), &text).map(Some),
         None => Ok(None),
     }
 }
 
 /// Reads the document in `folder` with all its fields, to rewrite it.
 pub(super) fn read_whole<T: Document>(folder: &Path) -> Result<Option<T>> {
-    let Some(text) = text(folder)? else { return Ok(None) };
-    let mut document: T = parse(folder, &text)?;
+    let Some(text) = text(folder, "")? else { return Ok(None) };
+    let mut document: T = parse_document(folder, &text)?;
     if document.rest().is_some() {
         let mut unknown: Rest = parse(folder, &text)?;
         let known = serde_json::to_value(&document).unwrap_or_default();
@@ -163,15 +183,21 @@ pub(super) fn print<T: Serialize>(document: &T) -> Result<String> {
     serde_yaml::to_string(document).map_err(|error| Error::backend("cannot write YAML", error))
 }
 
-fn text(folder: &Path) -> Result<Option<String>> {
-    let path = folder.join(META);
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) => match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
-            io::ErrorKind::InvalidData => Err(Error::Corrupt { path, why: error.to_string() }),
-            _ => Err(Error::backend(format!("cannot read `{}`", path.display()), error)),
+fn text(folder: &Path, below: &str) -> Result<Option<String>> {
+    let path = Path::new(below).join(META);
+    let read = Folder::open(folder).and_then(|open| open.read(&path, BYTES_MAX));
+    let corrupt = |why: String| Err(Error::Corrupt { path: folder.join(&path), why });
+    match read {
+        Ok(bytes) => match String::from_utf8(bytes) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) => corrupt(error.to_string()),
         },
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => corrupt(error.to_string()),
+        Err(error) => {
+            let path = folder.join(path);
+            Err(Error::backend(format!("cannot read `{}`", path.display()), error))
+        }
     }
 }
 
@@ -181,6 +207,44 @@ fn parse<T: DeserializeOwned>(folder: &Path, text: &str) -> Result<T> {
         // The rest of the message quotes the file over several lines.
         why: first_line(&error.to_string()),
     })
+}
+
+/// Reads a document whose fields may have been written by any version, program or hand.
+fn parse_document<T: Document>(folder: &Path, text: &str) -> Result<T> {
+    parse(folder, text).or_else(|error| {
+        let Ok(fields) = parse::<Rest>(folder, text) else { return Err(error) };
+        let settled = fields.into_iter().filter_map(|(key, value)| {
+            let value = settle(value, T::NUMBERS.contains(&key.as_str()))?;
+            Some((key, value))
+        });
+        serde_json::from_value(Value::Object(settled.collect())).map_err(|_| error)
+    })
+}
+
+/// Makes a value what its field is, a number or a text; what cannot be that counts as missing, so
+/// that only a field without which there is no run, experiment or model can hide it.
+fn settle(value: Value, is_number: bool) -> Option<Value> {
+    match value {
+        Value::Null | Value::Array(_) => None,
+        Value::Number(number) if is_number => {
+            let whole = number.as_i64().or_else(|| number.as_f64().and_then(whole_number));
+            whole.map(Value::from)
+        }
+        Value::String(text) if is_number => {
+            let whole = text.parse().ok().or_else(|| text.parse().ok().and_then(whole_number));
+            whole.map(Value::from)
+        }
+        Value::Bool(_) | Value::Object(_) if is_number => None,
+        Value::Bool(_) | Value::Number(_) => Some(Value::String(value.to_string())),
+        Value::String(_) | Value::Object(_) => Some(value),
+    }
+}
+
+/// Cuts a number to a whole one, as times of a fraction of a millisecond are.
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+fn whole_number(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.abs() <= EXACT).then_some(number as i64)
 }
 
 fn first_line(message: &str) -> String {
@@ -197,6 +261,14 @@ fn stage(text: Option<&str>) -> LifecycleStage {
 
 fn corrupt<T>(folder: &Path, why: &str) -> Result<T> {
     Err(Error::Corrupt { path: folder.join(META), why: why.to_owned() })
+}
+
+/// Refuses what was copied or renamed: under two names, each command would find another half.
+fn check_name(folder: &Path, field: &str, id: &str) -> Result<()> {
+    if folder.file_name().is_some_and(|name| name == id) {
+        return Ok(());
+    }
+    corrupt(folder, &format!("its {field} is `{id}`, and its folder has another name"))
 }
 
 impl ExperimentDocument {
@@ -260,6 +332,7 @@ impl RunDocument {
         let Ok(run_id) = RunId::parse(id) else {
             return corrupt(folder, "it has no valid run_id");
         };
+        check_name(folder, "run_id", run_id.as_str())?;
         let Ok(experiment_id) = ExperimentId::parse(self.experiment_id) else {
             return corrupt(folder, "it has no valid experiment_id");
         };
@@ -318,6 +391,7 @@ impl ModelDocument {
         let Ok(model_id) = ModelId::parse(self.model_id) else {
             return corrupt(folder, "it has no valid model_id");
         };
+        check_name(folder, "model_id", model_id.as_str())?;
         let Ok(experiment_id) = ExperimentId::parse(self.experiment_id) else {
             return corrupt(folder, "it has no valid experiment_id");
         };

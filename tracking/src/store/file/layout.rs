@@ -10,7 +10,7 @@
 //! ```
 
 use super::document::{self, META, RunDocument};
-use crate::store::location::{location_path, path_uri};
+use crate::store::location::{is_of_windows, location_path, path_uri};
 use crate::{Error, ExperimentId, ModelId, Result, RunId};
 use std::fs;
 use std::io::ErrorKind;
@@ -62,7 +62,7 @@ impl Layout {
     /// Finds an experiment's folder, deleted or not.
     pub(super) fn experiment(&self, id: &ExperimentId) -> Result<PathBuf> {
         let places = [self.active(id), self.trashed(id)];
-        let found = places.into_iter().find(|folder| folder.join(META).exists());
+        let found = places.into_iter().find(|home| home.join(META).exists() && self.holds(home));
         found.ok_or_else(|| Error::ExperimentNotFound(id.clone()))
     }
 
@@ -103,7 +103,18 @@ impl Layout {
         experiments
             .flatten()
             .map(|experiment| experiment.path().join(below_experiment))
-            .find(|folder| folder.join(META).exists() && fits(folder))
+            .find(|folder| folder.join(META).exists() && self.holds(folder) && fits(folder))
+    }
+
+    /// Tells whether a folder really lies in the store, and is not reached by a link out of it.
+    fn holds(&self, folder: &Path) -> bool {
+        let Ok(real) = fs::canonicalize(folder) else { return false };
+        let is_below = |root: &Path| real.starts_with(root);
+        let held = is_below(&self.root) || fs::canonicalize(&self.root).is_ok_and(|r| is_below(&r));
+        if !held {
+            tracing::warn!(folder = %folder.display(), "a link out of the store is not followed");
+        }
+        held
     }
 
     /// Settles where a run's or model's artifacts are, whose folder is `folder`.
@@ -127,6 +138,10 @@ impl Layout {
             let is_ours = recorded.is_empty() || (is_proxied && !self.has_destination);
             return if is_ours { path_uri(here) } else { recorded.to_owned() };
         };
+        if is_of_windows(recorded) {
+            let path = PathBuf::from(recorded.replace('\\', "/"));
+            return if path.ends_with(inside) { path_uri(here) } else { recorded.to_owned() };
+        }
         if path == here || !path.ends_with(inside) {
             return recorded.to_owned();
         }
@@ -163,9 +178,10 @@ pub(super) fn folder_names(parent: &Path) -> Result<Vec<String>> {
             return Err(Error::backend(format!("cannot list `{}`", parent.display()), error));
         }
     };
-    // A link to a folder counts as one, as it does for MLflow.
+    // A link to a folder here counts as one, as it does for MLflow; one that leads elsewhere could
+    // show what is not the store's.
     let is_folder = |entry: &fs::DirEntry| match entry.file_type() {
-        Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
+        Ok(kind) if kind.is_symlink() => leads_into(&entry.path(), parent),
         Ok(kind) => kind.is_dir(),
         Err(_) => false,
     };
@@ -174,6 +190,13 @@ pub(super) fn folder_names(parent: &Path) -> Result<Vec<String>> {
         .filter(is_folder)
         .filter_map(|entry| entry.file_name().into_string().ok())
         .collect())
+}
+
+fn leads_into(link: &Path, parent: &Path) -> bool {
+    let (Ok(target), Ok(parent)) = (fs::canonicalize(link), fs::canonicalize(parent)) else {
+        return false;
+    };
+    target.starts_with(parent) && target.is_dir()
 }
 
 #[cfg(test)]
@@ -196,5 +219,9 @@ mod tests {
         check("", here);
         check("/data/abc/artifacts", "/data/abc/artifacts");
         check("s3://bucket/0/abc/artifacts", "s3://bucket/0/abc/artifacts");
+        check(r"C:\work\mlruns\0\abc\artifacts", here);
+        check("C:/work/mlruns/0/abc/artifacts", here);
+        check(r"\\host\share\mlruns\0\abc\artifacts", here);
+        check(r"C:\work\mlruns\1\abc\artifacts", r"C:\work\mlruns\1\abc\artifacts");
     }
 }

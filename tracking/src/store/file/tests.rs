@@ -300,6 +300,172 @@ fn links_and_pipes_among_the_values_are_not_followed() {
 }
 
 #[test]
+fn folders_that_are_links_are_neither_read_nor_written_through() {
+    for part in ["params", "metrics", "tags"] {
+        let (store, folder) = store();
+        let id = start(&store, "one");
+        let outside = folder.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        overwrite(&outside.join("secret"), "1 2 3\n");
+        let place = run_folder(&store, &id).join(part);
+        fs::remove_dir_all(&place).unwrap();
+        std::os::unix::fs::symlink(&outside, &place).unwrap();
+
+        let run = store.run(&id).unwrap();
+        assert!(!format!("{run:?}").contains("secret"), "{part}: {run:?}");
+        found(&store, "params.secret LIKE '%'");
+        assert!(store.metric_history(&id, &key("secret"), &HistoryPage::default()).is_ok());
+        let mut batch = metric("loss", 0.5, 0);
+        batch.params.push(Param { key: key("p"), value: "v".to_owned() });
+        batch.tags.push(Tag { key: key("t"), value: "v".to_owned() });
+        assert!(store.log_batch(&id, &batch).is_err(), "{part}");
+        let left: Vec<_> = fs::read_dir(&outside).unwrap().collect();
+        assert_eq!(left.len(), 1, "{part}");
+    }
+}
+
+#[test]
+fn a_metric_that_is_a_link_takes_no_points() {
+    let (store, folder) = store();
+    let id = start(&store, "one");
+    let outside = folder.path().join("outside");
+    overwrite(&outside, "1 2 3\n");
+    let metrics = run_folder(&store, &id).join("metrics");
+    std::os::unix::fs::symlink(&outside, metrics.join("loss")).unwrap();
+
+    assert!(store.log_batch(&id, &metric("loss", 0.5, 0)).is_err());
+
+    assert_eq!(fs::read_to_string(&outside).unwrap(), "1 2 3\n");
+}
+
+#[test]
+fn runs_and_experiments_behind_a_link_out_of_the_store_are_not_there() {
+    let (store, folder) = store();
+    let other = FileStore::open(&folder.path().join("other"), NOW).unwrap();
+    let theirs = start(&other, "theirs");
+    let linked = store.root().join("0").join(theirs.as_str());
+    std::os::unix::fs::symlink(run_folder(&other, &theirs), &linked).unwrap();
+    std::os::unix::fs::symlink(other.root().join("0"), store.root().join("7")).unwrap();
+
+    assert!(matches!(store.run(&theirs), Err(Error::RunNotFound(_))));
+    assert_eq!(found(&store, ""), Vec::<String>::new());
+    let seventh = ExperimentId::parse("7").unwrap();
+    assert!(matches!(store.experiment(&seventh), Err(Error::ExperimentNotFound(_))));
+    assert_eq!(store.all_experiments().unwrap().len(), 1);
+}
+
+#[test]
+fn a_document_that_is_a_pipe_or_huge_hides_its_run_only() {
+    let (store, _folder) = store();
+    let [fine, pipe, huge, link] = ["fine", "pipe", "huge", "link"].map(|name| start(&store, name));
+    let meta = |id: &RunId| run_folder(&store, id).join("meta.yaml");
+    fs::remove_file(meta(&pipe)).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(meta(&pipe)).status().unwrap();
+    assert!(made.success());
+    let file = OpenOptions::new().append(true).open(meta(&huge)).unwrap();
+    file.set_len(1 << 40).unwrap();
+    fs::remove_file(meta(&link)).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", meta(&link)).unwrap();
+
+    assert_eq!(found(&store, ""), ["fine"]);
+    assert!(store.run(&fine).is_ok());
+    assert!(matches!(store.run(&pipe), Err(Error::RunNotFound(_))));
+    assert!(matches!(store.run(&link), Err(Error::RunNotFound(_))));
+    let error = store.run(&huge).unwrap_err().to_string();
+    assert!(error.contains("it has more than"), "{error}");
+}
+
+#[test]
+fn a_huge_value_hides_itself_only() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    for part in ["params/p", "metrics/m"] {
+        let path = run_folder(&store, &id).join(part);
+        let file = fs::File::create(path).unwrap();
+        file.set_len(1 << 40).unwrap();
+    }
+
+    let run = store.run(&id).unwrap();
+
+    assert!(run.data.params.is_empty() && run.data.metrics.is_empty());
+    let history = store.metric_history(&id, &key("m"), &HistoryPage::default());
+    assert!(matches!(history, Err(Error::Corrupt { .. })));
+}
+
+#[test]
+fn artifacts_of_a_run_are_not_read_through_a_link_out_of_the_store() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    let artifacts = run_folder(&store, &id).join("artifacts");
+    fs::remove_dir(&artifacts).unwrap();
+    std::os::unix::fs::symlink("/etc", &artifacts).unwrap();
+
+    let location = store.run(&id).unwrap().info.artifact_uri;
+    let opened = store.artifacts(&location).unwrap();
+
+    assert!(opened.list(&mlctl_artifacts::ArtifactPath::root()).is_err());
+    let path = mlctl_artifacts::ArtifactPath::parse("hostname").unwrap();
+    assert!(opened.open(&path).is_err());
+}
+
+/// The expected is what MLflow 3.17.2 lists, and more: it fails on a run without `end_time`.
+#[test]
+fn a_field_that_nobody_needs_hides_no_run() {
+    let fields = [
+        "artifact_uri",
+        "deleted_time",
+        "end_time",
+        "entry_point_name",
+        "lifecycle_stage",
+        "run_name",
+        "run_uuid",
+        "source_name",
+        "source_type",
+        "source_version",
+        "start_time",
+        "tags",
+        "user_id",
+    ];
+    let values = ["", "null", "1538000000000.5", "'text'", "7", "[a, {b: 1}]", "true"];
+    let (store, _folder) = trusting_store();
+    let id = start(&store, "one");
+    let meta = run_folder(&store, &id).join("meta.yaml");
+    let whole = fs::read_to_string(&meta).unwrap();
+    for field in fields {
+        for value in values {
+            let kept = whole.lines().filter(|line| !line.starts_with(&format!("{field}:")));
+            let mut text = kept.map(|line| format!("{line}\n")).collect::<String>();
+            if !value.is_empty() {
+                text.push_str(&format!("{field}: {value}\n"));
+            }
+            overwrite(&meta, &text);
+
+            let run = store.run(&id).unwrap_or_else(|error| panic!("{field}: {value}: {error}"));
+            assert_eq!(found(&store, "").len(), 1, "{field}: {value}");
+            if (field, value) == ("start_time", "1538000000000.5") {
+                assert_eq!(run.info.start_time, 1_538_000_000_000);
+            }
+            let change = RunChange { status: Some(RunStatus::Finished), ..RunChange::default() };
+            store.update_run(&id, &change).unwrap();
+            overwrite(&meta, &whole);
+        }
+    }
+}
+
+#[test]
+fn a_run_in_a_folder_of_another_name_is_in_no_list_and_no_command_finds_it() {
+    let (store, _folder) = store();
+    let id = start(&store, "one");
+    let copy = "0123456789abcdef0123456789abcde4";
+    fs::rename(run_folder(&store, &id), store.root().join("0").join(copy)).unwrap();
+
+    assert_eq!(found(&store, ""), Vec::<String>::new());
+    assert!(matches!(store.run(&id), Err(Error::RunNotFound(_))));
+    let error = store.run(&RunId::parse(copy).unwrap()).unwrap_err().to_string();
+    assert!(error.contains(&format!("its run_id is `{id}`")), "{error}");
+}
+
+#[test]
 fn artifacts_that_are_kept_apart_stay_there() {
     let (store, folder) = store();
     let apart = folder.path().join("arts");
