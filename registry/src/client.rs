@@ -165,6 +165,12 @@ impl HttpStore {
         present(answer.request, "request")
     }
 
+    fn get_requests(&self, model: &ModelName) -> Result<RequestsAnswer> {
+        let request = OfModel { name: Some(model.to_string()) };
+        let answer = self.transport.get_own("registry/requests", &request);
+        self.understood(answer.map_err(only_mlctl), About::default())
+    }
+
     fn send_version(&self, new: &NewVersion, stamp: &Stamp) -> Result<ModelVersion> {
         let request = CreateVersion {
             name: Some(new.model.to_string()),
@@ -442,11 +448,11 @@ impl RegistryStore for HttpStore {
     }
 
     fn requests(&self, model: &ModelName) -> Result<Vec<Request>> {
-        let request = OfModel { name: Some(model.to_string()) };
-        let answer = self.transport.get_own("registry/requests", &request);
-        let answer: RequestsAnswer =
-            self.understood(answer.map_err(only_mlctl), About::default())?;
-        Ok(answer.requests)
+        Ok(self.get_requests(model)?.requests)
+    }
+
+    fn who_approves(&self, model: &ModelName) -> Result<Option<String>> {
+        Ok(self.get_requests(model)?.approvals)
     }
 
     fn set_alias(

@@ -212,6 +212,7 @@ messages! {
     }
     RequestsAnswer {
         requests: Vec<Request>,
+        approvals: Option<String>,
     }
 }
 

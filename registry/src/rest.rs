@@ -46,6 +46,7 @@ pub struct Service {
     sources: Arc<dyn Sources>,
     rules: Arc<SourceRules>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+    trusts_user_header: bool,
 }
 
 impl fmt::Debug for Service {
@@ -62,7 +63,7 @@ impl Service {
     /// Serves `store`; `sources` knows the runs and logged models that versions come from.
     pub fn new(store: Arc<dyn RegistryStore>, sources: Arc<dyn Sources>) -> Self {
         let rules = Arc::new(SourceRules::default());
-        Self { store, sources, rules, clock: Arc::new(system_clock) }
+        Self { store, sources, rules, clock: Arc::new(system_clock), trusts_user_header: false }
     }
 
     /// Sets where versions may come from.
@@ -75,6 +76,13 @@ impl Service {
     #[must_use]
     pub fn with_clock(self, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
         Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// Sets whether the name that a client gives itself is enough to approve a request; without,
+    /// only a [`Caller`] that the host has checked may do that.
+    #[must_use]
+    pub fn with_trusted_user_header(self, trusts_user_header: bool) -> Self {
+        Self { trusts_user_header, ..self }
     }
 
     /// Returns where the files of a version lie, for whoever serves them.

@@ -150,6 +150,16 @@ pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
     /// Approves a request that another user has made.
     fn approve_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request>;
 
+    /// Says how far the names of those who request and approve are to be trusted, where that is
+    /// not the business of whoever opened the store: on a server.
+    ///
+    /// # Errors
+    /// As [`RegistryStore::requests`].
+    fn who_approves(&self, model: &ModelName) -> Result<Option<String>> {
+        let _ = model;
+        Ok(None)
+    }
+
     /// Rejects a request, approved or not, and returns it; whoever made it may withdraw it so.
     fn reject_transition(&self, candidate: &Candidate, stamp: &Stamp) -> Result<Request>;
 

@@ -17,7 +17,8 @@ impl Desk {
     fn all() -> Vec<Self> {
         let at = |store: &str| Self { place: Place::new(), store: store.to_owned(), _server: None };
         let home = Place::new();
-        let server = Server::start(&home);
+        let trusting = ["server", "--port", "0", "--trust-user-header"];
+        let server = Server::launch(&home, &mut home.command(&trusting));
         let store = server.url.clone();
         let served = Self { place: Place::new(), store, _server: Some((home, server)) };
         vec![at("./mlruns"), at("sqlite:///mlflow.db"), served]
@@ -316,7 +317,9 @@ fn what_one_requests_another_approves() {
         let requests = desk.ok(&["registry", "requests", "churn"]);
         assert!(requests.contains("ready") && requests.contains("bob"), "{requests}");
         desk.ok(&with("transition"));
-        assert_eq!(desk.ok(&["registry", "requests", "churn"]), "no requests\n");
+        let requests = desk.ok(&["registry", "requests", "churn"]);
+        assert!(requests.starts_with("no requests\n"), "{requests}");
+        assert_eq!(requests.contains("nobody checks it"), desk._server.is_some(), "{requests}");
         let history = desk.ok(&["registry", "history", "churn"]);
         assert!(history.contains("Production approved, which ann requested"), "{history}");
 
@@ -324,6 +327,23 @@ fn what_one_requests_another_approves() {
         let rejected = desk.as_bob(&["registry", "reject", "churn", "1", "Staging"]);
         assert_eq!(rejected.code, Some(0), "{rejected:?}");
     }
+}
+
+#[test]
+fn a_server_takes_no_approval_by_a_name_that_nobody_checks() {
+    let (home, place) = (Place::new(), Place::new());
+    let server = Server::start(&home);
+    let store = server.url.clone();
+    let desk = Desk { place, store, _server: Some((home, server)) };
+    desk.churn(1);
+    desk.ok(&["registry", "request", "churn", "1", "Production"]);
+
+    let approved = desk.as_bob(&["registry", "approve", "churn", "1", "Production"]);
+
+    assert_eq!(approved.code, Some(1), "{approved:?}");
+    assert!(approved.stderr.contains("--trust-user-header"), "{approved:?}");
+    let requests = desk.ok(&["registry", "requests", "churn"]);
+    assert!(requests.contains("takes no approvals"), "{requests}");
 }
 
 #[test]

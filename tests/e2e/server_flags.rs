@@ -64,6 +64,18 @@ fn flags_without_a_meaning_are_taken_and_explained() {
 }
 
 #[test]
+fn a_server_for_other_machines_says_that_it_knows_no_users() {
+    let warning = "there is no authentication";
+    for (host, is_warned) in [("0.0.0.0", true), ("127.0.0.1", false), ("localhost", false)] {
+        let place = Place::new();
+        let server = start(&place, &["--host", host]);
+        server.process.signal(rustix::process::Signal::TERM);
+        let finished = server.process.end();
+        assert_eq!(finished.stderr.contains(warning), is_warned, "{host}: {finished:?}");
+    }
+}
+
+#[test]
 fn what_would_only_look_protected_is_refused() {
     let place = Place::new();
     place.check_failure(

@@ -130,6 +130,10 @@ pub(crate) struct ServerArgs {
         help_heading = SECURITY
     )]
     pub(crate) disable_security_middleware: bool,
+    /// Take approvals, believing the name that a client gives itself in the header x-mlctl-user:
+    /// whoever can reach the server can then approve under any name
+    #[arg(long, help_heading = SECURITY)]
+    pub(crate) trust_user_header: bool,
     /// Refused: there are no users and permissions yet
     #[arg(long, value_name = "NAME", value_parser = ["basic-auth"], help_heading = SECURITY)]
     pub(crate) app_name: Option<String>,

@@ -82,7 +82,12 @@ fn registry(
         tracing::warn!("there will be no registered models: {why}");
     }
     let sender = Arc::new(Sender::new(webhooks::settings()?));
-    Ok(Registry { store: opened, rules: source_rules(args)?, sender })
+    Ok(Registry {
+        store: opened,
+        rules: source_rules(args)?,
+        trusts_user_header: args.trust_user_header,
+        sender,
+    })
 }
 
 /// Starts telling webhooks of what happens, unless only artifacts are served.
@@ -172,6 +177,15 @@ fn explain(args: &ServerArgs) {
     }
     if let Some((_, Origin::Variable(name))) = config::variable("MLFLOW_AUTH_CONFIG_PATH") {
         tracing::warn!("{name} changes nothing: there are no users and permissions yet");
+    }
+    if !is_loopback(&args.host) {
+        tracing::warn!(
+            "there is no authentication: whoever reaches this server can read, change and delete \
+             everything; let only those reach it who may"
+        );
+    }
+    if args.trust_user_header {
+        tracing::warn!("approvals are by whom clients say they are: one can request and approve");
     }
     if args.disable_security_middleware {
         tracing::warn!("neither hosts nor origins are looked at: any web page can use this server");

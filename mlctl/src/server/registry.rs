@@ -21,6 +21,8 @@ pub(crate) struct Registry {
     /// The store, or why there is none.
     pub(crate) store: std::result::Result<OpenRegistry, String>,
     pub(crate) rules: SourceRules,
+    /// Whether the name that a client gives itself is enough to approve something.
+    pub(crate) trusts_user_header: bool,
     /// Calls webhooks.
     pub(crate) sender: Arc<Sender>,
 }
@@ -45,7 +47,9 @@ pub(super) fn routes(
     match registry.store {
         Ok(OpenRegistry { store, webhooks }) => {
             let sources = Arc::new(Logged { tracking, served });
-            let service = Service::new(store, sources).with_rules(registry.rules);
+            let service = Service::new(store, sources)
+                .with_rules(registry.rules)
+                .with_trusted_user_header(registry.trusts_user_header);
             let (mut mlflow, mut own) = (router(service.clone()), history_router(service.clone()));
             // Those of another server are its business.
             if let Webhooks::File(webhooks) = webhooks {

@@ -42,6 +42,7 @@ fn live_with(store: MemoryStore) -> Live {
     let time = clock.clone();
     let service = Service::new(Arc::new(store), Arc::new(NoTracking))
         .with_rules(rules)
+        .with_trusted_user_header(true)
         .with_clock(move || time.load(Ordering::SeqCst));
     let app = axum::Router::new()
         .nest("/api/2.0/mlflow", router(service.clone()))

@@ -19,6 +19,8 @@ pub struct Caller(pub String);
 pub(super) struct Actor {
     pub(super) who: String,
     pub(super) why: Option<String>,
+    /// Whether the host has checked the name.
+    pub(super) is_checked: bool,
 }
 
 /// How long a name or a reason may be.
@@ -30,10 +32,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Actor {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let checked = parts.extensions.get::<Caller>().map(|caller| caller.0.clone());
+        let is_checked = checked.is_some();
         let who = checked
             .or_else(|| text(&parts.headers, WHO_HEADER))
             .unwrap_or_else(|| UNKNOWN.to_owned());
-        Ok(Self { who, why: text(&parts.headers, WHY_HEADER) })
+        Ok(Self { who, why: text(&parts.headers, WHY_HEADER), is_checked })
     }
 }
 

@@ -1,13 +1,14 @@
 //! `registry/gates` and `registry/check`: what stands between a version and a stage.
 
-use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use axum::{Extension, Router};
 use mlctl_wire::rest::{Parameters, Payload};
 use serde::{Deserialize, Serialize};
 
 use super::actor::Actor;
-use super::{Answer, Service, candidate, model_name, refuse};
+use super::requests::REFUSED;
+use super::{Answer, Caller, Service, candidate, model_name, refuse};
 use crate::error::Result;
 use crate::gate::{Condition, GateReport, Gates};
 use crate::id::{ModelName, Stage};
@@ -42,10 +43,23 @@ pub(super) fn routes() -> Router<Service> {
 
 async fn check(
     State(service): State<Service>,
+    caller: Option<Extension<Caller>>,
     Parameters(request): Parameters<OfCandidate>,
 ) -> Answer<GateReport> {
     let candidate = candidate(request)?;
-    service.call(move |service| service.store.check_transition(&candidate)).await
+    let takes_approvals = caller.is_some() || service.trusts_user_header;
+    service
+        .call(move |service| {
+            let mut report = service.store.check_transition(&candidate)?;
+            let open = report.findings.iter_mut().filter(|finding| !finding.passed);
+            for finding in open.filter(|finding| finding.condition == Condition::Approval) {
+                if !takes_approvals {
+                    finding.says = format!("{}; {REFUSED}", finding.says);
+                }
+            }
+            Ok(report)
+        })
+        .await
 }
 
 async fn read(

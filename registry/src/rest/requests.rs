@@ -1,10 +1,13 @@
 //! `registry/requests`: who wants a version in a stage, and who agrees.
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use mlctl_wire::rest::{Parameters, Payload};
+use mlctl_wire::ErrorCode;
+use mlctl_wire::rest::{Failure, Parameters, Payload};
 
+use super::Caller;
 use super::actor::Actor;
 use super::{Answer, Service, candidate, model_name};
 use crate::approval::{Candidate, Request};
@@ -12,6 +15,11 @@ use crate::entity::Stamp;
 use crate::error::Result;
 use crate::message::{OfCandidate, OfModel, RequestAnswer, RequestsAnswer};
 use crate::store::RegistryStore;
+
+/// Why a server without users takes no approvals: one client could request and approve as two.
+pub(super) const REFUSED: &str = "this server takes no approvals, because it has no users and \
+     cannot tell who approves; started with --trust-user-header it believes the name that a client \
+     gives";
 
 pub(super) fn routes() -> Router<Service> {
     Router::new()
@@ -22,11 +30,20 @@ pub(super) fn routes() -> Router<Service> {
 
 async fn list(
     State(service): State<Service>,
+    caller: Option<Extension<Caller>>,
     Parameters(request): Parameters<OfModel>,
 ) -> Answer<RequestsAnswer> {
     let name = model_name(request.name, "name")?;
+    let approvals = match (caller, service.trusts_user_header) {
+        (Some(_), _) => "who requests and approves is checked by this server",
+        (None, true) => "who requests and approves is what clients say: nobody checks it",
+        (None, false) => REFUSED,
+    };
+    let approvals = Some(approvals.to_owned());
     service
-        .call(move |service| Ok(RequestsAnswer { requests: service.store.requests(&name)? }))
+        .call(move |service| {
+            Ok(RequestsAnswer { requests: service.store.requests(&name)?, approvals })
+        })
         .await
 }
 
@@ -43,6 +60,9 @@ async fn approve(
     actor: Actor,
     Payload(request): Payload<OfCandidate>,
 ) -> Answer<RequestAnswer> {
+    if !actor.is_checked && !service.trusts_user_header {
+        return Err(Failure::new(ErrorCode::PermissionDenied, REFUSED));
+    }
     act(service, actor, request, |store, of, stamp| store.approve_transition(of, stamp)).await
 }
 

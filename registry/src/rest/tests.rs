@@ -22,6 +22,10 @@ impl Api {
     fn new() -> Self {
         let store = Arc::new(MemoryStore::new());
         let service = Service::new(store.clone(), Arc::new(NoTracking)).with_clock(|| 1_000);
+        Self::of(store, service.with_trusted_user_header(true))
+    }
+
+    fn of(store: Arc<MemoryStore>, service: Service) -> Self {
         let app = router(service.clone()).merge(history_router(service));
         Self { runtime: Runtime::new().unwrap(), app, store }
     }
@@ -333,11 +337,38 @@ fn a_request_is_decided_by_another_user() {
     refused(act("/registry/requests", "bob"), 400, "RESOURCE_ALREADY_EXISTS", "ada has requested");
     assert_eq!(act("/registry/requests/approve", "bob").0, StatusCode::OK);
     want["approved"] = stamp("bob");
-    assert_eq!(api.get("/registry/requests?name=churn").1, json!({ "requests": [want] }));
+    let note = "who requests and approves is what clients say: nobody checks it";
+    let listed = json!({ "requests": [want], "approvals": note });
+    assert_eq!(api.get("/registry/requests?name=churn").1, listed);
     assert_eq!(act("/registry/requests/reject", "eve").0, StatusCode::OK);
     let gone = act("/registry/requests/reject", "eve");
     refused(gone, 404, "RESOURCE_DOES_NOT_EXIST", "nobody has requested Staging for version 1");
-    assert_eq!(api.get("/registry/requests?name=churn").1, json!({}));
+    assert_eq!(api.get("/registry/requests?name=churn").1, json!({ "approvals": note }));
+}
+
+#[test]
+fn nobody_approves_by_a_name_that_is_not_checked() {
+    let store = Arc::new(MemoryStore::new());
+    let service = Service::new(store.clone(), Arc::new(NoTracking)).with_clock(|| 1_000);
+    let mut api = Api::of(store, service);
+    api.with_versions(1);
+    api.post("/registry/gates", &json!({"name": "churn", "gates": "Staging: approval"}));
+    let wish = json!({"name": "churn", "version": 1, "stage": "Staging"});
+    let act = |api: &Api, path: &str, who: &str| {
+        api.send_as(Method::POST, path, &wish, &[("x-mlctl-user", who)])
+    };
+    assert_eq!(act(&api, "/registry/requests", "ada").0, StatusCode::OK);
+    let why = "started with --trust-user-header";
+    refused(act(&api, "/registry/requests/approve", "bob"), 403, "PERMISSION_DENIED", why);
+    let (_, listed) = api.get("/registry/requests?name=churn");
+    assert!(listed["approvals"].as_str().unwrap().contains(why), "{listed}");
+    assert_eq!(listed["requests"][0]["approved"], Value::Null);
+    let (_, report) = api.get("/registry/check?name=churn&version=1&stage=Staging");
+    assert!(report["findings"][0]["says"].as_str().unwrap().contains(why), "{report}");
+
+    // A host that knows who asks says so itself, whatever the client writes.
+    api.app = api.app.layer(axum::Extension(Caller("bob".to_owned())));
+    assert_eq!(act(&api, "/registry/requests/approve", "ada").0, StatusCode::OK);
 }
 
 #[test]

@@ -75,14 +75,18 @@ impl Desk<'_> {
     }
 
     pub(super) fn requests(&self, name: &str) -> Result<()> {
-        let requests = self.store.requests(&ModelName::parse(name)?)?;
+        let name = ModelName::parse(name)?;
+        let requests = self.store.requests(&name)?;
+        let note = self.store.who_approves(&name)?;
         self.context.output.show(&requests, |requests| {
             let rows = requests.iter().map(request_row).collect();
-            table(
+            let mut text = table(
                 &["VERSION", "STAGE", "REQUESTED", "BY", "WHY", "APPROVED BY"],
                 rows,
                 "no requests",
-            )
+            );
+            text.extend(note.map(|note| format!("{note}\n")));
+            text
         })
     }
 }
