@@ -35,7 +35,8 @@ impl SavedExample {
                 None => return Ok(None),
             },
         };
-        let answer = folder.text(ANSWER).ok().and_then(|text| serde_json::from_str(&text).ok());
+        let answer = folder.text(ANSWER).ok();
+        let answer = answer.and_then(|text| serde_json::from_str(without_mark(&text)).ok());
         Ok(Some(Self { body, answer }))
     }
 }
@@ -52,10 +53,15 @@ fn path_of(described: &Map<String, Value>, key: &str) -> Result<Option<String>> 
     }
 }
 
+/// Leaves out a byte order mark, which may only begin a file: the text becomes a part of another.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 fn wrapped(described: &Map<String, Value>, plain: &str) -> String {
     let form = match described.get("type").and_then(Value::as_str) {
         Some("dataframe") => "dataframe_split",
         _ => "inputs",
     };
-    format!("{{\"{form}\": {plain}}}")
+    format!("{{\"{form}\": {}}}", without_mark(plain))
 }

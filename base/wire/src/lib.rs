@@ -28,3 +28,9 @@ pub mod python_json;
 pub mod rest;
 
 pub use code::{ErrorBody, ErrorCode};
+
+/// Leaves out the byte order mark that some programs write before JSON; RFC 8259 lets a reader
+/// ignore it.
+pub fn without_byte_order_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
+}

@@ -3,9 +3,9 @@
 mod large;
 
 use crate::phrase::{self, shortened};
-use crate::{ErrorBody, ErrorCode, limits};
+use crate::{ErrorBody, ErrorCode, limits, without_byte_order_mark};
 use axum::Json;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::{Method, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
@@ -81,11 +81,28 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Payload<T> {
     }
 }
 
-/// The parameters after `?`. One that is a list may come several times.
+/// What a request asks for: the parameters after `?`, or else those of a JSON body, as MLflow takes
+/// them.
 #[derive(Clone, Copy, Debug)]
 pub struct Parameters<T>(pub T);
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Parameters<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Parameters<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        let (mut parts, body) = request.into_parts();
+        if parts.uri.query().is_none_or(str::is_empty) && !body.is_end_stream() {
+            return decode(&body_bytes(body).await?).map(Self);
+        }
+        Query::from_request_parts(&mut parts, state).await.map(|Query(parameters)| Self(parameters))
+    }
+}
+
+/// The parameters after `?` alone. One that is a list may come several times.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
@@ -160,20 +177,25 @@ fn check_content_type(request: &Request) -> Result<(), Failure> {
 const CONTENT_TYPE_PHRASE: &str = "Bad Request. Content-Type must be one of ['application/json'].";
 
 async fn body_bytes(body: Body) -> Result<axum::body::Bytes, Failure> {
-    to_bytes(body, limits::JSON_BODY_BYTES_MAX).await.map_err(|_| {
-        Failure::new(
-            ErrorCode::RequestLimitExceeded,
-            format!("the body is not complete or exceeds {} bytes", limits::JSON_BODY_BYTES_MAX),
-        )
-    })
+    let max = limits::JSON_BODY_BYTES_MAX;
+    let refusal = || {
+        let message = format!("the body is not complete or exceeds {max} bytes");
+        Failure::new(ErrorCode::RequestLimitExceeded, message)
+    };
+    // A length that is announced need not be read.
+    if body.size_hint().lower() > max as u64 {
+        return Err(refusal());
+    }
+    to_bytes(body, max).await.map_err(|_| refusal())
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    let bytes = without_byte_order_mark(bytes);
     match bytes.trim_ascii() {
         b"" | b"null" => decode_object(b"{}"),
         // Old clients send their JSON as a JSON text.
         [b'"', ..] => match serde_json::from_slice::<String>(bytes) {
-            Ok(text) => decode_object(text.as_bytes()),
+            Ok(text) => decode_object(without_byte_order_mark(text.as_bytes())),
             Err(_) => decode_object(bytes),
         },
         _ => decode_object(bytes),
@@ -319,6 +341,14 @@ mod tests {
         check(r#""x""#, Err("the body is not valid JSON: expected value at line 1"));
     }
 
+    #[test]
+    fn a_byte_order_mark_before_json_is_ignored() {
+        check("\u{feff}{\"name\": \"a\"}", Ok(Some("a")));
+        check("\u{feff}", Ok(None));
+        check("\u{feff}\"\u{feff}{}\"", Ok(None));
+        check("\u{feff}\u{feff}{}", Err("the body is not valid JSON"));
+    }
+
     #[derive(Debug, Default, Deserialize, PartialEq)]
     #[serde(default)]
     struct Question {
@@ -338,6 +368,26 @@ mod tests {
         assert_eq!((two.run_ids, two.max_results), (ids(&["b", "a"]), Some(7)));
         assert_eq!(read("surprise=1").unwrap(), Question::default());
         assert!(read("max_results=x").is_err());
+    }
+
+    #[test]
+    fn a_request_without_a_query_asks_with_its_body() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ask = |query: &str, body: &'static str| {
+            let request = Request::get(format!("/x{query}")).body(Body::from(body)).unwrap();
+            let asked = runtime.block_on(Parameters::<Question>::from_request(request, &()));
+            asked.map(|Parameters(question)| question).map_err(|failure| failure.0.message)
+        };
+        let question = |key: &str, max_results, run_ids: &[&str]| {
+            let run_ids = run_ids.iter().map(ToString::to_string).collect();
+            Ok(Question { run_ids, max_results, key: Some(key.to_owned()) })
+        };
+        let body = r#"{"key": "b", "max_results": 7, "run_ids": ["x", "y"]}"#;
+        assert_eq!(ask("", body), question("b", Some(7), &["x", "y"]));
+        assert_eq!(ask("?", body), question("b", Some(7), &["x", "y"]));
+        assert_eq!(ask("?key=q", body), question("q", None, &[]));
+        assert_eq!(ask("", ""), Ok(Question::default()));
+        assert!(ask("", r#"{"key": 5}"#).unwrap_err().contains("parameter 'key'"));
     }
 
     #[test]

@@ -89,6 +89,7 @@ pub(crate) fn request_at_once(body: &[u8], schema: Option<&Schema>) -> Option<Re
 
 /// Decodes a body, and tells whether more cells were missing than may be.
 fn read(body: &[u8], schema: Option<&Schema>, missing_max: usize) -> (Result<Request>, bool) {
+    let body = without_byte_order_mark(body);
     let types = Lookup::new(schema);
     if let Some(input) = numbers(body, &types) {
         return (Ok(Request { input, params: None }), false);
@@ -105,6 +106,11 @@ fn read(body: &[u8], schema: Option<&Schema>, missing_max: usize) -> (Result<Req
         })
     });
     (request, reading.is_sparse())
+}
+
+/// Leaves out the mark that some programs write before JSON; RFC 8259 lets a reader ignore it.
+pub(crate) fn without_byte_order_mark(json: &[u8]) -> &[u8] {
+    json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
 }
 
 /// Decodes a body that holds nothing but a block of numbers, which all fit; `None` for any other.
@@ -152,5 +158,14 @@ mod tests {
         assert!(request_at_once(records(900).as_bytes(), None).is_none());
         assert!(request_at_once(records(90).as_bytes(), None).is_some_and(|read| read.is_ok()));
         assert!(request_at_once(b"{}", None).is_some_and(|read| read.is_err()));
+    }
+
+    #[test]
+    fn a_byte_order_mark_before_a_body_is_ignored() {
+        for body in [r#"{"inputs": [[1.5]]}"#, r#"{"dataframe_records": [{"a": "x"}]}"#] {
+            let marked = format!("\u{feff}{body}");
+            let [plain, marked] = [body, &marked].map(|body| from_json(body.as_bytes(), None));
+            assert_eq!(marked.unwrap(), plain.unwrap(), "for {body}");
+        }
     }
 }

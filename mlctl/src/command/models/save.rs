@@ -140,7 +140,8 @@ fn example(path: &Path) -> Result<Example> {
 fn signature(path: &Path) -> Result<Signature> {
     let cannot = || format!("cannot read the signature in `{}`", path.display());
     let text = fs::read_to_string(path).with_context(cannot)?;
-    let mut value: Value = serde_json::from_str(&text).with_context(cannot)?;
+    let mut value: Value =
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).with_context(cannot)?;
     let sides = value.as_object_mut().with_context(|| {
         format!("{}: it is not an object with `inputs` and `outputs`", cannot())
     })?;

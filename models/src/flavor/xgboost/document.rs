@@ -5,6 +5,7 @@
 //! change a prediction (gains, covers, parents) are skipped.
 
 use super::ubjson;
+use crate::payload::without_byte_order_mark;
 use serde::Deserialize;
 use serde::de::{Deserializer, Unexpected, Visitor};
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Document, String> {
                 .to_owned(),
         );
     }
+    let bytes = without_byte_order_mark(bytes);
     match bytes {
         [b'{', b' ' | b'\t' | b'\r' | b'\n' | b'"' | b'}', ..] => {
             serde_json::from_slice(bytes).map_err(|error| error.to_string())

@@ -2,7 +2,7 @@
 
 use super::datatype::kind;
 use super::{Problem, answer, binary};
-use crate::payload::{Lists, few};
+use crate::payload::{Lists, few, without_byte_order_mark};
 use crate::rest::failure::busy;
 use crate::rest::invocations::read;
 use crate::serving::{Deployed, Refusal, Repository};
@@ -143,7 +143,7 @@ fn decode(body: &Bytes, json_length: Option<usize>, deployed: &Deployed) -> Resu
     let (json, mut bytes) = body.split_at_checked(length).ok_or_else(|| {
         Problem::bad(format!("the header {JSON_LENGTH} says {length}, the body is shorter"))
     })?;
-    let asked: Asked = serde_json::from_slice(json)
+    let asked: Asked = serde_json::from_slice(without_byte_order_mark(json))
         .map_err(|error| Problem::bad(format!("the request cannot be understood: {error}")))?;
     let mut tensors = Vec::with_capacity(asked.inputs.len());
     for given in asked.inputs {

@@ -1,6 +1,7 @@
 //! The models of a server: which there are, loading them again, unloading them.
 
 use super::Problem;
+use crate::payload::without_byte_order_mark;
 use crate::serving::Repository;
 use axum::Json;
 use axum::body::Bytes;
@@ -25,7 +26,7 @@ pub(super) async fn index(
 ) -> Result<Json<Value>, Problem> {
     let asked = match body.is_empty() {
         true => Asked::default(),
-        false => serde_json::from_slice(&body)
+        false => serde_json::from_slice(without_byte_order_mark(&body))
             .map_err(|error| Problem::bad(format!("the request cannot be understood: {error}")))?,
     };
     let standings = repository.standings().into_iter();

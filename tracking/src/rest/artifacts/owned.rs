@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use mlctl_artifacts::ArtifactPath;
 use mlctl_wire::ErrorCode;
-use mlctl_wire::rest::{Failure, Parameters, blocking, required};
+use mlctl_wire::rest::{Failure, Parameters, Query, blocking, required};
 use serde::Deserialize;
 
 /// Bytes that a page may upload at once, which is MLflow's limit.
@@ -73,7 +73,7 @@ pub(super) struct OfRun {
 
 pub(super) async fn file_of_run(
     State(service): State<Service>,
-    Parameters(request): Parameters<OfRun>,
+    Query(request): Query<OfRun>,
     method: Method,
     headers: HeaderMap,
 ) -> std::result::Result<Response, Failure> {
@@ -91,7 +91,7 @@ pub(super) async fn file_of_run(
 pub(super) async fn file_of_model(
     State(service): State<Service>,
     Path(model_id): Path<String>,
-    Parameters(request): Parameters<OfModel>,
+    Query(request): Query<OfModel>,
     method: Method,
     headers: HeaderMap,
 ) -> std::result::Result<Response, Failure> {
@@ -112,7 +112,7 @@ pub(super) async fn file_of_model(
 /// Stores the small file that a page sends.
 pub(super) async fn upload(
     State(service): State<Service>,
-    Parameters(request): Parameters<OfRun>,
+    Query(request): Query<OfRun>,
     body: Body,
 ) -> std::result::Result<Response, Failure> {
     let invalid = |message: &str| Failure::new(ErrorCode::InvalidParameterValue, message);

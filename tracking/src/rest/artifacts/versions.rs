@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use mlctl_artifacts::ArtifactPath;
-use mlctl_wire::rest::{Failure, Parameters, blocking, required};
+use mlctl_wire::rest::{Failure, Query, blocking, required};
 use serde::Deserialize;
 use std::fmt;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ pub(super) struct OfVersion {
 
 pub(super) async fn file_of_version(
     State((service, places)): State<(Service, VersionPlaces)>,
-    Parameters(request): Parameters<OfVersion>,
+    Query(request): Query<OfVersion>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
