@@ -127,6 +127,9 @@ fn check_walk(args: &[&str]) {
     let place = Place::new();
     let Some(server) = start(&place, args) else { return };
     let seeded = seed(&server);
+    let page = http().get(format!("{}/", server.url)).send().unwrap();
+    let policy = page.headers().get("content-security-policy").unwrap().to_str().unwrap();
+    assert!(policy.starts_with("default-src 'self'; "), "{policy}");
     let mut browser = Browser::start(&place);
     walk(&mut browser, &server, &seeded);
 }

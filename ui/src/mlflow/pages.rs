@@ -16,6 +16,17 @@ const FOUR_WEEKS: HeaderValue = HeaderValue::from_static("public, max-age=241920
 /// What a browser must ask again for: `index.html` names the files of its version.
 const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
 
+/// What a page may load and do. MLflow draws with inline styles and compiled functions, and shows
+/// artifacts that are web pages, with scripts of their own, in a closed frame that has its policy
+/// from here. So scripts are not limited, but where they may send what they read is.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob: https:; \
+     style-src 'self' 'unsafe-inline' https:; font-src 'self' data: https:; \
+     img-src 'self' data: blob: https:; media-src 'self' data: blob: https:; \
+     connect-src 'self' data: blob:; worker-src 'self' blob:; frame-src 'self' data: blob: https:; \
+     object-src 'none'; base-uri 'self'; form-action 'self'",
+);
+
 /// Serves `/` and `/static-files/…` below `static_prefix`, and `/build/…`.
 pub fn pages(build: &Build, static_prefix: &str) -> Router {
     let index = get_service(ServeFile::new(build.folder().join("index.html")));
@@ -42,6 +53,7 @@ fn cached(files: Router, policy: HeaderValue) -> Router {
             }
             if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
                 response.headers_mut().insert(header::CACHE_CONTROL, policy);
+                response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
             }
             response
         }
