@@ -24,6 +24,7 @@ use std::sync::Arc;
 type Outcome = anyhow::Result<ExitCode>;
 
 fn main() -> ExitCode {
+    outlive_file_size_limit();
     let arguments = cli::read_spelling(std::env::args_os().collect());
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
@@ -36,6 +37,15 @@ fn main() -> ExitCode {
     match dispatch(cli) {
         Ok(code) => code,
         Err(error) => Failure::of(&error).print(),
+    }
+}
+
+/// Makes a write beyond `ulimit -f` an error of that write, where the signal would end the process.
+fn outlive_file_size_limit() {
+    // It is caught and not ignored, since programs that are started here would ignore it too.
+    let noted = Arc::default();
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, noted) {
+        tracing::debug!(%error, "a file beyond the limit of its size will end this process");
     }
 }
 

@@ -1,8 +1,11 @@
 //! Puts the routers together into one server.
 
 mod access;
+mod authority;
+mod connection;
 mod listen;
 mod metrics;
+mod pace;
 mod pages;
 mod registry;
 mod unsupported;

@@ -3,6 +3,8 @@
 use crate::harness::{PATIENCE, Place, integer};
 use crate::running::Running;
 use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 
 /// A server of mlctl on a free port.
@@ -37,6 +39,21 @@ impl Server {
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> (u16, String) {
         answer(http().post(format!("{}{path}", self.url)).json(body))
+    }
+
+    /// Sends a request as it stands, the last one of its connection, where `/H` stands for the
+    /// server's host and port. Returns the status and the body.
+    #[track_caller]
+    pub(crate) fn raw(&self, request: &str) -> (u16, String) {
+        let host = self.url.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        let request = request.replace("/H", host).replacen("\r\n", "\r\nConnection: close\r\n", 1);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        (status.unwrap_or_else(|| panic!("no answer: `{text}`")), body.to_owned())
     }
 
     /// Asks for JSON, which must come.

@@ -301,6 +301,22 @@ fn a_body_over_the_limit_is_413() {
 }
 
 #[test]
+fn transport_habits_are_those_of_the_tracking_server() {
+    let place = Place::new();
+    models(&place);
+    let server = serve(&place, &["first"]);
+
+    let request = http().post(format!("{}//invocations", server.url));
+    let request = request.header("content-type", "application/json");
+    let (status, text) = answer(request.body(format!("\u{feff}{}", body())));
+    assert_eq!(status, 200, "{text}");
+    assert_eq!(server.raw("GET /ping HTTP/1.1\r\nHost: [::1]evil.example\r\n\r\n").0, 400);
+    assert_eq!(server.raw("GET /ping HTTP/1.1\r\n\r\n").0, 400);
+    let request = http().post(format!("{}/invocations", server.url)).json(&body());
+    assert_eq!(answer(request.header("origin", "http://[::1].evil.example")).0, 403);
+}
+
+#[test]
 fn hosts_that_are_not_its_own_are_turned_away_unless_they_are_allowed() {
     let place = Place::new();
     models(&place);

@@ -11,6 +11,11 @@ fn code(text: &str) -> String {
     crate::harness::text(&answer["error_code"])
 }
 
+fn create_run(server: &Server) -> String {
+    let run = server.post_json("/api/2.0/mlflow/runs/create", &json!({ "experiment_id": "0" }));
+    crate::harness::text(&run["run"]["info"]["run_id"])
+}
+
 #[test]
 fn logging_to_an_unknown_run_names_the_run() {
     let place = Place::new();
@@ -85,6 +90,132 @@ fn other_hosts_and_origins_are_turned_away() {
     assert_eq!(answer(create().header("host", "evil.example")).0, 403);
     assert_eq!(answer(create().header("origin", "https://evil.example")).0, 403);
     assert_eq!(answer(create().header("origin", "http://localhost:3000")).0, 200);
+}
+
+#[test]
+fn a_page_elsewhere_is_not_taken_for_one_of_this_machine() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    for origin in ["http://[::1].evil.example", "http://[::1]evil.example", "http://localhost:x"] {
+        for path in ["/api/2.0/mlflow/experiments/create", "//api/2.0/mlflow/experiments/create"] {
+            let request = http().post(format!("{}{path}", server.url)).header("origin", origin);
+            let response = request.json(&json!({ "name": "evil" })).send().unwrap();
+            assert_eq!(response.status(), 403, "{origin}");
+            assert_eq!(response.headers().get("access-control-allow-origin"), None, "{origin}");
+        }
+    }
+}
+
+#[test]
+fn a_malformed_host_is_400() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let ask = |line: &str, host: &str| server.raw(&format!("GET {line}\r\n{host}\r\n")).0;
+    let health = "/health HTTP/1.1";
+
+    assert_eq!(ask(health, "Host: /H\r\n"), 200);
+    for host in ["[::1]evil.example", "localhost:evil.example", "127.0.0.1:x@evil", ""] {
+        assert_eq!(ask(health, &format!("Host: {host}\r\n")), 400, "{host}");
+    }
+    assert_eq!(ask(health, "Host: /H\r\nHost: /H\r\n"), 400);
+    assert_eq!(ask(health, ""), 400);
+    assert_eq!(ask("/health HTTP/1.0", ""), 200);
+    assert_eq!(ask("http:///H/health HTTP/1.1", "Host: /H\r\n"), 200);
+    assert_eq!(ask("http://evil.example/health HTTP/1.1", "Host: /H\r\n"), 400);
+}
+
+#[test]
+fn slashes_that_begin_a_path_are_one() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let experiment = "api/2.0/mlflow/experiments/get?experiment_id=0";
+    for path in ["health", experiment, "ajax-api/2.0/mlflow/experiments/get?experiment_id=0"] {
+        for slashes in ["//", "///"] {
+            let (status, text) = server.get(&format!("{slashes}{path}"));
+            assert_eq!(status, 200, "{slashes}{path}: {text}");
+        }
+    }
+    let below = format!("mlflow-artifacts/artifacts/0/{}/artifacts/a.txt", create_run(&server));
+    let artifact = format!("{}//api/2.0/{below}", server.url);
+    assert_eq!(answer(http().put(&artifact).body("kept")).0, 200);
+    assert_eq!(answer(http().get(&artifact)), (200, "kept".to_owned()));
+
+    // What is let in by its path is the path that is answered.
+    let foreign = |path: &str| {
+        answer(http().get(format!("{}{path}", server.url)).header("host", "evil.example")).0
+    };
+    assert_eq!(foreign("//health"), 200);
+    assert_eq!(foreign(&format!("//{experiment}")), 403);
+}
+
+#[test]
+fn a_get_asks_with_a_json_body_too() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let id = create_run(&server);
+    server.post_json("/api/2.0/mlflow/registered-models/create", &json!({ "name": "churn" }));
+    let get = |path: &str, body: &Value| {
+        http().get(format!("{}/api/2.0/{path}", server.url)).body(body.to_string())
+    };
+    let asked = [
+        ("mlflow/experiments/get", json!({ "experiment_id": "0" })),
+        ("mlflow/experiments/get-by-name", json!({ "experiment_name": "Default" })),
+        ("mlflow/experiments/search", json!({ "max_results": 5 })),
+        ("mlflow/runs/get", json!({ "run_id": id })),
+        ("mlflow/metrics/get-history", json!({ "run_id": id, "metric_key": "loss" })),
+        ("mlflow/artifacts/list", json!({ "run_id": id })),
+        ("mlflow-artifacts/artifacts", json!({ "path": format!("0/{id}/artifacts") })),
+        ("mlflow/registered-models/get", json!({ "name": "churn" })),
+        ("mlflow/registered-models/search", json!({ "max_results": 5 })),
+        ("mlflow/model-versions/search", json!({ "filter": "name = 'churn'" })),
+        ("mlctl/registry/events", json!({ "name": "churn" })),
+    ];
+    for (path, body) in asked {
+        let typed = get(path, &body).header("content-type", "application/json");
+        for request in [get(path, &body), typed] {
+            let (status, text) = answer(request);
+            assert_eq!(status, 200, "{path}: {text}");
+        }
+    }
+    let path = "mlflow/experiments/get";
+    assert_eq!(
+        answer(get(&format!("{path}?experiment_id=0"), &json!({ "experiment_id": 9 }))).0,
+        200
+    );
+    assert_eq!(answer(get(path, &json!({ "experiment_id": "77" }))).0, 404);
+}
+
+#[test]
+fn a_byte_order_mark_before_a_body_is_ignored() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    for (path, body) in [
+        ("api/2.0/mlflow/experiments/create", r#"{"name": "marked"}"#),
+        ("api/2.0/mlflow/registered-models/create", r#"{"name": "marked"}"#),
+    ] {
+        let request = http().post(format!("{}/{path}", server.url));
+        let request = request.header("content-type", "application/json");
+        let (status, text) = answer(request.body(format!("\u{feff}{body}")));
+        assert_eq!(status, 200, "{path}: {text}");
+        assert!(!text.contains('\u{feff}'), "{text}");
+    }
+}
+
+#[test]
+fn a_write_beyond_the_limit_of_files_is_an_error_and_the_server_goes_on() {
+    let place = Place::new();
+    let mut limited = place.program(std::path::Path::new("sh"));
+    let start = r#"ulimit -f 2048; exec "$0" server --port 0"#;
+    limited.args(["-c", start, env!("CARGO_BIN_EXE_mlctl")]);
+    let server = Server::launch(&place, &mut limited);
+    let below = format!("mlflow-artifacts/artifacts/0/{}/artifacts/big.bin", create_run(&server));
+    let url = format!("{}/api/2.0/{below}", server.url);
+
+    let (status, text) = answer(http().put(&url).body(vec![0; 4 << 20]));
+
+    assert!(status >= 500, "{status} {text}");
+    assert_eq!(server.get("/health").0, 200);
+    assert_eq!(answer(http().get(&url)).0, 404);
 }
 
 #[test]

@@ -3,18 +3,20 @@
 //! The rules for hosts and origins are MLflow's, with two differences: a name that only begins
 //! like a private address is not one, and a page of this very server may always use it.
 
+use super::authority::{Authority, Origin};
 use crate::cli::FrameOptions;
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
 use regex::Regex;
-use std::net::IpAddr;
 use std::sync::Arc;
+use subtle::ConstantTimeEq;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 /// Who may use a server.
@@ -56,14 +58,14 @@ pub(crate) struct Patterns {
 }
 
 impl Patterns {
-    /// Reads names, where `*` stands for any text.
+    /// Reads names, where `*` stands for any text. Case makes no difference.
     pub(crate) fn parse(texts: &[String]) -> Result<Self> {
         let texts = texts.iter().map(|text| text.trim()).filter(|text| !text.is_empty());
         let is_any = texts.clone().any(|text| text == "*");
         let patterns = texts
             .map(|text| {
                 let pattern = regex::escape(text).replace(r"\*", ".*");
-                Regex::new(&format!("^(?s:{pattern})$"))
+                Regex::new(&format!("^(?si:{pattern})$"))
                     .with_context(|| format!("`{text}` is no name with wildcards"))
             })
             .collect::<Result<_>>()?;
@@ -82,11 +84,18 @@ impl Patterns {
     fn has(&self, text: &str) -> bool {
         self.is_any || self.patterns.iter().any(|pattern| pattern.is_match(text))
     }
+
+    /// Like `has`, but a wildcard stands for nothing that is no origin.
+    fn has_origin(&self, text: &str) -> bool {
+        self.has(text) && (self.is_any || text == "null" || Origin::parse(text).is_some())
+    }
 }
 
 /// Puts the check in front of `app`, and what browsers have to know on its answers.
 pub(crate) fn guarded(app: Router, access: Access) -> Router {
     let cors = access.is_guarded.then(|| cors(&access));
+    // Around all routes and not on each: the check decides about the path that is then routed.
+    let app = Router::new().fallback_service(app.with_state::<()>(()));
     let app = app.layer(middleware::from_fn_with_state(Arc::new(access), guard));
     match cors {
         Some(cors) => app.layer(cors),
@@ -102,7 +111,7 @@ fn cors(access: &Access) -> CorsLayer {
     let origins = access.origins.clone();
     let allowed = move |origin: &HeaderValue, _: &axum::http::request::Parts| {
         let text = origin.to_str().unwrap_or_default();
-        is_local_origin(text) || origins.has(text)
+        Origin::parse(text).is_some_and(|origin| origin.is_local()) || origins.has_origin(text)
     };
     CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(allowed))
@@ -118,7 +127,8 @@ fn cors(access: &Access) -> CorsLayer {
         .allow_credentials(true)
 }
 
-async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+async fn guard(State(access): State<Arc<Access>>, mut request: Request, next: Next) -> Response {
+    drop_leading_slashes(request.uri_mut());
     let mut response = match access.check(&request) {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
@@ -136,9 +146,25 @@ async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) 
     response
 }
 
+/// Takes slashes that begin a path as one, as MLflow does: clients put paths behind an address
+/// that ends in a slash.
+fn drop_leading_slashes(uri: &mut Uri) {
+    if !uri.path().starts_with("//") {
+        return;
+    }
+    let Some(all) = uri.path_and_query() else { return };
+    let one = format!("/{}", all.as_str().trim_start_matches('/'));
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = PathAndQuery::try_from(one).ok();
+    if let Ok(changed) = Uri::from_parts(parts) {
+        *uri = changed;
+    }
+}
+
 /// Why a request is turned away.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
+    Malformed(&'static str),
     Host,
     Origin,
     Token,
@@ -147,6 +173,7 @@ enum Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let text = match self {
+            Self::Malformed(why) => return (StatusCode::BAD_REQUEST, why).into_response(),
             // The words are MLflow's, since people look for them.
             Self::Host => "Invalid Host header - possible DNS rebinding attack detected",
             Self::Origin => "Cross-origin request blocked",
@@ -163,7 +190,7 @@ impl Access {
     fn check(&self, request: &Request) -> Result<(), Refusal> {
         let headers = request.headers();
         if self.is_guarded {
-            let host = header_text(headers, header::HOST);
+            let host = named_host(request)?;
             if !self.is_probe(request.uri().path()) && !host.is_none_or(|host| self.goes_by(host)) {
                 return Err(Refusal::Host);
             }
@@ -175,9 +202,12 @@ impl Access {
             }
         }
         let token = header_text(headers, header::AUTHORIZATION);
-        let token = token.and_then(|text| text.strip_prefix("Bearer "));
+        let token = token.and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default();
         match &self.token {
-            Some(wanted) if token != Some(wanted) => Err(Refusal::Token),
+            // The time of the comparison does not tell how much of a guess is right.
+            Some(wanted) if !bool::from(wanted.as_bytes().ct_eq(token.as_bytes())) => {
+                Err(Refusal::Token)
+            }
             _ => Ok(()),
         }
     }
@@ -189,14 +219,37 @@ impl Access {
     }
 
     fn goes_by(&self, host: &str) -> bool {
-        if self.hosts.is_empty() { is_private_host(host) } else { self.hosts.has(host) }
+        if self.hosts.is_empty() {
+            return Authority::parse("http", host).is_some_and(|host| host.is_private());
+        }
+        self.hosts.has(host)
     }
 
     fn may_change(&self, origin: &str, host: Option<&str>) -> bool {
-        let authority = origin.split_once("://").map(|(_, authority)| authority);
-        is_local_origin(origin)
-            || (authority.is_some() && authority == host)
-            || self.origins.has(origin)
+        let is_own =
+            |page: Origin<'_>| page.is_local() || host.is_some_and(|host| page.is_at(host));
+        Origin::parse(origin).is_some_and(is_own) || self.origins.has_origin(origin)
+    }
+}
+
+/// Returns the name that a request gives the server. Only old clients, which are no browsers, may
+/// give none.
+fn named_host(request: &Request) -> Result<Option<&str>, Refusal> {
+    let host = header_text(request.headers(), header::HOST);
+    let Some(host) = host else {
+        return match request.version() {
+            Version::HTTP_09 | Version::HTTP_10 => Ok(None),
+            _ => Err(Refusal::Malformed("the request has no Host header")),
+        };
+    };
+    let Some(named) = Authority::parse("http", host) else {
+        return Err(Refusal::Malformed("the Host header must be one host, with or without a port"));
+    };
+    match request.uri().authority() {
+        Some(target) if Authority::parse("http", target.as_str()) != Some(named) => {
+            Err(Refusal::Malformed("the request is for another host than its Host header names"))
+        }
+        _ => Ok(Some(host)),
     }
 }
 
@@ -205,34 +258,6 @@ fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().map(|value| value.to_str().unwrap_or(""));
     if values.next().is_some() { Some("") } else { value }
-}
-
-/// Takes the port away from an authority.
-fn host_name(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(bracketed) => bracketed.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
-    }
-}
-
-/// Tells whether an origin is a page of this machine.
-fn is_local_origin(origin: &str) -> bool {
-    let Some((_, authority)) = origin.split_once("://") else { return false };
-    let name = host_name(authority);
-    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Tells whether `host`, with or without a port, is this machine or in its private network.
-fn is_private_host(host: &str) -> bool {
-    let name = host_name(host);
-    if name == "localhost" {
-        return true;
-    }
-    match name.parse() {
-        Ok(IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_unspecified(),
-        Ok(IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),
-        Err(_) => false,
-    }
 }
 
 #[cfg(test)]
@@ -268,8 +293,51 @@ mod tests {
         for host in ["127.0.0.1:5000", "localhost", "[::1]:5000", "192.168.1.7:80", "[fd00::1]"] {
             check_host(&access, host, true);
         }
-        for host in ["evil.example:5000", "127.0.0.1.evil.example", "192.168.evil.example", ""] {
+        for host in ["evil.example:5000", "127.0.0.1.evil.example", "192.168.evil.example"] {
             check_host(&access, host, false);
+        }
+    }
+
+    #[test]
+    fn a_malformed_host_is_refused_whatever_is_allowed() {
+        let any = Access { hosts: patterns(&["*"]), ..Access::default() };
+        let malformed = "the Host header must be one host, with or without a port";
+        for host in ["", "[::1]evil.example", "localhost:evil.example", "127.0.0.1:x@evil"] {
+            for access in [&Access::default(), &any] {
+                for line in ["GET /api/x", "GET /health"] {
+                    check(access, line, &[("host", host)], &Err(Refusal::Malformed(malformed)));
+                }
+            }
+        }
+        let twice = [("host", "localhost"), ("host", "localhost")];
+        check(&any, "GET /api/x", &twice, &Err(Refusal::Malformed(malformed)));
+        let none = Refusal::Malformed("the request has no Host header");
+        check(&any, "GET /api/x", &[], &Err(none));
+    }
+
+    #[test]
+    fn a_target_with_a_host_is_for_the_host_of_the_header() {
+        let access = Access::default();
+        let host = [("host", "localhost:5000")];
+        check(&access, "GET http://localhost:5000/api/x", &host, &Ok(()));
+        let other = "the request is for another host than its Host header names";
+        for target in ["http://evil.example/api/x", "http://localhost/api/x"] {
+            let line = format!("GET {target}");
+            check(&access, &line, &host, &Err(Refusal::Malformed(other)));
+        }
+    }
+
+    #[test]
+    fn slashes_that_begin_a_path_are_one() {
+        for (given, want) in [
+            ("//api/2.0/x?q=//y", "/api/2.0/x?q=//y"),
+            ("///", "/"),
+            ("/api//x", "/api//x"),
+            ("http://localhost//health", "http://localhost/health"),
+        ] {
+            let mut uri: Uri = given.parse().unwrap();
+            drop_leading_slashes(&mut uri);
+            assert_eq!(uri.to_string(), want, "for {given}");
         }
     }
 
@@ -280,6 +348,7 @@ mod tests {
             ..Access::default()
         };
         check_host(&access, "ml.example.com", true);
+        check_host(&access, "ML.Example.com", true);
         check_host(&access, "app-7.example.com:80", true);
         check_host(&access, "ml.example.com:5000", false);
         check_host(&access, "mlxexample.com", false);
@@ -304,7 +373,16 @@ mod tests {
             check(&access, "POST /api/x", &from(origin), &Ok(()));
         }
         check(&access, "POST /api/x", &from("http://10.0.0.7:5000"), &Ok(()));
-        for origin in ["https://evil.example", "null", "", "http://10.0.0.8:5000"] {
+        let elsewhere = [
+            "https://evil.example",
+            "http://[::1].evil.example",
+            "https://evil.example/.example.com",
+            "https://x@evil.example#.example.com",
+            "http://10.0.0.8:5000",
+            "null",
+            "",
+        ];
+        for origin in elsewhere {
             check(&access, "POST /api/x", &from(origin), &Err(Refusal::Origin));
             check(&access, "GET /api/x", &from(origin), &Ok(()));
         }
