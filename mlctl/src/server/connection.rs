@@ -41,7 +41,7 @@ impl Default for Patience {
     fn default() -> Self {
         // Proxies keep their connections for a minute, and must be the first to close them.
         let header = Duration::from_secs(75);
-        Self { header, body: Duration::from_secs(30), linger: Duration::from_secs(5) }
+        Self { header, body: Duration::from_secs(60), linger: Duration::from_secs(5) }
     }
 }
 
