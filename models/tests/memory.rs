@@ -17,6 +17,14 @@ fn status(field: &str) -> usize {
     line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() * 1024
 }
 
+/// Does the same with a body of CSV.
+fn cost_of_csv(body: &str, schema: Option<&Schema>) -> usize {
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = status("VmHWM");
+    drop(payload::from_csv(body, schema));
+    status("VmHWM").saturating_sub(before)
+}
+
 /// Reads a body and returns how much memory that took at most, beside what was in use.
 fn cost(body: &str, schema: Option<&Schema>) -> (bool, usize) {
     // Sets the peak back to what is in use now.
@@ -84,6 +92,18 @@ fn what_stands_where_it_does_not_belong_costs_next_to_nothing() {
 
             assert!(!is_read, "{start}{part}");
             assert!(cost < 12 * MIB, "{start}{part}{end} takes {} MiB", cost / MIB);
+        }
+    }
+    for (body, most) in [
+        (",".repeat(MIB / 2), 40 * MIB),
+        (",".repeat(2 * MIB), 12 * MIB),
+        ("a\n".to_owned() + &",".repeat(2 * MIB), 12 * MIB),
+        ("a\n".to_owned() + &"1\n".repeat(MIB / 2), 20 * MIB),
+    ] {
+        for schema in [None, Some(&schema)] {
+            let cost = cost_of_csv(&body, schema);
+
+            assert!(cost < most, "{:?} takes {} MiB", &body[..8], cost / MIB);
         }
     }
     for bytes in [49 << 10, 62 << 10, 262 << 10, MIB] {

@@ -438,3 +438,28 @@ fn a_graph_of_bytes_takes_numbers_of_json() {
 
     assert_eq!(answer, json!({"y": [[0.0, 255.0], [7.0, 8.0]]}));
 }
+
+#[test]
+fn integers_of_which_some_are_missing_in_one_batch_only_are_floats_in_all() {
+    let whole = RecordBatch::try_from_iter_with_nullable([(
+        "x",
+        Arc::new(Int64Array::from(vec![Some(1)])) as ArrayRef,
+        true,
+    )]);
+    let holes = RecordBatch::try_from_iter_with_nullable([(
+        "x",
+        Arc::new(Int64Array::from(vec![None, Some(3)])) as ArrayRef,
+        true,
+    )]);
+    let (whole, holes) = (whole.unwrap(), holes.unwrap());
+    let mut bytes = Vec::new();
+    let mut writer = arrow_ipc::writer::StreamWriter::try_new(&mut bytes, &whole.schema()).unwrap();
+    writer.write(&whole).unwrap();
+    writer.write(&holes).unwrap();
+    writer.finish().unwrap();
+
+    let answer = ask(echo(Some(optional_doubles(&["x"]))), Form::ArrowStream, bytes);
+
+    let want = r#"{"predictions":[{"x":1.0},{"x":null},{"x":3.0}]}"#;
+    assert_eq!(answer, (200, want.to_owned()));
+}

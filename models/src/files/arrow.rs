@@ -125,19 +125,23 @@ fn widened<T: ArrowPrimitiveType>(name: &str, column: &ArrayRef) -> Result<Value
 where
     i128: From<T::Native>,
 {
-    /// Doubles hold every integer up to here.
-    const EXACT_MAX: i128 = 1 << 53;
-    let double = |value: Option<T::Native>| match value.map(i128::from) {
+    let double = |value: Option<T::Native>| match value {
         None => Ok(f64::NAN),
-        Some(value) if value.abs() <= EXACT_MAX => Ok(value as f64),
-        Some(value) => {
-            let problem =
-                format!("{value} has no exact float, which it becomes where others are missing");
-            Err(refused(name, &problem))
-        }
+        Some(value) => exact(name, value.into()),
     };
     let doubles = column.as_primitive::<T>().iter().map(double);
     doubles.collect::<Result<_>>().map(Values::Double)
+}
+
+/// Makes a float of an integer of a column in which others are missing.
+pub(crate) fn exact(name: &str, value: i128) -> Result<f64> {
+    /// Doubles hold every integer up to here.
+    const EXACT_MAX: i128 = 1 << 53;
+    if value.abs() <= EXACT_MAX {
+        return Ok(value as f64);
+    }
+    let problem = format!("{value} has no exact float, which it becomes where others are missing");
+    Err(refused(name, &problem))
 }
 
 fn small<T: ArrowPrimitiveType>(column: &ArrayRef) -> Vec<i32>

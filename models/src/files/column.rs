@@ -21,7 +21,7 @@ fn is_missing(field: &str) -> bool {
 
 /// Values of one column, as many as there are rows so far.
 #[derive(Clone, Debug)]
-pub(super) enum Column {
+pub(crate) enum Column {
     Typed(Values),
     /// Fields that nobody asks for, counted.
     Skipped(usize),
@@ -92,23 +92,54 @@ impl Column {
     }
 }
 
-/// Guesses the type of a column as pandas does: booleans, integers, floats when there is one or a
-/// missing value among numbers, else text.
-pub(super) fn infer<'a>(fields: &(impl Iterator<Item = &'a str> + Clone)) -> DataType {
-    let mut present = fields.clone().filter(|field| !is_missing(field)).peekable();
-    let is_whole = || fields.clone().all(|field| !is_missing(field));
-    if present.peek().is_none() {
-        return DataType::Double;
+/// What a column of fields may be, as far as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Guess {
+    is_missing_somewhere: bool,
+    is_present_somewhere: bool,
+    may_be_truths: bool,
+    may_be_integers: bool,
+    may_be_floats: bool,
+}
+
+impl Default for Guess {
+    fn default() -> Self {
+        Self {
+            is_missing_somewhere: false,
+            is_present_somewhere: false,
+            may_be_truths: true,
+            may_be_integers: true,
+            may_be_floats: true,
+        }
     }
-    if present.clone().all(|field| truth(field).is_some()) && is_whole() {
-        return DataType::Boolean;
+}
+
+impl Guess {
+    /// Learns from a further field.
+    pub(super) fn see(&mut self, field: &str) {
+        if is_missing(field) {
+            self.is_missing_somewhere = true;
+            return;
+        }
+        self.is_present_somewhere = true;
+        let is_truth = truth(field).is_some();
+        self.may_be_truths &= is_truth;
+        self.may_be_integers = self.may_be_integers && integer(field).is_some();
+        self.may_be_floats = self.may_be_floats && !is_truth && double(field).is_some();
     }
-    if present.clone().all(|field| integer(field).is_some()) && is_whole() {
-        return DataType::Long;
-    }
-    match present.all(|field| truth(field).is_none() && double(field).is_some()) {
-        true => DataType::Double,
-        false => DataType::String,
+
+    /// Returns the type that pandas guesses: booleans, integers, floats when there is one or a
+    /// missing value among numbers, else text.
+    pub(super) fn data_type(self) -> DataType {
+        if !self.is_present_somewhere {
+            return DataType::Double;
+        }
+        match self.is_missing_somewhere {
+            false if self.may_be_truths => DataType::Boolean,
+            false if self.may_be_integers => DataType::Long,
+            _ if self.may_be_floats => DataType::Double,
+            _ => DataType::String,
+        }
     }
 }
 
@@ -161,7 +192,9 @@ mod tests {
 
     #[track_caller]
     fn check(fields: &[&str], want: DataType) {
-        assert_eq!(infer(&fields.iter().copied()), want, "for {fields:?}");
+        let mut guess = Guess::default();
+        fields.iter().for_each(|field| guess.see(field));
+        assert_eq!(guess.data_type(), want, "for {fields:?}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! CSV as RFC 4180 has it, typed while it is read.
 
-use super::column::{Column, infer};
+use super::column::{Column, Guess};
+use crate::payload::COLUMNS_MAX;
 use crate::signature::{Declared, Lookup, Schema};
 use crate::{Error, Result, Table, Tensor};
 use csv::{Reader, ReaderBuilder, StringRecord};
@@ -44,6 +45,9 @@ impl<R: Read> CsvBatches<R> {
         if header.is_empty() {
             return Err(Error::bad_request("No columns to parse from file"));
         }
+        if header.len() > COLUMNS_MAX {
+            return Err(Error::bad_request(format!("there are more than {COLUMNS_MAX} columns")));
+        }
         let mut names: Vec<String> = header.iter().map(str::to_owned).collect();
         if let Some(first) = names.first_mut()
             && let Some(rest) = first.strip_prefix('\u{feff}')
@@ -62,6 +66,23 @@ impl<R: Read> CsvBatches<R> {
             has_begun: false,
             has_ended: false,
         })
+    }
+
+    /// Learns from all rows what the columns are, when nobody says it: rows are not kept.
+    ///
+    /// # Errors
+    /// [`Error::BadRequest`] names the line that is broken.
+    pub(crate) fn guess(&mut self) -> Result<Vec<Column>> {
+        let mut guesses = vec![Guess::default(); self.names.len()];
+        while self.next_row()? {
+            guesses.iter_mut().zip(&self.record).for_each(|(guess, field)| guess.see(field));
+        }
+        Ok(guessed(&guesses))
+    }
+
+    /// Says what the columns are.
+    pub(crate) fn with_columns(self, columns: Vec<Column>) -> Self {
+        Self { columns: Some(columns), ..self }
     }
 
     /// Goes on in the middle of a file, at the beginning of a row.
@@ -90,12 +111,12 @@ impl<R: Read> CsvBatches<R> {
             None => Vec::new(),
         };
         // Nobody says the types: the first batch does, for all.
+        let mut guesses = vec![Guess::default(); self.names.len()];
         while first.len() < self.rows && self.next_row()? {
+            guesses.iter_mut().zip(&self.record).for_each(|(guess, field)| guess.see(field));
             first.push((self.line(), self.record.clone()));
         }
-        let column = |at: usize| infer(&first.iter().map(move |(_, row)| &row[at]));
-        let mut columns: Vec<Column> =
-            (0..self.names.len()).filter_map(|at| Column::of(column(at))).collect();
+        let mut columns = guessed(&guesses);
         for (line, row) in &first {
             self.push(&mut columns, row, *line)?;
         }
@@ -196,6 +217,10 @@ impl<R: Read> Iterator for CsvBatches<R> {
             Ok(table) => Some(Ok(table)),
         }
     }
+}
+
+fn guessed(guesses: &[Guess]) -> Vec<Column> {
+    guesses.iter().filter_map(|guess| Column::of(guess.data_type())).collect()
 }
 
 /// Makes the columns that a schema asks for, by name or by position.

@@ -1,10 +1,10 @@
 //! Bodies of columns: Apache Parquet, and Arrow's formats for streams and files.
 
-use crate::files::arrow::{table, text_sizes};
+use crate::files::arrow::{exact, table, text_sizes};
 use crate::files::parquet::caught;
 use crate::join::join;
 use crate::signature::Schema;
-use crate::{Error, Input, Result};
+use crate::{Error, Input, Result, Table, Tensor, Values};
 use ::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -136,9 +136,9 @@ fn tables(
                  send them in parts"
             )));
         }
-        tables.push(table(&batch, schema).map(Input::Table)?);
+        tables.push(table(&batch, schema)?);
     }
-    whole(tables)
+    whole(widened(tables)?.into_iter().map(Input::Table).collect())
 }
 
 /// Tells how many bytes a column takes when nothing of it is shared.
@@ -169,13 +169,48 @@ fn broken(error: &ArrowError) -> Error {
     Error::bad_request(format!("the body is not readable as Arrow: {error}"))
 }
 
+/// Makes floats of the integers and truths of all batches where values are missing in some.
+fn widened(tables: Vec<Table>) -> Result<Vec<Table>> {
+    let width = tables.first().map_or(0, |table| table.columns().len());
+    let is_float = |at: usize| {
+        let is_float = |table: &Table| {
+            table.columns().get(at).is_some_and(|(_, c)| matches!(c.values(), Values::Double(_)))
+        };
+        tables.iter().any(is_float)
+    };
+    let are_floats: Vec<bool> = (0..width).map(is_float).collect();
+    let table = |table: Table| {
+        let columns = table.into_columns().into_iter().zip(&are_floats);
+        let columns = columns.map(|((name, column), is_float)| match is_float {
+            true => {
+                let values = float(&name, column.into_parts().1)?;
+                Ok((name, Tensor::vector(values)))
+            }
+            false => Ok((name, column)),
+        });
+        Table::new(columns.collect::<Result<_>>()?)
+    };
+    tables.into_iter().map(table).collect()
+}
+
+fn float(name: &str, values: Values) -> Result<Values> {
+    Ok(Values::Double(match values {
+        Values::Double(list) => list,
+        Values::Integer(list) => list.into_iter().map(f64::from).collect(),
+        Values::Boolean(list) => list.into_iter().map(|v| f64::from(u8::from(v))).collect(),
+        Values::Long(list) => {
+            list.into_iter().map(|value| exact(name, value.into())).collect::<Result<_>>()?
+        }
+        other => return Ok(other),
+    }))
+}
+
 /// Puts batches below each other.
 fn whole(mut batches: Vec<Input>) -> Result<Input> {
     match batches.len() {
         0 => Err(Error::bad_request("the body has no rows")),
         1 => Ok(batches.remove(0)),
-        _ => join(batches).ok_or_else(|| {
-            Error::bad_request("values are missing in some batches of integers, not in others")
-        }),
+        _ => join(batches)
+            .ok_or_else(|| Error::bad_request("the columns differ from batch to batch")),
     }
 }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 /// So many columns may a table have, and so many tensors a request.
-pub(super) const COLUMNS_MAX: usize = 1 << 17;
+pub(crate) const COLUMNS_MAX: usize = 1 << 17;
 
 /// A table of records may have so many cells for each value that is given, beyond those that may
 /// be missing anyway.

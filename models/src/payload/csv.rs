@@ -3,6 +3,7 @@
 use crate::files::CsvBatches;
 use crate::signature::Schema;
 use crate::{Error, Input, Result};
+use memchr::memchr_iter;
 
 /// Decodes a body of CSV; values take the types that `schema` declares, else what all values of a
 /// column can be read as. Missing is what pandas takes for it: an empty field, `NA`, `null`, `nan`.
@@ -11,9 +12,25 @@ use crate::{Error, Input, Result};
 /// [`Error::BadRequest`] names the line that has too many or too few fields, or the value that
 /// does not convert.
 pub fn from_csv(body: &str, schema: Option<&Schema>) -> Result<Input> {
-    let mut batches = CsvBatches::new(body.as_bytes(), schema, usize::MAX)?;
+    refuse_long_lines(body)?;
+    let open = || CsvBatches::new(body.as_bytes(), schema, usize::MAX);
+    let mut batches = open()?;
+    if schema.is_none() {
+        let columns = batches.guess()?;
+        batches = open()?.with_columns(columns);
+    }
     let table = batches.next().unwrap_or_else(|| Err(Error::bad_request("the body is empty")));
     table.map(Input::Table)
+}
+
+/// Refuses what is no table: each field of a line takes room before the line can be refused.
+fn refuse_long_lines(body: &str) -> Result<()> {
+    const FIELDS_MAX: usize = 1 << 20;
+    let mut lines = body.split(['\n', '\r']);
+    match lines.position(|line| memchr_iter(b',', line.as_bytes()).count() > FIELDS_MAX) {
+        None => Ok(()),
+        Some(_) => Err(Error::bad_request(format!("a line has more than {FIELDS_MAX} fields"))),
+    }
 }
 
 #[cfg(test)]

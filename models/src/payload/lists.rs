@@ -4,7 +4,7 @@ use super::block::{Block, Filling};
 use super::place::{At, Few, PARAMS_MAX, Reading};
 use crate::Values;
 use crate::signature::{DataType, Declared, Lookup};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::fmt;
@@ -58,4 +58,32 @@ pub(crate) fn few<'de, D: Deserializer<'de>>(
     }
 
     deserializer.deserialize_map(Fields)
+}
+
+/// Reads a shape, which has few dimensions.
+pub(crate) fn sizes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<usize>, D::Error> {
+    struct Shape;
+
+    impl<'de> Visitor<'de> for Shape {
+        type Value = Vec<usize>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the sizes of a tensor")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<usize>, A::Error> {
+            const DIMENSIONS_MAX: usize = 64;
+            let mut sizes = Vec::new();
+            while let Some(size) = list.next_element()? {
+                if sizes.len() == DIMENSIONS_MAX {
+                    let problem = format!("a shape has more than {DIMENSIONS_MAX} dimensions");
+                    return Err(A::Error::custom(problem));
+                }
+                sizes.push(size);
+            }
+            Ok(sizes)
+        }
+    }
+
+    deserializer.deserialize_seq(Shape)
 }

@@ -27,9 +27,10 @@ pub use csv::from_csv;
 use crate::signature::{Lookup, Schema};
 use crate::{Error, Input, Result, Tensor};
 use body::Body;
+pub(crate) use columns::COLUMNS_MAX;
 use grid::Grid;
 #[cfg(feature = "rest")]
-pub(crate) use lists::{Lists, few};
+pub(crate) use lists::{Lists, few, sizes};
 use place::{At, Reading};
 use serde::de::DeserializeSeed;
 use serde_json::Value;

@@ -2,7 +2,7 @@
 
 use super::datatype::kind;
 use super::{Problem, answer, binary};
-use crate::payload::{Lists, few, without_byte_order_mark};
+use crate::payload::{Lists, few, sizes, without_byte_order_mark};
 use crate::rest::failure::busy;
 use crate::rest::invocations::read;
 use crate::serving::{Deployed, Refusal, Repository};
@@ -41,6 +41,7 @@ struct Asked {
 #[derive(Debug, Deserialize)]
 struct Given {
     name: String,
+    #[serde(deserialize_with = "sizes")]
     shape: Vec<usize>,
     datatype: String,
     #[serde(default, deserialize_with = "few")]
