@@ -59,7 +59,7 @@ pub(crate) struct Global {
     /// Print JSON for scripts
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Say more of what happens; twice says even more
+    /// Show more detail; repeat for debug output
     #[arg(long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -74,13 +74,13 @@ pub(crate) enum Command {
     /// Log to the run that MLFLOW_RUN_ID names, or to --run-id
     #[command(subcommand)]
     Log(LogCommand),
-    /// List and change experiments
+    /// Create, list, rename, delete and restore experiments
     #[command(subcommand, alias = "experiment")]
     Experiments(ExperimentsCommand),
-    /// List, search, show and compare runs
+    /// List, search, show, compare, create and delete runs
     #[command(subcommand)]
     Runs(RunsCommand),
-    /// List, fetch and store the files of a run
+    /// List, download and store the files of a run
     #[command(subcommand)]
     Artifacts(ArtifactsCommand),
     /// Score, describe, save and serve models
@@ -88,10 +88,10 @@ pub(crate) enum Command {
     /// Register models and move their versions through stages
     #[command(subcommand)]
     Registry(RegistryCommand),
-    /// Look after the database of a store
+    /// Upgrade the database of a store
     #[command(subcommand)]
     Db(DbCommand),
-    /// Delete for good what is in the deleted state, with its artifacts
+    /// Delete permanently what is in the deleted state, with its artifacts
     Gc(GcArgs),
     /// Show the settings and where each comes from
     #[command(subcommand)]
@@ -128,7 +128,7 @@ pub(crate) struct RunArgs {
     /// Name the run
     #[arg(long, value_name = "NAME")]
     pub(crate) run_name: Option<String>,
-    /// Go on with a run that exists
+    /// Continue an existing run
     #[arg(long, value_name = "ID")]
     pub(crate) run_id: Option<String>,
     /// What prepares the environment; by default what the project's files ask for
@@ -146,7 +146,7 @@ pub(crate) struct RunArgs {
     /// Where temporary folders are made
     #[arg(long, env = "MLFLOW_TMP_DIR", value_name = "DIR")]
     pub(crate) storage_dir: Option<PathBuf>,
-    /// Refuse doubtful parameter values instead of warning
+    /// Refuse a parameter value that would get a warning
     #[arg(long)]
     pub(crate) strict: bool,
 }
@@ -248,11 +248,11 @@ pub(crate) enum View {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
-    /// Bring a file of an older MLflow to the newest schema, that of MLflow 3.17.2
+    /// Upgrade a file of an older MLflow to the newest schema, that of MLflow 3.17.2
     Upgrade {
         /// The database: a path or sqlite:///FILE
         file: String,
-        /// Only tell what would be done
+        /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -281,7 +281,7 @@ pub(crate) struct GcArgs {
     /// Also delete the artifact folders that no run and no logged model owns
     #[arg(long)]
     pub(crate) orphans: bool,
-    /// Only tell what would be deleted, and how many bytes that frees
+    /// Show what would be deleted and how many bytes that frees, and delete nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

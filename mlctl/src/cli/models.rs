@@ -71,13 +71,13 @@ pub(crate) enum ModelsCommand {
     /// Convert a model of trees or weighted sums: mlctl models convert churn/ --to onnx -o churn-onnx/
     #[command(override_usage = "mlctl models convert [OPTIONS] --to <FORMAT> --output <DIR> <URI>")]
     Convert(ConvertArgs),
-    /// Make a model folder of a file
+    /// Create a model folder from a file
     #[command(subcommand)]
     Save(SaveCommand),
-    /// Answer predictions over HTTP: mlctl models serve models:/churn@champion spam=./spam
+    /// Serve predictions over HTTP: mlctl models serve models:/churn@champion spam=./spam
     #[command(override_usage = "mlctl models serve [OPTIONS] <[NAME=]URI>...")]
     Serve(ServeArgs),
-    /// Make a container image that serves a model: mlctl models build-image models:/churn@champion
+    /// Build a container image that serves a model: mlctl models build-image models:/churn@champion
     /// -t churn:1 -o churn.tar
     #[command(override_usage = "mlctl models build-image [OPTIONS] <URI>")]
     BuildImage(Box<BuildImageArgs>),
@@ -86,7 +86,7 @@ pub(crate) enum ModelsCommand {
     /// Write a Dockerfile with all that it copies, as MLflow has it
     #[command(hide = true)]
     GenerateDockerfile(BuildDockerArgs),
-    /// Make the Python environment that `--python` uses
+    /// Create the Python environment that --python uses
     #[command(override_usage = "mlctl models prepare-env [OPTIONS] <URI>")]
     PrepareEnv {
         #[command(flatten)]
@@ -140,10 +140,10 @@ pub(crate) struct PredictArgs {
     /// Where the predictions go: a .csv, .json or .parquet file; standard output by default
     #[arg(long, short, alias = "output-path", value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// What the input is written in, if its name does not tell
+    /// The format of the input, if its name does not show it
     #[arg(long, short = 't', alias = "content-type", value_name = "FORMAT")]
     pub(crate) input_format: Option<RowFormat>,
-    /// What to write, if the output's name does not tell; json by default
+    /// The format of the output, if its name does not show it; json by default
     #[arg(long, value_name = "FORMAT")]
     pub(crate) output_format: Option<RowFormat>,
     /// How many rows are scored at once
@@ -278,7 +278,7 @@ pub(crate) enum RowFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SaveCommand {
-    /// Make a model folder of an ONNX file: mlctl models save onnx churn.onnx -o churn/
+    /// Create a model folder from an ONNX file: mlctl models save onnx churn.onnx -o churn/
     Onnx(SaveOnnxArgs),
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RegistryCommand {
-    /// Make a model without versions: mlctl registry create churn --tag team=growth
+    /// Create a model without versions: mlctl registry create churn --tag team=growth
     Create {
         /// The name
         name: String,
@@ -47,7 +47,7 @@ pub(crate) enum RegistryCommand {
         model_uri: String,
         /// The registered model; it is made when it does not exist
         name: String,
-        /// What to say about this version
+        /// The description of this version
         #[arg(long)]
         description: Option<String>,
         #[command(flatten)]
@@ -78,27 +78,27 @@ pub(crate) enum RegistryCommand {
         #[command(flatten)]
         reason: Reason,
     },
-    /// Tell whether a version may enter a stage: exits with 0 if so, with 1 if not
+    /// Check whether a version may enter a stage: exits with 0 if so, with 1 if not
     Check {
         #[command(flatten)]
         candidate: Candidate,
     },
-    /// Show what a version must meet to enter a stage, or say it: mlctl registry gates churn
+    /// Show or set what a version must meet to enter a stage: mlctl registry gates churn
     /// "Production: rmse <= 0.8; rmse lower by 1%; tag reviewed; approval"
     Gates {
         /// The registered model
         name: String,
-        /// The gates, which replace those that there are; an empty text takes them away
+        /// The gates, which replace those that there are; an empty text removes them
         gates: Option<String>,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Show which stages a model has and where a version may go, or say it: mlctl registry stages
+    /// Show or set which stages a model has and where a version may go: mlctl registry stages
     /// churn "Staging -> Shadow -> Production"
     Stages {
         /// The registered model
         name: String,
-        /// The rules, which replace those that there are; an empty text takes them away
+        /// The rules, which replace those that there are; an empty text removes them
         rules: Option<String>,
         #[command(flatten)]
         reason: Reason,
@@ -110,26 +110,26 @@ pub(crate) enum RegistryCommand {
         #[command(flatten)]
         reason: Reason,
     },
-    /// List the requests that are not done with
+    /// List the open requests
     Requests {
         /// The registered model
         name: String,
     },
-    /// Approve what somebody else requested
+    /// Approve a request of another user
     Approve {
         #[command(flatten)]
         candidate: Candidate,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Reject a request, or withdraw one's own
+    /// Reject a request, or withdraw your own
     Reject {
         #[command(flatten)]
         candidate: Candidate,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Give a stage back to the version that had it before: mlctl registry rollback churn Production
+    /// Roll back a stage to its previous version: mlctl registry rollback churn Production
     Rollback {
         /// The registered model
         name: String,
@@ -159,7 +159,7 @@ pub(crate) enum RegistryCommand {
         #[command(flatten)]
         reason: Reason,
     },
-    /// Describe a model or version; an empty text takes the description away
+    /// Set the description of a model or version; an empty text removes it
     Describe {
         /// The registered model
         name: String,
@@ -171,7 +171,7 @@ pub(crate) enum RegistryCommand {
         #[command(flatten)]
         reason: Reason,
     },
-    /// Give a model another name
+    /// Rename a model
     Rename {
         /// The registered model
         name: String,
@@ -203,7 +203,7 @@ pub(crate) enum RegistryCommand {
         #[command(flatten)]
         reason: Reason,
     },
-    /// Tell what happened to a model: what, when, who and why
+    /// Show the history of a model: what changed, when, by whom and why
     History {
         /// The registered model; one that was deleted has its history still
         name: String,
@@ -211,24 +211,24 @@ pub(crate) enum RegistryCommand {
         #[arg(long)]
         version: Option<String>,
     },
-    /// Tell where a version came from, and where it went
+    /// Show where a version came from, and which stages and models it reached
     Lineage {
         /// The registered model
         name: String,
         /// The version: a number, a stage, @ALIAS or latest
         version: String,
-        /// How to tell it; --json is another way
+        /// The format; --json is another one
         #[arg(long, value_enum, default_value_t)]
         format: LineageFormat,
     },
-    /// Say who is told of changes by HTTP
+    /// Create, list, test and delete webhooks, which report changes by HTTP
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
-    /// Take over the models of MLflow's registry of files
+    /// Import the models of MLflow's registry of files
     Import {
         /// The folder: `models` in a folder of runs, or that folder itself
         folder: PathBuf,
-        /// Only tell what would be done
+        /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
@@ -236,7 +236,7 @@ pub(crate) enum RegistryCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AliasCommand {
-    /// Make an alias name a version: mlctl registry alias set churn champion 3
+    /// Set an alias to a version: mlctl registry alias set churn champion 3
     Set {
         /// The registered model
         name: String,
@@ -262,14 +262,15 @@ pub(crate) enum AliasCommand {
 pub(crate) enum WebhooksCommand {
     /// List webhooks
     List,
-    /// Have a URL told: mlctl registry webhooks create ci https://ci.example.com/hook --event
+    /// Create a webhook, which sends changes to a URL: mlctl registry webhooks create ci
+    /// https://ci.example.com/hook --event
     /// model_version.stage_transitioned
     Create {
         /// The name
         name: String,
         /// Where requests go
         url: String,
-        /// What it is told of, such as model_version.created; may be given several times
+        /// An event to send, such as model_version.created; may be given several times
         #[arg(long = "event", value_name = "EVENT", required = true)]
         events: Vec<String>,
         /// What people should know about it
@@ -279,17 +280,17 @@ pub(crate) enum WebhooksCommand {
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
     },
-    /// Tell a webhook again
+    /// Enable a webhook
     Enable {
         /// Its name or id
         name: String,
     },
-    /// Stop telling a webhook
+    /// Disable a webhook; nothing is sent until it is enabled
     Disable {
         /// Its name or id
         name: String,
     },
-    /// Delete a webhook, with what it was still to be told
+    /// Delete a webhook, with the messages that it has not got yet
     Delete {
         /// Its name or id
         name: String,
@@ -301,11 +302,11 @@ pub(crate) enum WebhooksCommand {
     Test {
         /// Its name or id
         name: String,
-        /// Which event; by default the first that it listens to
+        /// Which event; by default the first of its events
         #[arg(long)]
         event: Option<String>,
     },
-    /// List what waits to be sent, and what could not be
+    /// List the messages that wait, and those that could not be delivered
     Deliveries {
         /// Only of this webhook: its name or id
         name: Option<String>,
@@ -331,7 +332,7 @@ pub(crate) struct Reason {
     pub(crate) why: Option<String>,
 }
 
-/// How a lineage is told.
+/// How a lineage is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LineageFormat {
     /// Lines for people
