@@ -1,5 +1,7 @@
 //! Opens the stores that the settings name.
 
+mod database;
+
 use crate::config::{Config, variable};
 use crate::failure::Hinted;
 use anyhow::{Context, Result};
@@ -75,8 +77,8 @@ impl Place {
         if uri.starts_with("http://") || uri.starts_with("https://") {
             return Ok(Self::Server(uri.to_owned()));
         }
-        if let Some(path) = database_path(uri) {
-            return Ok(Self::Database(path));
+        if let Some(database) = database::parse(uri) {
+            return Ok(Self::Database(database?.path));
         }
         location_path(uri).map(Self::Folder).ok_or_else(|| {
             Hinted::error(
@@ -96,9 +98,14 @@ impl Place {
     }
 }
 
-/// Reads the path out of SQLAlchemy's spelling: three slashes, and a fourth for an absolute path.
-fn database_path(uri: &str) -> Option<PathBuf> {
-    uri.strip_prefix("sqlite:///").filter(|path| !path.is_empty()).map(PathBuf::from)
+/// Says which options of a URI have no meaning here.
+fn tell_ignored(uri: &str) {
+    if let Some(Ok(database)) = database::parse(uri)
+        && !database.ignored.is_empty()
+    {
+        let ignored = database.ignored.join("`, `");
+        tracing::warn!("`{ignored}` of `{uri}` means nothing here and is ignored");
+    }
 }
 
 /// Tells whether a store is a database.
@@ -113,7 +120,10 @@ pub(crate) fn is_server(uri: &str) -> bool {
 
 /// Reads the path of a database that is spelled as a path or `sqlite:///FILE`.
 pub(crate) fn database(text: &str) -> Result<PathBuf> {
-    database_path(text).or_else(|| location_path(text)).ok_or_else(|| {
+    if let Some(database) = database::parse(text) {
+        return Ok(database?.path);
+    }
+    location_path(text).ok_or_else(|| {
         Hinted::error(
             format!("`{text}` is no database that can be upgraded here"),
             "name a file: a path or sqlite:///PATH, with four slashes for an absolute path",
@@ -155,12 +165,16 @@ pub(crate) fn open_tracking(
 ) -> Result<Tracking> {
     let place = Place::parse(uri)?;
     if missing == Missing::Refuse && !place.exists() {
-        let path = uri.strip_prefix("sqlite:///").unwrap_or(uri);
+        let path = match &place {
+            Place::Database(path) => path.display().to_string(),
+            _ => uri.to_owned(),
+        };
         return Err(Hinted::error(
             format!("there is no store at `{path}`"),
             "name one with --store or MLFLOW_TRACKING_URI; `mlctl run` and `mlctl experiments create` make one",
         ));
     }
+    tell_ignored(uri);
     open(config, place, choices).with_context(|| format!("cannot open the store `{uri}`"))
 }
 
@@ -292,8 +306,10 @@ impl RegistryPlace {
         if is_server(uri) {
             return Ok(Self::Server(uri.to_owned()));
         }
-        let file = database_path(uri).or_else(|| location_path(uri));
-        file.map(Self::File).ok_or_else(|| {
+        if let Some(database) = database::parse(uri) {
+            return Ok(Self::File(database?.path));
+        }
+        location_path(uri).map(Self::File).ok_or_else(|| {
             Hinted::error(
                 format!("cannot open the registry `{uri}`: this kind of URI is not supported"),
                 "a registry is a file: sqlite:///PATH, with four slashes for an absolute path, \
@@ -313,7 +329,12 @@ impl RegistryPlace {
     }
 
     /// Opens it; `metrics` knows the runs that its versions come from.
-    fn open(self, config: &Config, metrics: LoggedMetrics) -> Result<OpenRegistry> {
+    fn open(
+        self,
+        config: &Config,
+        durability: Durability,
+        metrics: LoggedMetrics,
+    ) -> Result<OpenRegistry> {
         match self {
             Self::Server(url) => {
                 let credentials = match config.credentials.value.clone() {
@@ -332,7 +353,11 @@ impl RegistryPlace {
                 let stages = StageRules::parse(stages).with_context(|| {
                     format!("registry_stages in {}", config.registry_stages.origin)
                 })?;
-                let store = SqliteStore::open(&path)
+                let durability = match durability {
+                    Durability::Full => mlctl_registry::Durability::Full,
+                    Durability::Normal => mlctl_registry::Durability::Normal,
+                };
+                let store = SqliteStore::open_with(&path, durability)
                     .with_context(|| format!("cannot open the registry `{}`", path.display()))?;
                 let store = Arc::new(store.with_stages(stages).with_metrics(Arc::new(metrics)));
                 Ok(OpenRegistry { store: store.clone(), webhooks: Webhooks::File(store) })
@@ -373,13 +398,14 @@ pub(crate) fn registry_beside(
     config: &Config,
     uri: Option<&str>,
     store: &str,
+    durability: Durability,
     tracking: Arc<dyn TrackingStore>,
 ) -> Result<OpenRegistry> {
     let place = match uri.or(config.registry_store.value.as_deref()) {
         Some(uri) => RegistryPlace::parse(uri)?,
         None => RegistryPlace::beside(store)?,
     };
-    place.open(config, LoggedMetrics(Box::new(move || Ok(tracking.clone()))))
+    place.open(config, durability, LoggedMetrics(Box::new(move || Ok(tracking.clone()))))
 }
 
 /// Opens the registry of the settings.
@@ -409,7 +435,7 @@ fn open_registry(config: &Config, missing: Missing) -> Result<OpenRegistry> {
     }
     let settings = config.clone();
     let runs = move || Ok(tracking(&settings, Missing::Refuse)?.store);
-    place.open(config, LoggedMetrics(Box::new(runs)))
+    place.open(config, Durability::Full, LoggedMetrics(Box::new(runs)))
 }
 
 /// Tells whether the registry of the settings is on a server.

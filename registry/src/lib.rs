@@ -71,6 +71,6 @@ pub use lifecycle::Transition;
 pub use search::{ModelQuery, VersionQuery};
 pub use stages::StageRules;
 #[cfg(feature = "sqlite")]
-pub use store::sqlite::SqliteStore;
+pub use store::sqlite::{Durability, SqliteStore};
 pub use store::{RegistryStore, memory::MemoryStore, resolve};
 pub use uri::{ModelUri, VersionRef};

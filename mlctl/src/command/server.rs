@@ -37,7 +37,7 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     };
     let tracking = stores::open_tracking(&context.config, uri, Missing::Make, &choices)?;
     stores::sweep(&tracking)?;
-    let registry = registry(context, args, uri, tracking.store.clone())?;
+    let registry = registry(context, args, uri, choices.durability, tracking.store.clone())?;
     // It delivers what was queued for as long as the server runs.
     let _deliveries = deliver(args, &registry)?;
     let options = Options {
@@ -73,10 +73,11 @@ fn registry(
     context: &Context,
     args: &ServerArgs,
     store: &str,
+    durability: sqlite::Durability,
     tracking: Arc<dyn TrackingStore>,
 ) -> Result<Registry> {
     let uri = args.registry_store_uri.as_deref();
-    let opened = stores::registry_beside(&context.config, uri, store, tracking);
+    let opened = stores::registry_beside(&context.config, uri, store, durability, tracking);
     let opened = opened.map_err(|error| format!("{error:#}"));
     if let Err(why) = &opened {
         tracing::warn!("there will be no registered models: {why}");
