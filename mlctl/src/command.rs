@@ -52,21 +52,45 @@ fn run_id(store: &dyn TrackingStore, text: &str) -> Result<RunId> {
     if text.len() >= WHOLE_CHARS {
         return Ok(id);
     }
-    let mut query = RunQuery::of(all_experiments(store)?);
-    query.max_results = SIMILAR_SHOWN;
-    if text != LATEST {
-        query.filter = format!("attributes.run_id LIKE '{text}%'");
-        query.view = ViewType::All;
-    }
-    let found: Vec<RunId> =
-        store.search_runs(&query)?.items.into_iter().map(|run| run.info.run_id).collect();
+    let query = RunQuery::of(all_experiments(store)?);
+    let found = match text {
+        LATEST => {
+            let page = store.search_runs(&RunQuery { max_results: 1, ..query })?;
+            page.items.into_iter().map(|run| run.info.run_id).collect()
+        }
+        _ => match store.run(&id) {
+            Ok(_) => return Ok(id),
+            Err(error) if error.code() == mlctl_wire::ErrorCode::ResourceDoesNotExist => {
+                beginning_with(store, query, text)?
+            }
+            Err(error) => return Err(error.into()),
+        },
+    };
     match found.as_slice() {
         [] => Err(Error::RunNotFound(id).into()),
-        [first, ..] if text == LATEST || found.len() == 1 || first == &id => Ok(first.clone()),
+        [one] => Ok(one.clone()),
         several => {
             let ids: Vec<&str> = several.iter().map(RunId::as_str).collect();
             let message = format!("more than one run begins with `{text}`");
             Err(Hinted::error(message, format!("give more of it: {}", ids.join(", "))))
+        }
+    }
+}
+
+/// Finds a few of the runs whose ids begin with `text`.
+fn beginning_with(store: &dyn TrackingStore, query: RunQuery, text: &str) -> Result<Vec<RunId>> {
+    // `_` in an id stands for any character in LIKE, so this may find too many.
+    let filter = format!("attributes.run_id LIKE '{text}%'");
+    let mut query = RunQuery { filter, view: ViewType::All, ..query };
+    let mut found = Vec::new();
+    loop {
+        let page = store.search_runs(&query)?;
+        let ids = page.items.into_iter().map(|run| run.info.run_id);
+        found.extend(ids.filter(|id| id.as_str().starts_with(text)));
+        query.page_token = page.next_page_token;
+        if found.len() >= SIMILAR_SHOWN || query.page_token.is_none() {
+            found.truncate(SIMILAR_SHOWN);
+            return Ok(found);
         }
     }
 }
@@ -158,5 +182,31 @@ impl Context {
             Some(name) => Ok(experiment(store, name)?.experiment_id),
             None => Ok(ExperimentId::default_experiment()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mlctl_tracking::store::NewRun;
+    use mlctl_tracking::store::memory::MemoryStore;
+
+    #[test]
+    fn an_underscore_in_a_run_id_is_no_wildcard() {
+        let store = MemoryStore::new();
+        let new = NewRun {
+            experiment_id: ExperimentId::default_experiment(),
+            user_id: "ann".to_owned(),
+            run_name: None,
+            start_time: 1,
+            tags: Vec::new(),
+        };
+        let id = store.create_run(&new).unwrap().info.run_id;
+        let begin = &id.as_str()[..6];
+
+        assert_eq!(run_id(&store, begin).unwrap(), id);
+        assert_eq!(run_id(&store, LATEST).unwrap(), id);
+        assert!(run_id(&store, &format!("{}_", &begin[..5])).is_err());
+        assert!(run_id(&store, &format!("{}_", &begin[..1])).is_err());
     }
 }

@@ -148,11 +148,15 @@ impl Project {
             return Ok(found.clone());
         }
         let file = name.rsplit('/').next().unwrap_or(name).trim_start_matches('.');
+        // A name that begins with a dash would be an option.
+        let script = if name.starts_with('-') { format!("./{name}") } else { name.to_owned() };
         let command = match file.rsplit_once('.') {
-            Some((_, "py")) => format!("python {}", quote(name)),
-            Some((_, "sh")) => format!("{shell} {}", quote(name)),
+            Some((_, "py")) => format!("python {}", quote(&script)),
+            Some((_, "sh")) => format!("{shell} {}", quote(&script)),
             Some((_, "R")) => {
-                format!("Rscript -e \"mlflow::mlflow_source('{}')\" --args", quote(name))
+                let text = script.replace('\\', r"\\").replace('"', r#"\""#);
+                let source = format!(r#"mlflow::mlflow_source("{text}")"#);
+                format!("Rscript -e {} --args", quote(&source))
             }
             _ => {
                 let known = self.entry_points.iter().map(|entry| entry.name.clone()).collect();
@@ -384,8 +388,17 @@ entry_points:
         assert_eq!(command("run.sh").unwrap(), "/bin/zsh run.sh");
         assert_eq!(
             command("fit.R").unwrap(),
-            "Rscript -e \"mlflow::mlflow_source('fit.R')\" --args"
+            r#"Rscript -e 'mlflow::mlflow_source("fit.R")' --args"#
         );
+        assert_eq!(
+            command("$(touch x).R").unwrap(),
+            r#"Rscript -e 'mlflow::mlflow_source("$(touch x).R")' --args"#
+        );
+        assert_eq!(
+            command(r#"a"b\c.R"#).unwrap(),
+            r#"Rscript -e 'mlflow::mlflow_source("a\"b\\c.R")' --args"#
+        );
+        assert_eq!(command("-c.py").unwrap(), "python ./-c.py");
         assert_eq!(command("a{b}.py").unwrap(), "python 'a{{b}}.py'");
         for name in ["train", "train.rb", ".py", "dir.py/train"] {
             assert_eq!(

@@ -9,6 +9,7 @@ use anyhow::Result;
 use mlctl_registry::{Change, Event, ModelVersion};
 use mlctl_tracking::entity::{LoggedModel, Run};
 use mlctl_tracking::{ModelId, RunId};
+use mlctl_wire::ErrorCode;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -59,7 +60,7 @@ impl Desk<'_> {
     pub(super) fn lineage(&self, name: &str, version: &str, format: LineageFormat) -> Result<()> {
         let version = self.version(name, version)?;
         let events = self.events(&version.name, Some(version.version))?;
-        let (model, run) = self.makers(&version, &events);
+        let (model, run) = self.makers(&version, &events)?;
         let lineage = Lineage {
             datasets: run.as_ref().map(sources).unwrap_or_default(),
             run: run.as_ref().map(origin),
@@ -82,10 +83,11 @@ impl Desk<'_> {
         &self,
         version: &ModelVersion,
         events: &[Event],
-    ) -> (Option<LoggedModel>, Option<Run>) {
-        let Ok(tracking) = stores::tracking(&self.context.config, Missing::Refuse) else {
-            return (None, None);
-        };
+    ) -> Result<(Option<LoggedModel>, Option<Run>)> {
+        if !stores::exists(&self.context.config) {
+            return Ok((None, None));
+        }
+        let tracking = stores::tracking(&self.context.config, Missing::Refuse)?;
         let from_event = events.iter().find_map(|event| match &event.change {
             Change::VersionCreated { model_id, .. } => model_id.clone(),
             _ => None,
@@ -96,12 +98,31 @@ impl Desk<'_> {
         };
         let model = from_event.filter(|id| !id.is_empty()).or_else(from_source);
         let model = model.and_then(|id| ModelId::parse(id).ok());
-        let model = model.and_then(|id| tracking.store.logged_model(&id).ok());
+        let model = match model {
+            Some(id) => there(tracking.store.logged_model(&id))?,
+            None => None,
+        };
         let from_model = || model.as_ref()?.source_run_id.as_ref().map(ToString::to_string);
         let run_id = version.run_id.clone().filter(|id| !id.is_empty()).or_else(from_model);
         let run_id = run_id.and_then(|id| RunId::parse(id).ok());
-        let run = run_id.and_then(|id| tracking.store.run(&id).ok());
-        (model, run)
+        let run = match run_id {
+            Some(id) => there(tracking.store.run(&id))?,
+            None => None,
+        };
+        Ok((model, run))
+    }
+}
+
+/// Takes what is not there, or cannot be on such a store, for none; a store that fails is an error.
+fn there<T>(outcome: mlctl_tracking::Result<T>) -> Result<Option<T>> {
+    match outcome {
+        Ok(it) => Ok(Some(it)),
+        Err(error) => match error.code() {
+            ErrorCode::ResourceDoesNotExist
+            | ErrorCode::EndpointNotFound
+            | ErrorCode::NotImplemented => Ok(None),
+            _ => Err(error.into()),
+        },
     }
 }
 
