@@ -195,8 +195,8 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
     /// [`Error::BatchTooLarge`] for a batch that MLflow refuses.
     fn log_batch(&self, id: &RunId, batch: &Batch) -> Result<()>;
 
-    /// Tells whether [`Self::run`] and the methods that end in `_then` take so little time that a
-    /// thread which serves connections may call them.
+    /// Tells whether the methods that end in `_then` take so little time that a thread which serves
+    /// connections may call them.
     fn is_prompt(&self) -> bool {
         false
     }

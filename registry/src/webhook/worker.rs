@@ -101,8 +101,8 @@ struct Queue {
 impl Queue {
     async fn serve(mut self, mut inbox: mpsc::UnboundedReceiver<Signal>) {
         loop {
-            self.prune();
-            self.take();
+            self.prune().await;
+            self.take().await;
             // Those that have ended leave their place.
             while self.running.try_join_next().is_some() {}
             match timeout(self.sender.settings().poll, inbox.recv()).await {
@@ -113,14 +113,24 @@ impl Queue {
         }
     }
 
-    /// Starts as many deliveries as may run at once. This thread has nothing else to do, so the
-    /// store may block it.
-    fn take(&mut self) {
+    /// Starts as many deliveries as may run at once.
+    async fn take(&mut self) {
         // A webhook with a long queue may hide the others until it is busy.
-        while self.take_some() {}
+        while self.take_some().await {}
     }
 
-    fn take_some(&mut self) -> bool {
+    /// Asks the store on another thread: this one drives the requests that are under way, whose
+    /// time goes on while a store waits for a lock.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn WebhookStore) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let store = Arc::clone(&self.store);
+        let asked = tokio::task::spawn_blocking(move || question(store.as_ref())).await;
+        asked.unwrap_or_else(|error| Err(Error::backend("asking for deliveries", error)))
+    }
+
+    async fn take_some(&mut self) -> bool {
         let settings = self.sender.settings();
         let count = settings.webhooks_at_once.max(1).saturating_sub(self.busy.len());
         if count == 0 {
@@ -133,7 +143,7 @@ impl Queue {
             count,
             busy: self.busy.clone(),
         };
-        match self.store.claim_deliveries(&claim) {
+        match self.ask(move |store| store.claim_deliveries(&claim)).await {
             Ok(taken) => {
                 let is_some = !taken.is_empty();
                 taken.into_iter().for_each(|delivery| self.deliver(delivery));
@@ -164,14 +174,15 @@ impl Queue {
         });
     }
 
-    fn prune(&mut self) {
+    async fn prune(&mut self) {
         if self.pruned.is_some_and(|last| last.elapsed() < PRUNE_PAUSE) {
             return;
         }
         self.pruned = Some(Instant::now());
         let settings = self.sender.settings();
         let before_ms = self.sender.now_ms().saturating_sub(millis(settings.failed_kept));
-        if let Err(error) = self.store.prune_deliveries(before_ms, settings.failed_max) {
+        let max = settings.failed_max;
+        if let Err(error) = self.ask(move |store| store.prune_deliveries(before_ms, max)).await {
             log(&error, "old failures of webhooks cannot be forgotten");
         }
     }

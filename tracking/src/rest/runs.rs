@@ -77,7 +77,7 @@ async fn read(
 ) -> Answer<RunAnswer> {
     let id = run_id(request.run_id, request.run_uuid)?;
     service
-        .call_promptly(move |service| {
+        .call(move |service| {
             let run = service.outward_run(service.store.run(&id)?);
             Ok(RunAnswer { run: Some(run) })
         })

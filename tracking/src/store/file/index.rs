@@ -70,7 +70,7 @@ impl Index {
             }
             page => page,
         };
-        if page.is_err() {
+        if page.as_ref().is_err_and(is_of_index) {
             // A broken database must not outlive the failure that it caused.
             *guard = None;
         }
@@ -258,4 +258,25 @@ fn assemble(info: RunInfo, parts: Vec<(Kind, String, String)>) -> Run {
 /// Tells whether a path leads to a file now.
 fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ExperimentId;
+    use crate::search::RunQuery;
+    use crate::store::TrackingStore;
+    use crate::store::file::FileStore;
+
+    #[test]
+    fn a_search_that_is_refused_leaves_the_index_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::open(&folder.path().join("mlruns"), 1_700_000_000_000).unwrap();
+        let query = RunQuery::of(vec![ExperimentId::default_experiment()]);
+        store.search_runs(&query).unwrap();
+
+        let refused = store.search_runs(&RunQuery { page_token: Some("x".to_owned()), ..query });
+
+        assert!(refused.is_err());
+        assert!(store.index.table.lock().unwrap().is_some());
+    }
 }
