@@ -143,6 +143,12 @@ pub enum Error {
         /// What forbids to write to it.
         why: String,
     },
+    /// The disk is full, or a quota or limit of it is reached.
+    #[error("{doing}: no space is left on the disk")]
+    NoSpace {
+        /// What the store was doing.
+        doing: String,
+    },
     /// Another program kept the database locked for longer than the store waits.
     #[error("`{path}` has been locked by another program for {waited_ms} ms")]
     Busy {
@@ -192,6 +198,7 @@ impl Error {
             | Self::PromptExists(_)
             | Self::TakenByPrompt(_)
             | Self::TakenByModel(_) => ErrorCode::ResourceAlreadyExists,
+            Self::NoSpace { .. } => ErrorCode::InsufficientStorage,
             Self::ReadOnly { .. } => ErrorCode::PermissionDenied,
             Self::Busy { .. } => ErrorCode::TemporarilyUnavailable,
             Self::Schema { .. } | Self::Backend { .. } => ErrorCode::InternalError,

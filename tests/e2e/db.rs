@@ -308,7 +308,7 @@ fn a_full_disk_is_an_error_and_the_server_lives_on_when_there_is_space_again() {
         }
     };
 
-    assert_eq!(status, 500, "{said}");
+    assert_eq!(status, 507, "{said}");
     assert!(said.contains("INTERNAL_ERROR"), "{said}");
     assert_eq!(server.history(&run, "loss").len(), taken as usize);
     fs::remove_file(place.path("small/filler")).unwrap();
@@ -332,6 +332,49 @@ fn a_corrupt_file_is_an_error_that_names_it() {
     assert!(finished.stderr.starts_with("error: "), "{finished:?}");
     assert!(finished.stderr.contains("mlflow.db"), "{finished:?}");
     assert!(finished.stderr.contains("malformed"), "{finished:?}");
+}
+
+#[test]
+fn a_file_of_mlflow_3_18_is_written_to_and_needs_no_upgrade() {
+    let place = Place::new();
+    let server = serve(&place);
+    let run = new_run(&server, "0");
+    drop(server);
+    sql(
+        &place,
+        "mlflow.db",
+        "UPDATE alembic_version SET version_num = 'f4a9b2c7d1e6';
+         ALTER TABLE issues ADD COLUMN last_updated_by VARCHAR(255);
+         CREATE TABLE skills (id VARCHAR(36) NOT NULL PRIMARY KEY);",
+    );
+
+    let server = serve(&place);
+
+    let (status, said) = log(&server, &run, 2, 0.5);
+    assert_eq!(status, 200, "{said}");
+    let upgrade = place.ok(&["db", "upgrade", "mlflow.db"]);
+    assert!(upgrade.contains("works as it is"), "{upgrade}");
+}
+
+#[test]
+fn a_database_uri_with_options_means_the_same_file() {
+    let place = Place::new();
+    place.ok(&["experiments", "create", "churn", "--store", URI]);
+
+    for uri in ["sqlite:///mlflow.db?timeout=30", "sqlite+pysqlite:///mlflow.db"] {
+        let listed = place.json(&["experiments", "list", "--store", uri]);
+        assert!(listed.to_string().contains("churn"), "{uri}: {listed}");
+    }
+    for uri in ["sqlite:///mlflow.db?mode=ro&uri=true", "sqlite://", "sqlite:///:memory:"] {
+        let made = place.run(&["experiments", "create", "other", "--store", uri]);
+        assert_eq!(made.code, Some(1), "{uri}: {made:?}");
+    }
+
+    let files = fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut files: Vec<_> = files.map(|name| name.into_string().unwrap()).collect();
+    files.retain(|name| !name.ends_with("-wal") && !name.ends_with("-shm"));
+    files.sort();
+    assert_eq!(files, ["mlflow.db"]);
 }
 
 #[test]

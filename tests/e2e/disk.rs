@@ -1,8 +1,9 @@
 //! Disks that are full or cannot be written.
 
-use crate::harness::{Place, datum_text};
+use crate::harness::{Place, datum_text, text};
+use crate::http::Server;
 use crate::namespace::{SmallDisk, enter};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 
 /// Makes a store on a disk of one megabyte with one run in it; `None` where that cannot be.
@@ -135,6 +136,60 @@ fn a_read_only_store_is_read_and_refuses_writes_plainly() {
             assert!(said.contains(what), "{args:?}: {finished:?}");
         }
         check_intact(&place, &id, &before);
+        disk.allow_writing();
+    }
+}
+
+#[test]
+fn clients_hear_of_a_full_disk_and_a_read_only_database_is_served() {
+    if !enter("disk::clients_hear_of_a_full_disk_and_a_read_only_database_is_served") {
+        return;
+    }
+    let place = Place::new();
+    fs::create_dir(place.path("disk")).unwrap();
+    let Some(disk) = SmallDisk::mount(&place.path("disk")) else { return };
+    disk.resize("4m");
+    for store in ["sqlite:///disk/a.db", "disk/mlruns"] {
+        let arguments = ["server", "--port", "0", "--store", store];
+        let serve = || Server::launch(&place, &mut place.command(&arguments));
+        let server = serve();
+        let run = json!({ "experiment_id": "0", "start_time": 1 });
+        let run = server.post_json("/api/2.0/mlflow/runs/create", &run);
+        let id = text(&run["run"]["info"]["run_id"]);
+        let tag = |server: &Server, key: &str| {
+            let body = json!({ "run_id": id, "key": key, "value": "x".repeat(5000) });
+            server.post("/api/2.0/mlflow/runs/set-tag", &body)
+        };
+        assert_eq!(tag(&server, "kept").0, 200, "{store}");
+        let _ = fs::write(place.path("disk/filler"), vec![0; 5 << 20]);
+
+        let refused =
+            (0..500).map(|at| tag(&server, &format!("t{at}"))).find(|answer| answer.0 != 200);
+
+        let (status, said) = refused.expect("the disk is never full");
+        assert_eq!(status, 507, "{store}: {said}");
+        assert!(said.contains("INSUFFICIENT_STORAGE"), "{store}: {said}");
+        assert!(said.contains("no space is left"), "{store}: {said}");
+        fs::remove_file(place.path("disk/filler")).unwrap();
+        assert_eq!(tag(&server, "again").0, 200, "{store}");
+        drop(server);
+        disk.forbid_writing();
+        let server = serve();
+        let read = server.get_json(&format!("/api/2.0/mlflow/runs/get?run_id={id}"));
+        assert!(datum_text(&read["run"], "tags", "again").is_some(), "{store}: {read}");
+        let (status, said) = tag(&server, "new");
+        if store.starts_with("sqlite") {
+            assert_eq!(status, 403, "{said}");
+            assert!(said.contains("opened for reading only"), "{said}");
+            let name = json!({ "name": "churn" });
+            let (status, said) = server.post("/api/2.0/mlflow/registered-models/create", &name);
+            assert_eq!(status, 403, "{said}");
+            let found = server.get_json("/api/2.0/mlflow/registered-models/search");
+            assert!(found["registered_models"].as_array().is_none_or(Vec::is_empty), "{found}");
+        } else {
+            assert_ne!(status, 200, "{said}");
+        }
+        drop(server);
         disk.allow_writing();
     }
 }

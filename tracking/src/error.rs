@@ -187,6 +187,14 @@ pub enum Error {
         /// The server's message.
         message: String,
     },
+    /// The disk is full, or a quota or limit of it is reached.
+    #[error("{doing}: no space is left on the disk")]
+    NoSpace {
+        /// What was being done.
+        doing: String,
+        /// What the system says.
+        source: Box<dyn error::Error + Send + Sync>,
+    },
     /// The disk, the database or the network failed.
     #[error("{doing}")]
     Backend {
@@ -321,6 +329,7 @@ impl Error {
             Self::ExperimentExists { .. } => ErrorCode::ResourceAlreadyExists,
             Self::Unsupported(_) => ErrorCode::NotImplemented,
             Self::ReadOnly(_) => ErrorCode::PermissionDenied,
+            Self::NoSpace { .. } => ErrorCode::InsufficientStorage,
             Self::Remote { code, .. } => *code,
             Self::Artifacts(error) => artifact_code(error),
             Self::Corrupt { .. } | Self::Backend { .. } => ErrorCode::InternalError,
@@ -341,9 +350,10 @@ fn shortened(value: &str) -> String {
 fn artifact_code(error: &mlctl_artifacts::Error) -> ErrorCode {
     match error {
         mlctl_artifacts::Error::NotFound { .. } => ErrorCode::ResourceDoesNotExist,
-        mlctl_artifacts::Error::Io { .. }
-        | mlctl_artifacts::Error::NoSpace { .. }
-        | mlctl_artifacts::Error::Options { .. } => ErrorCode::InternalError,
+        mlctl_artifacts::Error::NoSpace { .. } => ErrorCode::InsufficientStorage,
+        mlctl_artifacts::Error::Io { .. } | mlctl_artifacts::Error::Options { .. } => {
+            ErrorCode::InternalError
+        }
         mlctl_artifacts::Error::Denied { .. } | mlctl_artifacts::Error::NotAllowed { .. } => {
             ErrorCode::PermissionDenied
         }

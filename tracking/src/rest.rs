@@ -83,17 +83,6 @@ impl Service {
         }
     }
 
-    /// Runs one call of the store that a prompt store answers at once.
-    async fn call_promptly<T: Serialize + Send + 'static>(
-        &self,
-        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
-    ) -> Answer<T> {
-        match self.store.is_prompt() {
-            true => Encoded::of(&work(self)?).map_err(Failure::from),
-            false => self.call(work).await,
-        }
-    }
-
     /// Has the store begin a change, and waits for its outcome without holding a thread where the
     /// store does not need one.
     async fn finish<T: Send + 'static>(

@@ -11,6 +11,8 @@ pub enum Failure<E> {
     Sql(rusqlite::Error),
     /// Another program kept the file locked for this many milliseconds.
     Busy(u128),
+    /// The disk, or what this program may use of it, is full.
+    Full,
     /// The file is only read.
     ReadOnly,
     /// The work was right, and what it did is lost: why.
@@ -23,6 +25,15 @@ impl<E> Failure<E> {
         let Self::Sql(error) = self else { return false };
         is_busy(error)
     }
+
+    /// Tells whether the disk takes no more.
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::Sql(error) => is_full(error),
+            Self::Full => true,
+            _ => false,
+        }
+    }
 }
 
 /// Marks the error of whoever owns the tables, so that `?` makes a [`Failure`] of it.
@@ -32,6 +43,15 @@ impl<E: Rule> From<E> for Failure<E> {
     fn from(error: E) -> Self {
         Self::Rule(error)
     }
+}
+
+/// Tells whether the disk takes no more. A quota or a limit on the size of files is a failed write
+/// to SQLite.
+pub fn is_full(error: &rusqlite::Error) -> bool {
+    const SQLITE_IOERR_WRITE: i32 = 778;
+    error.sqlite_error().is_some_and(|error| {
+        error.code == ErrorCode::DiskFull || error.extended_code == SQLITE_IOERR_WRITE
+    })
 }
 
 /// Tells whether another program is in the way.

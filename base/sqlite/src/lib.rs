@@ -39,6 +39,6 @@ mod writer;
 
 pub use access::Access;
 pub use database::{Database, Durability, Options};
-pub use failure::{Failure, Rule, is_busy};
+pub use failure::{Failure, Rule, is_busy, is_full};
 pub use session::{Layout, Session};
 pub use shape::obstacle;

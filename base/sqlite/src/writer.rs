@@ -61,6 +61,7 @@ impl<L> Drop for Writer<L> {
 /// Why work that went well is not kept.
 #[derive(Clone)]
 enum Loss {
+    Full,
     Busy(u128),
     Other(String),
 }
@@ -68,6 +69,8 @@ enum Loss {
 impl Loss {
     fn of(failure: Failure<Infallible>) -> Self {
         match failure {
+            failure if failure.is_full() => Self::Full,
+            Failure::Full => Self::Full,
             Failure::Busy(waited_ms) => Self::Busy(waited_ms),
             Failure::Lost(why) => Self::Other(why),
             Failure::Sql(error) => Self::Other(error.to_string()),
@@ -78,6 +81,7 @@ impl Loss {
 
     fn failure<E>(self) -> Failure<E> {
         match self {
+            Self::Full => Failure::Full,
             Self::Busy(waited_ms) => Failure::Busy(waited_ms),
             Self::Other(why) => Failure::Lost(why),
         }
@@ -88,6 +92,9 @@ impl Loss {
 trait Job<L>: Send {
     /// Does the work and tells whether to keep what it did.
     fn work(&mut self, db: &Session<'_, L>) -> bool;
+
+    /// Tells whether the work failed because the disk takes no more.
+    fn is_full(&self) -> bool;
 
     /// Answers the caller.
     fn answer(self: Box<Self>, loss: Option<&Loss>);
@@ -113,6 +120,10 @@ where
         let keep = outcome.is_ok();
         self.outcome = Some(outcome);
         keep
+    }
+
+    fn is_full(&self) -> bool {
+        matches!(&self.outcome, Some(Err(failure)) if failure.is_full())
     }
 
     fn answer(self: Box<Self>, loss: Option<&Loss>) {
@@ -171,7 +182,10 @@ impl<L: Layout> Serving<L> {
             let keep = job.work(&session);
             if self.conn.is_autocommit() {
                 // A full disk, say, makes SQLite give up the whole transaction.
-                return Err(Failure::Lost("the database gave up the transaction".to_owned()));
+                return Err(match job.is_full() {
+                    true => Failure::Full,
+                    false => Failure::Lost("the database gave up the transaction".to_owned()),
+                });
             }
             if !keep {
                 self.run("ROLLBACK TO job")?;

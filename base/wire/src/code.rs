@@ -5,7 +5,8 @@ use std::fmt;
 
 /// Names a kind of failure, as MLflow's clients know it.
 ///
-/// Source: the `ErrorCode` enum of MLflow 3.17.2 and its table of HTTP statuses. A code that this
+/// Source: the `ErrorCode` enum of MLflow 3.17.2 and its table of HTTP statuses;
+/// `INSUFFICIENT_STORAGE` is of our own. A code that this
 /// list lacks is read as [`ErrorCode::InternalError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -34,6 +35,8 @@ pub enum ErrorCode {
     ResourceExhausted,
     /// The operation exists in MLflow, but not here or not for this store.
     NotImplemented,
+    /// The server's disk is full, or a quota or limit of it is reached.
+    InsufficientStorage,
     /// The server cannot answer now; the same request may succeed later.
     TemporarilyUnavailable,
     /// Something broke that the caller cannot mend.
@@ -55,6 +58,7 @@ impl ErrorCode {
             Self::InternalError | Self::InvalidState => 500,
             Self::NotImplemented => 501,
             Self::TemporarilyUnavailable => 503,
+            Self::InsufficientStorage => 507,
         }
     }
 
@@ -73,6 +77,7 @@ impl ErrorCode {
             Self::ResourceExhausted => "RESOURCE_EXHAUSTED",
             Self::NotImplemented => "NOT_IMPLEMENTED",
             Self::TemporarilyUnavailable => "TEMPORARILY_UNAVAILABLE",
+            Self::InsufficientStorage => "INSUFFICIENT_STORAGE",
             Self::InternalError => "INTERNAL_ERROR",
         }
     }
@@ -120,6 +125,7 @@ mod tests {
             ErrorCode::ResourceExhausted,
             ErrorCode::NotImplemented,
             ErrorCode::TemporarilyUnavailable,
+            ErrorCode::InsufficientStorage,
             ErrorCode::InternalError,
         ] {
             let json = serde_json::to_string(&code).unwrap();

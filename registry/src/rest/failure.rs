@@ -86,6 +86,10 @@ fn message(error: &Error) -> String {
         }
         // The path of the file is no business of clients.
         Error::Busy { .. } => "the registry is busy; try again".to_owned(),
+        Error::NoSpace { .. } => {
+            "no space is left on the disk of the server: nothing of this request was stored"
+                .to_owned()
+        }
         Error::ReadOnly { why, .. } => {
             format!("the registry is opened for reading only: {why}")
         }

@@ -173,8 +173,10 @@ fn error(path: &Path, doing: &str, failure: Failure) -> Error {
     match failure {
         Failure::Rule(error) => error,
         Failure::Busy(waited_ms) => Error::Busy { path: path.to_owned(), waited_ms },
+        failure if failure.is_full() => Error::NoSpace { doing: doing() },
         Failure::Sql(source) => Error::backend(doing(), source),
         Failure::Lost(why) => Error::backend(doing(), why),
+        Failure::Full => Error::NoSpace { doing: doing() },
         Failure::ReadOnly => Error::ReadOnly { path: path.to_owned(), why: PROTECTED.to_owned() },
     }
 }

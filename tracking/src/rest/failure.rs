@@ -16,12 +16,23 @@ impl From<Error> for Failure {
         if let Error::Artifacts(ArtifactError::Denied { source, .. }) = &error {
             tracing::error!(%error, cause = %source, "the object store refused a request");
         }
-        if code != ErrorCode::InternalError || matches!(error, Error::Remote { .. }) {
+        let is_inside = matches!(code, ErrorCode::InternalError | ErrorCode::InsufficientStorage);
+        if !is_inside || matches!(error, Error::Remote { .. }) {
             return Self::new(code, message(&error));
         }
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
         tracing::error!(%error, cause, "a request failed");
-        Self::new(code, "internal error: the server's log says more")
+        Self::new(code, plain(code))
+    }
+}
+
+/// Says what broke inside as far as it concerns clients.
+fn plain(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::InsufficientStorage => {
+            "no space is left on the disk of the server: nothing of this request was stored"
+        }
+        _ => "internal error: the server's log says more",
     }
 }
 

@@ -161,7 +161,10 @@ pub(super) fn failed(path: &Path, error: io::Error) -> Error {
             return unusable(path, "as a file name it is too long: 255 bytes at most");
         }
         ErrorKind::NotFound => ": it was moved or deleted meanwhile",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ": the disk is full",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            let doing = format!("cannot write `{}`", path.display());
+            return Error::NoSpace { doing, source: error.into() };
+        }
         ErrorKind::ReadOnlyFilesystem => ": the file system is read-only",
         ErrorKind::PermissionDenied => ": permission denied",
         _ => "",

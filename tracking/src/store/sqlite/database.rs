@@ -5,11 +5,11 @@
 
 use super::Durability;
 use super::changes::{Changed, Changes};
-use super::failure::Failure;
+use super::failure::{Failure, Loss};
 use super::schema::{Layout, Prepared};
 use super::writer::Writer;
 use crate::Error;
-use mlctl_sqlite::Access;
+use mlctl_sqlite::{Access, is_full};
 use rusqlite::config::DbConfig;
 use rusqlite::{CachedStatement, Connection, Params};
 use std::cell::{Cell, RefCell};
@@ -238,8 +238,14 @@ impl Wait<'_> {
             failure if failure.is_busy() => {
                 Error::backend(doing, "another program has been writing for more than a minute")
             }
+            Failure::Sql(source) if is_full(&source) => {
+                Error::NoSpace { doing, source: source.into() }
+            }
             Failure::Sql(source) => Error::backend(doing, source),
-            Failure::Lost(why) => Error::backend(doing, why),
+            Failure::Lost(Loss::Full) => {
+                Error::NoSpace { doing, source: "the database or its disk is full".into() }
+            }
+            Failure::Lost(Loss::Other(why)) => Error::backend(doing, why),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong inside a transaction, before it is known what the caller was doing.
 
 use crate::Error;
+use mlctl_sqlite::is_full;
 use rusqlite::ErrorCode;
 
 /// A reason to roll back.
@@ -10,8 +11,17 @@ pub(super) enum Failure {
     Rule(Error),
     /// SQLite says no.
     Sql(rusqlite::Error),
-    /// The work was right, and what it did is lost: why.
-    Lost(String),
+    /// The work was right, and what it did is lost.
+    Lost(Loss),
+}
+
+/// Why work that went well is not kept.
+#[derive(Clone, Debug)]
+pub(super) enum Loss {
+    /// The disk takes no more.
+    Full,
+    /// Anything else.
+    Other(String),
 }
 
 impl Failure {
@@ -19,6 +29,15 @@ impl Failure {
     pub(super) fn is_busy(&self) -> bool {
         let Self::Sql(error) = self else { return false };
         is_busy(error)
+    }
+
+    /// Tells whether the disk takes no more.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::Sql(error) => is_full(error),
+            Self::Lost(loss) => matches!(loss, Loss::Full),
+            Self::Rule(_) => false,
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 
 use super::changes::{Changes, Phase};
 use super::database::{Session, lock, patiently};
-use super::failure::{Failure, is_busy};
+use super::failure::{Failure, Loss, is_busy};
 use super::schema::Layout;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,7 +43,7 @@ impl Writer {
         let (reply, answer) = sync_channel(1);
         // A caller that does not wait any more needs no answer.
         self.submit(work, move |outcome| drop(reply.send(outcome)));
-        answer.recv().unwrap_or_else(|_| Err(gone()))
+        answer.recv().unwrap_or_else(|_| Err(Failure::Lost(gone())))
     }
 
     /// Has `work` done and committed, and tells `done` so, on the thread that writes.
@@ -58,15 +58,13 @@ impl Writer {
             None => Some(task as Box<dyn Job>),
         };
         if let Some(job) = refused {
-            job.answer(Some(GONE));
+            job.answer(Some(&gone()));
         }
     }
 }
 
-const GONE: &str = "the thread that writes has ended";
-
-fn gone() -> Failure {
-    Failure::Lost(GONE.to_owned())
+fn gone() -> Loss {
+    Loss::Other("the thread that writes has ended".to_owned())
 }
 
 impl Drop for Writer {
@@ -85,8 +83,11 @@ trait Job: Send {
     /// to keep what it did.
     fn work(&mut self, db: &Session<'_>) -> bool;
 
+    /// Tells whether the work failed because the disk takes no more.
+    fn is_full(&self) -> bool;
+
     /// Answers the caller; `lost` says why work that went well is not kept.
-    fn answer(self: Box<Self>, lost: Option<&str>);
+    fn answer(self: Box<Self>, lost: Option<&Loss>);
 }
 
 struct Task<F, T, D> {
@@ -103,19 +104,23 @@ where
 {
     fn work(&mut self, db: &Session<'_>) -> bool {
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(db))).unwrap_or_else(|_| {
-            Err(Failure::Lost("a panic: this is a defect of the store".to_owned()))
+            Err(Failure::Lost(Loss::Other("a panic: this is a defect of the store".to_owned())))
         });
         let keep = outcome.is_ok();
         self.outcome = Some(outcome);
         keep
     }
 
-    fn answer(self: Box<Self>, lost: Option<&str>) {
+    fn is_full(&self) -> bool {
+        matches!(&self.outcome, Some(Err(failure)) if failure.is_full())
+    }
+
+    fn answer(self: Box<Self>, lost: Option<&Loss>) {
         let answer = match (self.outcome, lost) {
             (Some(Err(failure)), _) => Err(failure),
             (Some(Ok(value)), None) => Ok(value),
-            (Some(Ok(_)), Some(why)) => Err(Failure::Lost(why.to_owned())),
-            (None, why) => Err(Failure::Lost(why.unwrap_or("it was not done").to_owned())),
+            (_, Some(loss)) => Err(Failure::Lost(loss.clone())),
+            (None, None) => Err(Failure::Lost(Loss::Other("it was not done".to_owned()))),
         };
         let done = self.done;
         if catch_unwind(AssertUnwindSafe(|| done(answer))).is_err() {
@@ -129,7 +134,7 @@ fn serve(changes: &Changes, layout: Layout, queue: &Receiver<Box<dyn Job>>) {
         let mut group = Vec::new();
         let waiting = iter::once(first).chain(queue.try_iter()).take(GROUP_MAX);
         let lost = write(changes, layout, waiting, &mut group);
-        group.into_iter().for_each(|job| job.answer(lost.as_deref()));
+        group.into_iter().for_each(|job| job.answer(lost.as_ref()));
     }
 }
 
@@ -140,19 +145,20 @@ fn write(
     layout: Layout,
     waiting: impl Iterator<Item = Box<dyn Job>>,
     group: &mut Vec<Box<dyn Job>>,
-) -> Option<String> {
+) -> Option<Loss> {
     changes.set_phase(Phase::Between);
     let conn = lock(&changes.conn);
     let session = Session::new(&conn, layout);
     let outcome = commit(&conn, &session, changes, waiting, group);
     changes.set_phase(Phase::Between);
     let lost = outcome.err().map(|failure| match failure {
-        Failure::Lost(why) => why,
+        failure if failure.is_full() => Loss::Full,
+        Failure::Lost(loss) => loss,
         Failure::Sql(error) if is_busy(&error) => {
-            "another program has been writing for more than a minute".to_owned()
+            Loss::Other("another program has been writing for more than a minute".to_owned())
         }
-        Failure::Sql(error) => error.to_string(),
-        Failure::Rule(error) => error.to_string(),
+        Failure::Sql(error) => Loss::Other(error.to_string()),
+        Failure::Rule(error) => Loss::Other(error.to_string()),
     });
     if lost.is_some()
         && !conn.is_autocommit()
@@ -221,7 +227,10 @@ fn work(
         let keep = group[next].work(session);
         if conn.is_autocommit() {
             // A full disk, say, makes SQLite give up the whole transaction.
-            return Err(Failure::Lost("the database gave up the transaction".to_owned()));
+            return Err(Failure::Lost(match group[next].is_full() {
+                true => Loss::Full,
+                false => Loss::Other("the database gave up the transaction".to_owned()),
+            }));
         }
         match (keep, with_savepoints) {
             (false, false) if conn.total_changes() != before => return Ok(false),
