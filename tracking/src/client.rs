@@ -7,7 +7,7 @@ mod transport;
 
 use crate::entity::{
     DatasetInput, DatasetSummary, Experiment, LoggedModel, LoggedModelInput, LoggedModelOutput,
-    LoggedModelStatus, Metric, Param, Run, RunInfo, Tag, ViewType,
+    LoggedModelStatus, Metric, ModelParam, Param, Run, RunInfo, Tag, ViewType,
 };
 use crate::field::EnumValue;
 use crate::message::*;
@@ -286,7 +286,7 @@ impl TrackingStore for HttpStore {
             name: new.name.clone(),
             model_type: new.model_type.clone(),
             source_run_id: new.source_run_id.as_ref().map(ToString::to_string),
-            params: new.params.clone(),
+            params: ModelParam::list(&new.params),
             tags: new.tags.clone(),
         };
         let answer: LoggedModelAnswer = self.transport.post("logged-models", &request)?;
@@ -319,7 +319,7 @@ impl TrackingStore for HttpStore {
     }
 
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
-        let (model_id, params) = (Some(id.clone()), params.to_vec());
+        let (model_id, params) = (Some(id.clone()), ModelParam::list(params));
         let request = LoggedModelPairs { model_id, params, tags: Vec::new() };
         let path = self.model(&format!("{id}/params"));
         self.transport.post(&path, &request).map(|Ignored {}| ())

@@ -10,6 +10,8 @@ mod run;
 
 pub use experiment::{Experiment, LifecycleStage, ViewType};
 pub use metric::{Metric, Param, Tag};
+#[cfg(any(feature = "rest", feature = "client"))]
+pub(crate) use model::ModelParam;
 pub use model::{LoggedModel, LoggedModelStatus};
 pub use run::{
     Dataset, DatasetInput, DatasetSummary, LoggedModelInput, LoggedModelOutput, Run, RunData,

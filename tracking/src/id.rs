@@ -90,6 +90,23 @@ checked_text! {
     check_experiment_name
 }
 
+impl Key {
+    /// Checks the key of a param of a logged model, which MLflow takes at any length.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with the rule that `text` breaks.
+    pub fn parse_model_param(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        check_key_characters(&text)?;
+        match text.len() <= limits::MODEL_PARAM_KEY_BYTES_MAX {
+            true => Ok(Self(text)),
+            false => {
+                Err(Error::invalid("key", &text, "it exceeds the maximum length of 10000 bytes"))
+            }
+        }
+    }
+}
+
 impl RunId {
     /// Makes a new id.
     pub fn random() -> Self {
@@ -134,6 +151,14 @@ fn check_experiment_id(text: &str) -> Result<()> {
 }
 
 fn check_key(text: &str) -> Result<()> {
+    check_key_characters(text)?;
+    if text.chars().count() > limits::KEY_CHARS_MAX {
+        return Err(Error::too_long("key", "key", text, limits::KEY_CHARS_MAX));
+    }
+    Ok(())
+}
+
+fn check_key_characters(text: &str) -> Result<()> {
     let fits = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '/' | ' ');
     if !text.chars().all(fits) {
         let rule = "names may only contain letters, digits, `_`, `-`, `.`, `:`, `/` and spaces";
@@ -143,16 +168,14 @@ fn check_key(text: &str) -> Result<()> {
         let rule = "as a path it must not resolve to another name";
         return Err(Error::invalid_as(phrase::name_resolves("key", text), "key", text, rule));
     }
-    if text.chars().count() > limits::KEY_CHARS_MAX {
-        return Err(Error::too_long("key", "key", text, limits::KEY_CHARS_MAX));
-    }
     Ok(())
 }
 
 fn check_experiment_name(text: &str) -> Result<()> {
-    if text.is_empty() {
+    if text.trim().is_empty() {
         let phrase = format!("Invalid experiment name: '{text}'");
-        return Err(Error::invalid_as(phrase, "experiment name", text, "it must not be empty"));
+        let rule = "it must not be empty or blank";
+        return Err(Error::invalid_as(phrase, "experiment name", text, rule));
     }
     if text.contains(char::is_control) {
         let rule = "it cannot hold control characters such as line breaks";
@@ -194,6 +217,14 @@ mod tests {
         for name in ["", "a\0", "a\nb", "a\u{85}b", &"n".repeat(501)] {
             assert!(ExperimentName::parse(name).is_err(), "{name:?}");
         }
+    }
+
+    #[test]
+    fn an_experiment_is_not_named_by_blanks() {
+        for name in ["", " ", "\t \n", "\u{a0}"] {
+            assert!(ExperimentName::parse(name).is_err(), "for {name:?}");
+        }
+        ExperimentName::parse(" churn ").unwrap();
     }
 
     #[test]

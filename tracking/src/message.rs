@@ -7,8 +7,8 @@
 #[cfg(feature = "client")]
 use crate::entity::Experiment;
 use crate::entity::{
-    DatasetInput, DatasetSummary, LoggedModel, LoggedModelInput, LoggedModelOutput, Metric, Param,
-    Run, RunInfo, Tag,
+    DatasetInput, DatasetSummary, LoggedModel, LoggedModelInput, LoggedModelOutput, Metric,
+    ModelParam, Param, Run, RunInfo, Tag,
 };
 use crate::field::{self, EnumValue};
 use crate::{ExperimentId, Key, RunId};
@@ -203,7 +203,7 @@ messages! {
         name: Option<String>,
         model_type: Option<String>,
         source_run_id: Option<String>,
-        params: Vec<Param>,
+        params: Vec<ModelParam>,
         tags: Vec<Tag>,
     }
     LoggedModelAnswer {
@@ -215,7 +215,7 @@ messages! {
     }
     LoggedModelPairs {
         model_id: Option<crate::ModelId>,
-        params: Vec<Param>,
+        params: Vec<ModelParam>,
         tags: Vec<Tag>,
     }
     SearchLoggedModels {

@@ -51,18 +51,18 @@ pub(crate) fn select_models(
     models: impl Iterator<Item = LoggedModel>,
 ) -> Result<Page<LoggedModel>> {
     let compiled = query.compile()?;
-    let order_scope: Vec<DatasetScope> =
-        query.order_by.iter().filter_map(|clause| clause.dataset.clone()).collect();
     let rows = models
         .filter(|model| {
             let scoped = ScopedModel { model, datasets: &query.datasets };
             query.admits_datasets(model, &compiled) && compiled.admits(&scoped)
         })
         .map(|model| {
-            let scoped = ScopedModel { model: &model, datasets: &order_scope };
-            let key =
-                compiled.order.key(&scoped, model.creation_timestamp, model.model_id.as_str());
-            (key, model)
+            let scoped = |clause: usize| ScopedModel {
+                model: &model,
+                datasets: query.order_by[clause].dataset.as_slice(),
+            };
+            let (time, id) = (model.creation_timestamp, model.model_id.as_str());
+            (compiled.order.key_by(scoped, time, id), model)
         })
         .collect();
     page(rows, &compiled, query.max_results, query.page_token.as_deref())

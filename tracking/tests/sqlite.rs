@@ -81,7 +81,7 @@ fn a_file_of_an_old_mlflow_is_read_and_written_without_being_migrated() {
     assert_eq!((run.info.run_name.as_str(), run.info.status), ("first", RunStatus::Finished));
     let values: Vec<_> = run.data.metrics.iter().map(|m| (m.key.as_str(), m.value)).collect();
     assert!(values[0].1.is_nan(), "{values:?}");
-    assert_eq!(values[1..], [("loss", 0.25), ("up", f64::MAX)]);
+    assert_eq!(values[1..], [("loss", 0.25), ("up", f64::INFINITY)]);
     assert!(run.data.tags.contains(&Tag::new(key("a/b"), "é")));
     assert_eq!(run.inputs.dataset_inputs[0].tags[0].value, "training");
     let deleted = RunQuery {

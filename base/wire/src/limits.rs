@@ -12,6 +12,8 @@ pub const ENTITIES_PER_BATCH_MAX: usize = 1000;
 pub const DATASETS_PER_BATCH_MAX: usize = 1000;
 /// Characters of a metric's, param's or tag's key (`MAX_ENTITY_KEY_LENGTH`).
 pub const KEY_CHARS_MAX: usize = 250;
+/// Bytes of the key of a logged model's param, for which MLflow has no limit.
+pub const MODEL_PARAM_KEY_BYTES_MAX: usize = 10_000;
 /// Characters of a param's value; a longer one is cut (`MAX_PARAM_VAL_LENGTH`).
 pub const PARAM_VALUE_CHARS_MAX: usize = 6000;
 /// Characters of a run tag's value; a longer one is cut (`MAX_TAG_VAL_LENGTH`).

@@ -1,9 +1,10 @@
 //! Models that a run logged, before anyone registers them.
 
 use super::{Metric, Param, Tag};
-use crate::{Error, ExperimentId, ModelId, Result, RunId};
+use crate::{Error, ExperimentId, Key, ModelId, Result, RunId, field};
 use mlctl_wire::number;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A model made by a run (MLflow 3's `LoggedModel`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +93,35 @@ impl LoggedModelStatus {
     }
 }
 
+/// A param of a logged model on the wire: its key may be longer than that of a run's.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub(crate) struct ModelParam(pub(crate) Param);
+
+impl<'de> Deserialize<'de> for ModelParam {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Form {
+            key: String,
+            #[serde(default, deserialize_with = "field::read")]
+            value: String,
+        }
+        let Form { key, value } = Form::deserialize(deserializer)?;
+        let key = Key::parse_model_param(key).map_err(D::Error::custom)?;
+        Ok(Self(Param::new(key, value)))
+    }
+}
+
+impl ModelParam {
+    pub(crate) fn list(params: &[Param]) -> Vec<Self> {
+        params.iter().cloned().map(Self).collect()
+    }
+
+    pub(crate) fn params(list: Vec<Self>) -> Vec<Param> {
+        list.into_iter().map(|param| param.0).collect()
+    }
+}
+
 /// MLflow's JSON of [`LoggedModel`].
 #[derive(Serialize, Deserialize)]
 struct Form {
@@ -128,7 +158,7 @@ struct InfoForm {
 #[derive(Default, Serialize, Deserialize)]
 struct DataForm {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    params: Vec<Param>,
+    params: Vec<ModelParam>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     metrics: Vec<Metric>,
 }
@@ -147,7 +177,7 @@ impl From<Form> for LoggedModel {
             model_type: Some(info.model_type).filter(|text| !text.is_empty()),
             source_run_id: RunId::parse(info.source_run_id).ok(),
             tags: info.tags,
-            params: data.params,
+            params: ModelParam::params(data.params),
             metrics: data.metrics,
         }
     }
@@ -169,7 +199,7 @@ impl From<LoggedModel> for Form {
                 source_run_id: model.source_run_id.map(String::from).unwrap_or_default(),
                 tags: model.tags,
             },
-            data: DataForm { params: model.params, metrics: model.metrics },
+            data: DataForm { params: ModelParam::list(&model.params), metrics: model.metrics },
         }
     }
 }

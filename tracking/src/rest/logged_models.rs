@@ -1,7 +1,7 @@
 //! `logged-models/…`.
 
 use super::{Answer, Empty, Service, now, rows};
-use crate::entity::{LoggedModel, LoggedModelStatus};
+use crate::entity::{LoggedModel, LoggedModelStatus, ModelParam};
 use crate::message::{
     CreateLoggedModel, DatasetFilter, FinalizeLoggedModel, LoggedModelAnswer, LoggedModelOrderBy,
     LoggedModelPairs, LoggedModelsAnswer, SearchLoggedModels,
@@ -57,7 +57,7 @@ async fn create(
         model_type: request.model_type.filter(|kind| !kind.is_empty()),
         source_run_id: source.map(RunId::parse).transpose().map_err(Failure::from)?,
         tags: request.tags,
-        params: request.params,
+        params: ModelParam::params(request.params),
         time: now(),
     };
     service
@@ -109,7 +109,8 @@ async fn log_params(
     Payload(request): Payload<LoggedModelPairs>,
 ) -> Answer<Empty> {
     let id = id(model_id)?;
-    service.act(move |store| store.log_model_params(&id, &request.params)).await
+    let params = ModelParam::params(request.params);
+    service.act(move |store| store.log_model_params(&id, &params)).await
 }
 
 async fn set_tags(

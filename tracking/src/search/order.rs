@@ -104,11 +104,20 @@ impl Order {
 
     /// Takes the place of a row from what is known about it.
     pub(crate) fn key(&self, facts: &impl Facts, time: i64, id: &str) -> RowKey {
-        RowKey {
-            fields: self.fields().map(|field| SortKey::of_field(field, facts)).collect(),
-            time,
-            id: id.to_owned(),
-        }
+        let fields = self.fields().map(|field| SortKey::of_field(field, facts)).collect();
+        RowKey { fields, time, id: id.to_owned() }
+    }
+
+    /// Like [`Self::key`], where each clause, by its number, sees facts of its own.
+    pub(crate) fn key_by<F: Facts>(
+        &self,
+        facts: impl Fn(usize) -> F,
+        time: i64,
+        id: &str,
+    ) -> RowKey {
+        let fields = self.fields().enumerate();
+        let fields = fields.map(|(at, field)| SortKey::of_field(field, &facts(at))).collect();
+        RowKey { fields, time, id: id.to_owned() }
     }
 
     fn compare(&self, a: &RowKey, b: &RowKey) -> Ordering {

@@ -2,9 +2,8 @@
 //!
 //! A new file is made at the schema of MLflow 3.17.2, whose server and client work on it as it is,
 //! also at the same time. A file that MLflow made is used as it is: never migrated, and asked for
-//! the tables that it has. One of a newer MLflow is written to as long as its tables take our rows. Two things differ from what MLflow would store, and it reads both:
-//! infinities are infinities, where MLflow writes the largest number; and what its table of logged
-//! models' metrics cannot hold goes to a table of our own.
+//! the tables that it has. One of a newer MLflow is written to as long as its tables take our rows. One thing differs from what MLflow would store: what
+//! its table of logged models' metrics cannot hold goes to a table of our own.
 
 mod changes;
 mod columns;

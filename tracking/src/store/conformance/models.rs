@@ -68,6 +68,18 @@ pub fn model_params_and_tags_are_kept(store: &dyn TrackingStore) {
     refused(store.delete_model_tag(&id, &key("u")), "RESOURCE_DOES_NOT_EXIST", "u");
 }
 
+/// Estimators have params with long names, which MLflow takes here and refuses of a run.
+pub fn a_model_param_may_have_a_long_name(store: &dyn TrackingStore) {
+    let long = Param::new(Key::parse_model_param("k".repeat(251)).unwrap(), "1");
+    let new = NewLoggedModel { params: vec![long.clone()], ..new_model("m", None) };
+    let id = store.create_logged_model(&new).unwrap().model_id;
+    let longer = Param::new(Key::parse_model_param("l".repeat(255)).unwrap(), "2");
+    store.log_model_params(&id, &[longer.clone()]).unwrap();
+
+    assert_eq!(store.logged_model(&id).unwrap().params, [long, longer]);
+    assert!(Key::parse("k".repeat(251)).is_err());
+}
+
 /// A logged model knows all versions that were made of it, in MLflow's spelling.
 pub fn versions_that_are_noted_at_once_are_all_kept(store: &dyn TrackingStore) {
     const VERSIONS: u32 = 24;
@@ -142,6 +154,35 @@ pub fn models_without_a_type_are_found_by_what_they_are_not(store: &dyn Tracking
     assert_eq!(find("model_type != 'onnx'"), ["plain"]);
     assert_eq!(find("source_run_id = 'r' OR model_type = 'onnx'"), ["typed"]);
     assert_eq!(find("source_run_id != 'r'").len(), 2);
+}
+
+/// Each clause of an order looks at the dataset that it names, and at no other.
+pub fn models_are_ordered_by_a_metric_on_each_dataset(store: &dyn TrackingStore) {
+    let run = start(store).info.run_id;
+    for (name, train, test) in [("a", 1.0, 5.0), ("b", 1.0, 4.0), ("c", 0.0, 9.0)] {
+        let id = store.create_logged_model(&new_model(name, None)).unwrap().model_id;
+        let on = |set: &str, value, step| Metric {
+            model_id: Some(id.clone()),
+            dataset_name: Some(set.to_owned()),
+            dataset_digest: Some("d1".to_owned()),
+            ..point("rmse", value, step)
+        };
+        let metrics = vec![on("train", train, 1), on("test", test, 2)];
+        store.log_batch(&run, &Batch { metrics, ..Batch::default() }).unwrap();
+    }
+    let by = |set: Option<&str>| LoggedModelOrder {
+        field_name: "metrics.rmse".to_owned(),
+        ascending: true,
+        dataset: set
+            .map(|name| DatasetScope { dataset_name: name.to_owned(), dataset_digest: None }),
+    };
+    let names = |order_by: Vec<LoggedModelOrder>| -> Vec<String> {
+        let page = store.search_logged_models(&LoggedModelQuery { order_by, ..query("") }).unwrap();
+        page.items.into_iter().map(|model| model.name).collect()
+    };
+    assert_eq!(names(vec![by(Some("train")), by(Some("test"))]), ["c", "b", "a"]);
+    assert_eq!(names(vec![by(Some("test")), by(Some("train"))]), ["b", "a", "c"]);
+    assert_eq!(names(vec![by(None)]), ["b", "a", "c"]);
 }
 
 /// Models are ordered by the latest point of a metric, not by its best.

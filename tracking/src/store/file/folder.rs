@@ -85,7 +85,7 @@ fn list_keys(folder: &Path, kind: Kind) -> io::Result<Vec<String>> {
     match kind {
         Kind::Metric | Kind::Param | Kind::Tag => {
             collect_files(&place, "", &mut keys)?;
-            keys.retain(|key| Key::parse(key.as_str()).is_ok());
+            keys.retain(|key| Key::parse_model_param(key.as_str()).is_ok());
         }
         Kind::Input | Kind::Output => {
             let folders = place.entries()?.into_iter().filter(|entry| entry.is_folder);
@@ -307,7 +307,8 @@ pub(super) fn pairs<T>(
     let mut pairs = Vec::new();
     for name in keys(folder, kind)? {
         let text = read(folder, kind, &name)?;
-        if let (Ok(key), Some(text)) = (Key::parse(name), text) {
+        // Params of logged models may have long names.
+        if let (Ok(key), Some(text)) = (Key::parse_model_param(name), text) {
             pairs.push(make(key, text));
         }
     }

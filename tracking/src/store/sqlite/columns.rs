@@ -4,6 +4,7 @@
 //! A number takes 8 bytes; a text takes 4 and its words are kept once each, since params and tags
 //! are mostly the same few words.
 
+use super::runs;
 use crate::entity::ViewType;
 use mlctl_filter::{Entity, Facts, Field, Scalar, Values};
 use rusqlite::types::ValueRef;
@@ -177,7 +178,7 @@ fn put<T>(values: &mut Vec<T>, place: usize, value: T) {
 /// Reads a number as the statement for columns spells it: NaN is a text.
 fn number(value: ValueRef<'_>) -> f64 {
     match value {
-        ValueRef::Real(number) => number,
+        ValueRef::Real(number) => runs::restored(number),
         ValueRef::Integer(number) => number as f64,
         ValueRef::Text(_) => f64::NAN,
         _ => MISSING,

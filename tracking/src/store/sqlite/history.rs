@@ -45,7 +45,7 @@ fn read_all(
     // Small as long as their number is not known.
     let mut points: Vec<(i64, i64, f64)> = Vec::new();
     while let Some(row) = rows.next()? {
-        let value = if row.get(1)? { f64::NAN } else { row.get(0)? };
+        let value = if row.get(1)? { f64::NAN } else { runs::restored(row.get(0)?) };
         points.push((row.get(2)?, row.get(3)?, value));
     }
     let metric = |(time, step, value)| Metric::new(key.clone(), value, time, step);
@@ -53,7 +53,7 @@ fn read_all(
     // Here this is much faster than in SQLite.
     items.sort_unstable_by(history_order);
     if let Some((timestamp, step, bits, is_nan)) = after {
-        let value = if is_nan { f64::NAN } else { f64::from_bits(bits) };
+        let value = if is_nan { f64::NAN } else { runs::restored(f64::from_bits(bits)) };
         let last = Metric::new(key.clone(), value, timestamp, step);
         items.retain(|point| history_order(point, &last).is_gt());
     }
@@ -97,7 +97,7 @@ fn read_page(
 }
 
 fn point(key: &Key, row: &Row<'_>) -> rusqlite::Result<Metric> {
-    let value = if row.get(1)? { f64::NAN } else { row.get(0)? };
+    let value = if row.get(1)? { f64::NAN } else { runs::restored(row.get(0)?) };
     Ok(Metric::new(key.clone(), value, row.get(2)?, row.get(3)?))
 }
 
@@ -186,7 +186,7 @@ impl Steps<'_> {
         let mut rows = statement.query((id, key, step))?;
         self.points.clear();
         while let Some(row) = rows.next()? {
-            let value = if row.get(1)? { f64::NAN } else { row.get(0)? };
+            let value = if row.get(1)? { f64::NAN } else { runs::restored(row.get(0)?) };
             self.points.push(Metric::new(self.key.clone(), value, row.get(2)?, step));
         }
         self.points.sort_by(compare);

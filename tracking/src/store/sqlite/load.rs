@@ -1,8 +1,8 @@
 //! Whole runs, many at once, in a fixed number of statements.
 
 use super::database::Session;
-use super::experiments;
 use super::failure::Failure;
+use super::{experiments, runs};
 use crate::entity::{
     Dataset, DatasetInput, LoggedModelInput, LoggedModelOutput, Metric, Param, Run, RunData,
     RunInfo, RunInputs, RunOutputs, RunStatus, Tag,
@@ -240,7 +240,7 @@ impl Loader<'_> {
     fn metrics(&mut self) -> Result<(), Failure> {
         self.each(self.sql.metrics, |run, row| {
             if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
-                let value = if row.get(3)? { f64::NAN } else { row.get(2)? };
+                let value = if row.get(3)? { f64::NAN } else { runs::restored(row.get(2)?) };
                 let time: Option<i64> = row.get(4)?;
                 run.data.metrics.push(Metric::new(
                     key,

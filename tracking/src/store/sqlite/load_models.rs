@@ -2,7 +2,7 @@
 
 use super::database::Session;
 use super::failure::Failure;
-use super::{experiments, load};
+use super::{experiments, load, runs};
 use crate::entity::{LoggedModel, LoggedModelStatus, Metric, Param, Tag};
 use crate::{Error, ExperimentId, Key, ModelId, RunId};
 use rusqlite::Row;
@@ -100,7 +100,7 @@ fn model(row: &Row<'_>) -> rusqlite::Result<Option<LoggedModel>> {
 }
 
 fn add_param(model: &mut LoggedModel, row: &Row<'_>) -> rusqlite::Result<()> {
-    if let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) {
+    if let Ok(key) = Key::parse_model_param(row.get_ref(1)?.as_str()?) {
         model.params.push(Param::new(key, row.get::<_, String>(2)?));
     }
     Ok(())
@@ -115,7 +115,7 @@ fn add_tag(model: &mut LoggedModel, row: &Row<'_>) -> rusqlite::Result<()> {
 
 fn add_metric(model: &mut LoggedModel, row: &Row<'_>) -> rusqlite::Result<()> {
     let Ok(key) = Key::parse(row.get_ref(1)?.as_str()?) else { return Ok(()) };
-    let value = row.get::<_, Option<f64>>(2)?.unwrap_or(f64::NAN);
+    let value = row.get::<_, Option<f64>>(2)?.map_or(f64::NAN, runs::restored);
     let metric = Metric {
         dataset_name: row.get(6)?,
         dataset_digest: row.get(7)?,

@@ -169,7 +169,8 @@ fn put_metric(
 ) -> Result<(), Failure> {
     let key = metric.key.as_str();
     let point = (model.as_str(), key, metric.timestamp, metric.step, run.as_str());
-    if !metric.value.is_nan() {
+    let (value, is_nan) = runs::stored(metric.value);
+    if !is_nan {
         let sql = "INSERT INTO logged_model_metrics
                        (model_id, metric_name, metric_timestamp_ms, metric_step, run_id,
                         metric_value, experiment_id, dataset_name, dataset_digest, dataset_uuid)
@@ -179,7 +180,7 @@ fn put_metric(
                    ON CONFLICT DO NOTHING";
         let (name, digest) = (&metric.dataset_name, &metric.dataset_digest);
         let (a, b, c, d, e) = point;
-        if db.execute(sql, (a, b, c, d, e, metric.value, experiment, name, digest))? > 0 {
+        if db.execute(sql, (a, b, c, d, e, value, experiment, name, digest))? > 0 {
             return Ok(());
         }
     }
@@ -206,7 +207,7 @@ fn put_metric(
             point.2,
             point.3,
             point.4,
-            (!metric.value.is_nan()).then_some(metric.value),
+            (!is_nan).then_some(value),
             &metric.dataset_name,
             &metric.dataset_digest,
         ),

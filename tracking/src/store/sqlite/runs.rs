@@ -159,10 +159,18 @@ fn put_params(db: &Session<'_>, id: &RunId, params: &[Param]) -> Result<(), Fail
 
 /// Splits a value as MLflow stores it: `NaN` is a flag, as SQLite takes it for `NULL`.
 ///
-/// The infinities stay what they are. MLflow writes the largest number in their place, and reads
-/// them as infinities when it finds them.
+/// The largest number stands for infinity, as MLflow's pages cannot show a run with the real one.
 pub(super) fn stored(value: f64) -> (f64, bool) {
-    if value.is_nan() { (0.0, true) } else { (value, false) }
+    if value.is_nan() { (0.0, true) } else { (value.clamp(f64::MIN, f64::MAX), false) }
+}
+
+/// Reads a number as it was logged.
+pub(super) fn restored(value: f64) -> f64 {
+    match value {
+        f64::MAX => f64::INFINITY,
+        f64::MIN => f64::NEG_INFINITY,
+        value => value,
+    }
 }
 
 fn put_metrics(db: &Session<'_>, id: &RunId, metrics: &[Metric]) -> Result<(), Failure> {

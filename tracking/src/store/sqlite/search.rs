@@ -6,7 +6,7 @@
 
 use super::database::Session;
 use super::failure::Failure;
-use super::{experiments, load};
+use super::{experiments, load, runs};
 use crate::entity::{Run, ViewType};
 use crate::search::{self, Compiled, Page, RunQuery};
 use mlctl_filter::{Entity, Expr, Facts, Field, Scalar, Test, Value as Operand, Values};
@@ -100,6 +100,10 @@ fn narrowed(column: &str, field: &Field, test: &Test, bound: &mut Vec<Value>) ->
         Test::IsNull => return Some(format!("{column} IS NULL")),
         // Numbers are compared as floats, as the filter does. NaN is a text, which is greater than
         // any number here, and is refused later.
+        // The largest number stands for infinity in the file.
+        Test::Compare(_, Operand::Number(number)) if number.abs() >= f64::MAX => {
+            return Some(format!("{column} IS NOT NULL"));
+        }
         Test::Compare(compare, Operand::Number(number)) => (compare.as_str(), Value::from(*number)),
         Test::Compare(compare, Operand::Text(text)) => {
             (compare.as_str(), Value::from(text.clone()))
@@ -216,7 +220,7 @@ impl Facts for Seen<'_> {
             return Values::Many(list.iter().map(|text| Scalar::Text(text)).collect());
         }
         match self.row.get_ref(FIRST_FIELD + at) {
-            Ok(ValueRef::Real(number)) => Values::One(Scalar::Number(number)),
+            Ok(ValueRef::Real(number)) => Values::One(Scalar::Number(runs::restored(number))),
             Ok(ValueRef::Integer(number)) => Values::One(Scalar::Number(number as f64)),
             Ok(ValueRef::Text(_)) if field.entity == Entity::Metric => {
                 Values::One(Scalar::Number(f64::NAN))

@@ -163,3 +163,47 @@ proptest! {
         agreement::check(&store, &case)?;
     }
 }
+
+#[test]
+fn infinity_is_stored_as_mlflow_stores_it_and_found_as_infinity() {
+    let (store, _folder) = store();
+    let new = NewRun {
+        experiment_id: ExperimentId::default_experiment(),
+        user_id: String::new(),
+        run_name: None,
+        start_time: NOW,
+        tags: Vec::new(),
+    };
+    let key = |text| Key::parse(text).unwrap();
+    let run = store.create_run(&new).unwrap().info.run_id;
+    let metrics = vec![
+        Metric::new(key("up"), f64::INFINITY, NOW, 0),
+        Metric::new(key("down"), f64::NEG_INFINITY, NOW, 0),
+    ];
+    store.log_batch(&run, &Batch { metrics, ..Batch::default() }).unwrap();
+
+    for table in ["metrics", "latest_metrics"] {
+        let sql = format!("SELECT min(value) = ?1 AND max(value) = ?2 FROM {table}");
+        let is_largest = store.database.read("testing", |db| {
+            Ok(db.prepare(&sql)?.query_row((f64::MIN, f64::MAX), |row| row.get::<_, bool>(0))?)
+        });
+        assert!(is_largest.unwrap(), "in {table}");
+    }
+    let history = store.metric_history(&run, &key("up"), &HistoryPage::default()).unwrap();
+    assert_eq!(history.items[0].value, f64::INFINITY);
+    for (filter, count) in [
+        ("metrics.up = 1e999", 1),
+        ("metrics.up > 1.7976931348623157e308", 1),
+        ("metrics.down < -1.7976931348623157e308", 1),
+        ("metrics.down > -1e999", 0),
+        // A dataset is searched for by a statement, and not in memory.
+        ("metrics.up = 1e999 AND datasets.name IS NULL", 1),
+        ("metrics.up > 1.7976931348623157e308 AND datasets.name IS NULL", 1),
+    ] {
+        let query = RunQuery {
+            filter: filter.to_owned(),
+            ..RunQuery::of(vec![ExperimentId::default_experiment()])
+        };
+        assert_eq!(store.search_runs(&query).unwrap().items.len(), count, "for {filter}");
+    }
+}
