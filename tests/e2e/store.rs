@@ -191,7 +191,7 @@ fn artifacts_on_a_windows_machine_are_found_in_the_store_or_reported() {
         let meta = format!("mlruns/0/{id}/meta.yaml");
         let lines = std::fs::read_to_string(place.path(&meta)).unwrap();
         // A long value goes on in the next line.
-        let kept = lines.lines().filter(|line| !line.starts_with(["a", " "]));
+        let kept = lines.lines().filter(|line| !line.starts_with(['a', ' ']));
         let kept: String = kept.map(|line| format!("{line}\n")).collect();
         let uri = format!(r"C:\work\mlruns\{folder}\{id}\artifacts");
         place.write(&meta, &format!("{kept}artifact_uri: {uri}\n"));

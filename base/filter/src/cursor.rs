@@ -91,7 +91,7 @@ impl<'a> Cursor<'a> {
 
     pub(crate) fn place_of(&self, start: usize) -> Place {
         let column = self.text[..start].chars().count() + 1;
-        Place { clause: self.clause, search: self.search, column, text: self.text.to_owned() }
+        Place { clause: self.clause, search: self.search, column, text: self.text.into() }
     }
 
     pub(crate) fn place(&self) -> Place {

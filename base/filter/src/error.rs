@@ -41,7 +41,7 @@ pub enum Error {
         /// The prefix as it was written.
         prefix: String,
         /// The prefixes that this search has.
-        known: Vec<&'static str>,
+        known: Box<[&'static str]>,
         /// Where it stands.
         place: Place,
     },
@@ -56,7 +56,7 @@ pub enum Error {
         /// The key as it was written.
         key: String,
         /// The attributes that exist, by their canonical names.
-        known: Vec<&'static str>,
+        known: Box<[&'static str]>,
         /// Where it stands.
         place: Place,
     },
@@ -71,7 +71,7 @@ pub enum Error {
         /// The field.
         field: Field,
         /// The operators that apply to the field; none if it is there to order by only.
-        known: Vec<&'static str>,
+        known: Box<[&'static str]>,
         /// Where the operator stands.
         place: Place,
     },
@@ -135,7 +135,7 @@ pub struct Place {
     /// The column in characters, from 1; one past the text for its end.
     pub column: usize,
     /// The whole text.
-    pub text: String,
+    pub text: Box<str>,
 }
 
 /// Shows the column and the text around it.
@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str, column: usize) -> String {
-        Place { clause: Clause::Filter, search: "run", column, text: text.to_owned() }.to_string()
+        Place { clause: Clause::Filter, search: "run", column, text: text.into() }.to_string()
     }
 
     #[test]

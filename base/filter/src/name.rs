@@ -102,7 +102,7 @@ impl Names<'_> {
         match self.vocabulary.entity(&prefix) {
             Some(Entity::Attribute) => self.attribute(key),
             Some(Entity::Dataset) if !DATASET_KEYS.contains(&key.as_str()) => {
-                Err(self.unknown_attribute("dataset", key, DATASET_KEYS.to_vec()))
+                Err(self.unknown_attribute("dataset", key, DATASET_KEYS.into()))
             }
             Some(entity) => Ok(Field { entity, key }),
             None => Err(Error::UnknownPrefix {
@@ -128,7 +128,7 @@ impl Names<'_> {
         &self,
         what: &'static str,
         key: String,
-        known: Vec<&'static str>,
+        known: Box<[&'static str]>,
     ) -> Error {
         Error::UnknownAttribute { what, key, known, place: self.cursor.place_of(self.start) }
     }

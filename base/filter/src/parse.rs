@@ -124,7 +124,7 @@ impl Parser<'_> {
             return Err(Error::Operator {
                 operator: operator.name(),
                 field,
-                known: known.names(),
+                known: known.names().into(),
                 place: self.cursor.place_of(start),
             });
         }

@@ -66,7 +66,8 @@ impl LocalArtifacts {
     /// `base` on the way to it.
     #[must_use]
     pub fn beneath(base: PathBuf, path: ArtifactPath) -> Self {
-        Self { base: Some((base.clone(), path.clone())), ..Self::lazy(base.join(path.as_str())) }
+        let root = base.join(path.as_str());
+        Self { base: Some((base, path)), ..Self::lazy(root) }
     }
 
     /// Lets a write return before the disk has the content.
