@@ -164,7 +164,7 @@ mod tests {
         refused("sqlite:///a.db?mode=rw", "needs `uri=true`");
         refused("sqlite:///a.db?uri=true", "begins with `file:`");
         refused("sqlite:///file:a.db", "needs `?uri=true`");
-        assert_eq!(parse("./sqlite").is_none(), true);
+        assert!(parse("./sqlite").is_none());
         assert!(parse("postgresql://host/db").is_none());
     }
 }
