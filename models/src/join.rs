@@ -122,7 +122,7 @@ pub(crate) fn part(answer: &Predictions, rows: &[usize]) -> Option<Vec<Predictio
                 })
                 .collect(),
         ),
-        Predictions::Json(_) => None,
+        Predictions::Json(_) | Predictions::Bare(_) => None,
         Predictions::Array(array) if fits(array) => {
             let cut = |(start, count)| array.rows(start, count).map(Predictions::Array);
             starts(rows).map(cut).collect()

@@ -20,6 +20,7 @@
 //! With the feature `rest`, [`rest::router`] answers MLflow's scoring protocol; without `onnx`,
 //! graphs do not run, but models of the other flavors do.
 
+mod asked;
 #[cfg(feature = "onnx")]
 pub mod convert;
 mod data;
@@ -62,6 +63,7 @@ pub mod signature;
 )]
 mod tree;
 
+pub use asked::{Asked, Body, Media};
 pub use data::{Input, Table, Tensor, Values};
 pub use error::{Error, Result};
 pub use example::SavedExample;

@@ -2,7 +2,9 @@
 
 use crate::folder::Folder;
 use crate::signature::{Params, Schema};
-use crate::{Answer, Input, ModelInfo, Predictions, Predictor, Result, Tensor, flavor, manifest};
+use crate::{
+    Answer, Body, Input, ModelInfo, Predictions, Predictor, Result, Tensor, flavor, manifest,
+};
 use serde_json::Value;
 use std::path::Path;
 
@@ -82,6 +84,16 @@ impl Model {
         Ok(laid_out(answer, rows))
     }
 
+    /// Tells whether the model reads bodies of requests itself.
+    pub fn reads_bodies(&self) -> bool {
+        self.predictor.reads_bodies()
+    }
+
+    /// Scores a body that the model reads itself.
+    pub(crate) fn predict_body(&self, body: &Body) -> Result<Predictions> {
+        Ok(laid_out(self.predictor.predict_body(body)?, None))
+    }
+
     /// Checks the params of a request; without any, those hold that the signature has by default.
     pub(crate) fn check_params(&self, params: Option<&Value>) -> Result<Params> {
         match params {
@@ -140,6 +152,7 @@ fn laid_out(answer: Answer, rows: Option<usize>) -> Predictions {
     match (answer, rows) {
         (Answer::Array(array), _) => Predictions::Array(array),
         (Answer::Json(value), _) => Predictions::Json(value),
+        (Answer::LaidOut(predictions), _) => predictions,
         (Answer::Outputs(outputs), Some(rows)) if in_rows(&outputs, rows) => {
             Predictions::Records(outputs)
         }

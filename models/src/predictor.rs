@@ -1,7 +1,7 @@
 //! What every flavor becomes: something that answers an input.
 
 use crate::signature::Params;
-use crate::{Error, Input, Result, Tensor};
+use crate::{Body, Error, Input, Result, Tensor};
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -34,6 +34,16 @@ pub trait Predictor: fmt::Debug + Send + Sync {
     /// them leaves them aside, as most of MLflow's flavors do.
     fn predict_with(&self, input: Input, _params: &Params) -> Result<Answer> {
         self.predict_owned(input)
+    }
+
+    /// Tells whether the model reads bodies of requests itself, in forms that nobody else knows.
+    fn reads_bodies(&self) -> bool {
+        false
+    }
+
+    /// Computes the answer to a body, which the model checks against its signature.
+    fn predict_body(&self, _body: &Body) -> Result<Answer> {
+        Err(Error::Evaluation { problem: "the model reads no bodies".to_owned() })
     }
 
     /// Computes what another [`method`] of the model answers.
@@ -73,6 +83,8 @@ pub enum Answer {
     Array(Tensor),
     /// Anything else that JSON can hold.
     Json(Value),
+    /// What the model has laid out itself.
+    LaidOut(Predictions),
 }
 
 /// What a model answers, laid out.
@@ -86,6 +98,8 @@ pub enum Predictions {
     Array(Tensor),
     /// Anything else that JSON can hold.
     Json(Value),
+    /// JSON text that is the whole answer, without `predictions` around it.
+    Bare(String),
 }
 
 impl Predictions {
@@ -97,7 +111,7 @@ impl Predictions {
                 outputs.iter().map(|(name, tensor)| (name.as_str(), tensor)).collect()
             }
             Self::Array(array) => vec![("", array)],
-            Self::Json(_) => Vec::new(),
+            Self::Json(_) | Self::Bare(_) => Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@
 mod frame;
 
 use crate::signature::Params;
-use crate::{Answer, Error, Input, Predictor, Result};
+use crate::{Answer, Body, Error, Input, Predictor, Result};
 use frame::{Array, Header};
 use std::collections::VecDeque;
 use std::fmt;
@@ -116,7 +116,7 @@ impl Worker {
         }
     }
 
-    fn answer(&self, input: &Input, params: &Params) -> Result<Answer> {
+    fn answer(&self, send: impl Fn(&mut &UnixStream) -> io::Result<()>) -> Result<Answer> {
         let mut place = self.process.lock().unwrap_or_else(PoisonError::into_inner);
         // One that ended while it had nothing to do has failed nobody.
         let mut process = match place.take().and_then(Process::if_alive) {
@@ -125,7 +125,7 @@ impl Worker {
         };
         let limit = Duration::from_millis(self.time_limit.load(Ordering::Relaxed));
         let limit = Some(limit).filter(|limit| !limit.is_zero());
-        let (header, arrays) = match process.ask(input, params, limit) {
+        let (header, arrays) = match process.ask(send, limit) {
             Ok(answered) => answered,
             // The next input finds a new process.
             Err(error) => {
@@ -141,7 +141,12 @@ impl Worker {
         *place = Some(process);
         drop(place);
         if let Some(problem) = header.error {
-            return Err(Error::Evaluation { problem });
+            return Err(match header.code.as_deref() {
+                None => Error::Evaluation { problem },
+                Some("BAD_REQUEST") => Error::BadRequest(problem),
+                Some("INVALID_PARAMETER_VALUE") => Error::SchemaMismatch(problem),
+                Some(_) => Error::Python { problem },
+            });
         }
         frame::answer(header, arrays)
     }
@@ -154,14 +159,13 @@ impl Process {
 
     fn ask(
         &mut self,
-        input: &Input,
-        params: &Params,
+        send: impl Fn(&mut &UnixStream) -> io::Result<()>,
         limit: Option<Duration>,
     ) -> io::Result<(Header, Vec<Array>)> {
         let stream = self.stream.get_ref();
         stream.set_read_timeout(limit)?;
         stream.set_write_timeout(limit)?;
-        frame::write(&mut self.stream.get_ref(), input, params)?;
+        send(&mut self.stream.get_ref())?;
         Header::read(&mut self.stream)
     }
 
@@ -216,10 +220,18 @@ impl Predictor for Worker {
     }
 
     fn predict(&self, input: &Input) -> Result<Answer> {
-        self.answer(input, &Params::default())
+        self.answer(|stream| frame::write(stream, input, &Params::default()))
     }
 
     fn predict_with(&self, input: Input, params: &Params) -> Result<Answer> {
-        self.answer(&input, params)
+        self.answer(|stream| frame::write(stream, &input, params))
+    }
+
+    fn reads_bodies(&self) -> bool {
+        true
+    }
+
+    fn predict_body(&self, body: &Body) -> Result<Answer> {
+        self.answer(|stream| frame::write_body(stream, body))
     }
 }

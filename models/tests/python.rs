@@ -35,7 +35,7 @@ fn any_answer_of_a_model_comes_through() {
     let worker = worker(&python, &folder).unwrap();
 
     let frame = worker.predict(&input("frame", &[1.5, -2.0])).unwrap();
-    let Answer::Outputs(frame) = frame else { panic!("{frame:?}") };
+    let Answer::LaidOut(Predictions::Records(frame)) = frame else { panic!("{frame:?}") };
     assert_eq!(frame[0], ("twice".to_owned(), Tensor::vector(Values::Double(vec![3.0, -4.0]))));
     let signs = vec![Some("+".to_owned()), Some("-".to_owned())];
     assert_eq!(frame[1], ("sign".to_owned(), Tensor::vector(Values::String(signs))));
@@ -44,7 +44,7 @@ fn any_answer_of_a_model_comes_through() {
     let text = worker.predict(&input("text", &[0.5])).unwrap();
     assert_eq!(text, Answer::Array(Tensor::vector(Values::String(vec![Some("0.5".to_owned())]))));
     let arrays = worker.predict(&input("arrays", &[0.5, 2.0])).unwrap();
-    let Answer::Outputs(arrays) = arrays else { panic!("{arrays:?}") };
+    let Answer::LaidOut(Predictions::Outputs(arrays)) = arrays else { panic!("{arrays:?}") };
     assert_eq!(arrays[1].1, Tensor::new(vec![2, 1], Values::Float(vec![0.5, 2.0])).unwrap());
     let nested = worker.predict(&input("nested", &[0.5])).unwrap();
     assert_eq!(nested, Answer::Json(json!([{"x": 0.5, "more": [1, {"y": null}]}])));

@@ -188,10 +188,26 @@ fn a_folder_that_changes_or_goes_away_is_still_served() {
     let gone = score(&server);
 
     assert_eq!([changed, gone], [before; 2]);
-    // Who asks for it by hand hears that it is gone, and the old one goes on.
+    // Who asks for it by hand is turned away, unless clients may.
     let (status, text) = server.post("/v2/repository/models/first/load", &json!({}));
-    assert_eq!(status, 400, "{text}");
+    assert_eq!(status, 403, "{text}");
+    assert!(text.contains("--allow-repository-control"), "{text}");
     assert_eq!(score(&server).to_bits(), before.to_bits());
+}
+
+#[test]
+fn a_server_that_others_reach_says_that_it_asks_for_no_password() {
+    let place = Place::new();
+    place.copy("models/tests/fixtures/elasticnet", "model");
+    let start = |host: &str| {
+        let args = ["models", "serve", "model", "--host", host, "--port", "0"];
+        Server::launch(&place, &mut place.command(&args)).process.said()
+    };
+
+    let (open, closed) = (start("0.0.0.0"), start("127.0.0.1"));
+
+    assert!(open.contains("there is no authentication"), "{open}");
+    assert!(!closed.contains("authentication"), "{closed}");
 }
 
 fn address(server: &Server) -> String {

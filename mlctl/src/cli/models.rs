@@ -228,6 +228,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "COUNT", default_value_t = 1024, help_heading = SCORING)]
     pub(crate) max_queue: usize,
 
+    /// Let clients load models again and unload them (POST /v2/repository/models/NAME/load and
+    /// unload); without it they get 403
+    #[arg(long, help_heading = NETWORK)]
+    pub(crate) allow_repository_control: bool,
     /// The address to listen on
     #[arg(long, env = "MLFLOW_HOST", default_value = "127.0.0.1", help_heading = NETWORK)]
     pub(crate) host: String,

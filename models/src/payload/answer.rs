@@ -22,6 +22,9 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 /// # Ok::<(), mlctl_models::Error>(())
 /// ```
 pub fn to_json(predictions: &Predictions) -> String {
+    if let Predictions::Bare(text) = predictions {
+        return text.clone();
+    }
     serde_json::to_string(&Envelope(predictions)).expect("numbers, text and lists are JSON")
 }
 
@@ -36,6 +39,7 @@ impl Serialize for Envelope<'_> {
             Predictions::Outputs(outputs) => map.serialize_entry(KEY, &Outputs(outputs))?,
             Predictions::Array(array) => map.serialize_entry(KEY, &Block::of(array))?,
             Predictions::Json(value) => map.serialize_entry(KEY, value)?,
+            Predictions::Bare(text) => map.serialize_entry(KEY, text)?,
         }
         map.end()
     }

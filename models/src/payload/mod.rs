@@ -114,6 +114,25 @@ pub(crate) fn without_byte_order_mark(json: &[u8]) -> &[u8] {
     json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json)
 }
 
+/// Decodes a body that holds nothing but a block of numbers that fits the schema, and of which a
+/// Python model gets the same as from MLflow; `None` for any other.
+pub(crate) fn block(body: &[u8], schema: Option<&Schema>) -> Option<Input> {
+    if let Some((names, _)) = Grid::of_split(body) {
+        // Several columns of one name are for pandas.
+        let different: std::collections::HashSet<&String> = names.iter().collect();
+        if different.len() < names.len() {
+            return None;
+        }
+    }
+    let input = numbers(body, &Lookup::new(schema))?;
+    match (schema, &input) {
+        (None, _) => Some(input),
+        // MLflow makes a list what the column's type is first, and a table of it afterwards.
+        (Some(Schema::Columns(_)), Input::Tensor(_) | Input::Named(_)) => None,
+        (Some(schema), _) => schema.enforce(input).ok(),
+    }
+}
+
 /// Decodes a body that holds nothing but a block of numbers, which all fit; `None` for any other.
 fn numbers(body: &[u8], types: &Lookup<'_>) -> Option<Input> {
     if let Some((names, grid)) = Grid::of_split(body) {

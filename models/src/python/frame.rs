@@ -1,7 +1,7 @@
 //! The messages between us and the process: a header in JSON, then the bytes of its arrays.
 
 use crate::signature::Params;
-use crate::{Answer, Input, Result, Tensor, Values};
+use crate::{Answer, Body, Input, Predictions, Result, Tensor, Values};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::io::{self, Read, Write};
@@ -20,9 +20,15 @@ pub(super) struct Header {
     /// What else is to be passed to the model.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     params: Map<String, Value>,
+    /// Params that count instead of a body's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    own_params: Option<Value>,
     /// The answer, when it is none of arrays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) json: Option<Value>,
+    /// MLflow's code for why there is no answer, when the reason is MLflow's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<String>,
     /// Why there is no answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
@@ -105,11 +111,34 @@ pub(super) fn write(stream: &mut impl Write, input: &Input, params: &Params) -> 
         arrays.into_iter().map(|(name, tensor)| described(name, tensor)).unzip();
     let params = params.as_object().clone();
     let header = Header { form: form.to_owned(), arrays: abouts, params, ..Header::default() };
-    let text = serde_json::to_vec(&header)?;
+    send(stream, &header)?;
+    buffers.iter().try_for_each(|buffer| stream.write_all(buffer))
+}
+
+/// Sends a body as it came.
+pub(super) fn write_body(stream: &mut impl Write, body: &Body) -> io::Result<()> {
+    let about = About {
+        name: body.media.content_type().to_owned(),
+        dtype: "body".to_owned(),
+        shape: Vec::new(),
+        bytes: Some(body.bytes.len()),
+        values: None,
+    };
+    let header = Header {
+        form: "body".to_owned(),
+        arrays: vec![about],
+        own_params: body.params.clone(),
+        ..Header::default()
+    };
+    send(stream, &header)?;
+    stream.write_all(&body.bytes)
+}
+
+fn send(stream: &mut impl Write, header: &Header) -> io::Result<()> {
+    let text = serde_json::to_vec(header)?;
     let length = u32::try_from(text.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
     stream.write_all(&length.to_le_bytes())?;
-    stream.write_all(&text)?;
-    buffers.iter().try_for_each(|buffer| stream.write_all(buffer))
+    stream.write_all(&text)
 }
 
 fn described(name: &str, tensor: &Tensor) -> (About, Vec<u8>) {
@@ -137,14 +166,23 @@ fn described(name: &str, tensor: &Tensor) -> (About, Vec<u8>) {
 
 /// Makes an answer of a message.
 pub(super) fn answer(header: Header, arrays: Vec<Array>) -> Result<Answer> {
-    if let Some(value) = header.json {
-        return Ok(Answer::Json(value));
+    match header.json {
+        Some(Value::String(text)) if header.form == "bare" => {
+            return Ok(Answer::LaidOut(Predictions::Bare(text)));
+        }
+        Some(value) => return Ok(Answer::Json(value)),
+        None if header.form == "json" => return Ok(Answer::Json(Value::Null)),
+        None => {}
     }
     let pairs = header.arrays.into_iter().zip(arrays);
     let outputs = pairs.map(|(about, values)| Ok((about.name, Tensor::new(about.shape, values)?)));
     let mut outputs = outputs.collect::<Result<Vec<_>>>()?;
-    match outputs.pop() {
-        Some((_, only)) if header.form == "array" => Ok(Answer::Array(only)),
-        last => Ok(Answer::Outputs(outputs.into_iter().chain(last).collect())),
-    }
+    Ok(match header.form.as_str() {
+        "records" => Answer::LaidOut(Predictions::Records(outputs)),
+        "outputs" => Answer::LaidOut(Predictions::Outputs(outputs)),
+        _ => match outputs.pop() {
+            Some((_, only)) => Answer::Array(only),
+            None => Answer::Outputs(outputs),
+        },
+    })
 }

@@ -1,7 +1,7 @@
 //! What the body of a request is written in, by its `Content-Type`.
 
 use crate::payload::{self, Request};
-use crate::{Error, Model, Result};
+use crate::{Asked, Body, Error, Media, Model, Result};
 use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 
@@ -58,22 +58,39 @@ impl Format {
         }
     }
 
-    /// Decodes a small body for a model; `None` when that may take long, or is the work of a
-    /// library that may do worse than fail.
-    pub(super) fn decode_at_once(self, body: &Bytes, model: &Model) -> Option<Result<Request>> {
+    /// Reads a small body for a model; `None` when that may take long, or is the work of a library
+    /// that may do worse than fail.
+    pub(super) fn read_at_once(self, body: &Bytes, model: &Model) -> Option<Result<Asked>> {
         match self {
-            Self::Json => payload::request_at_once(body, model.input_schema()),
-            Self::Csv => Some(self.decode(body, model)),
+            Self::Json if !model.reads_bodies() => {
+                let request = payload::request_at_once(body, model.input_schema())?;
+                Some(request.map(Asked::Input))
+            }
+            Self::Json | Self::Csv => Some(self.read(body, model)),
             #[cfg(feature = "parquet")]
             Self::Parquet | Self::Arrow | Self::ArrowFile => None,
         }
     }
 
-    /// Decodes a body for a model.
+    /// Reads a body for a model, or leaves it to the model.
     ///
     /// # Errors
     /// [`Error::BadRequest`] when it is not of this format.
-    pub(super) fn decode(self, body: &Bytes, model: &Model) -> Result<Request> {
+    pub(super) fn read(self, body: &Bytes, model: &Model) -> Result<Asked> {
+        let left = |media| Ok(Asked::Body(Body { media, bytes: body.to_vec(), params: None }));
+        match self {
+            Self::Json => return model.read_json(body),
+            Self::Csv if model.reads_bodies() => return left(Media::Csv),
+            _ => {}
+        }
+        match self.decode(body, model) {
+            #[cfg(feature = "parquet")]
+            Err(_) if self == Self::Parquet && model.reads_bodies() => left(Media::Parquet),
+            request => request.map(Asked::Input),
+        }
+    }
+
+    fn decode(self, body: &Bytes, model: &Model) -> Result<Request> {
         let schema = model.input_schema();
         let input = match self {
             Self::Json => return payload::request(body, schema),

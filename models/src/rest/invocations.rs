@@ -3,9 +3,9 @@
 use super::JSON;
 use super::failure::refused;
 use super::format::Format;
-use crate::payload::{self, Request as Asked};
+use crate::payload;
 use crate::serving::{Deployed, Repository};
-use crate::{Error, Predictions};
+use crate::{Asked, Error, Predictions};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
@@ -62,7 +62,7 @@ async fn answer(deployed: Arc<Deployed>, request: Request) -> Result<Response, F
         Err(failure) => Err(failure),
     };
     let asked = asked.inspect_err(|_| deployed.note_invalid(start.elapsed()))?;
-    match deployed.score(asked.input, asked.params.as_ref()).await {
+    match deployed.answer_to(asked).await {
         Ok(predictions) => Ok((JSON, encode(predictions).await?).into_response()),
         Err(refusal) => Ok(refused(refusal)),
     }
@@ -79,17 +79,18 @@ pub(super) async fn read(body: Body) -> Result<Bytes, Failure> {
 
 async fn decode(format: Format, body: Bytes, deployed: &Arc<Deployed>) -> Result<Asked, Failure> {
     if body.len() <= LARGE
-        && let Some(decoded) = format.decode_at_once(&body, deployed.model())
+        && let Some(read) = format.read_at_once(&body, deployed.model())
     {
-        return decoded.map_err(Failure::from);
+        return read.map_err(Failure::from);
     }
     let deployed = Arc::clone(deployed);
-    blocking(move || format.decode(&body, deployed.model())).await
+    blocking(move || format.read(&body, deployed.model())).await
 }
 
 async fn encode(predictions: Predictions) -> Result<String, Failure> {
     let values = match &predictions {
         Predictions::Json(_) => MANY,
+        Predictions::Bare(_) => 0,
         other => other.tensors().iter().map(|(_, tensor)| tensor.values().len()).sum(),
     };
     if values < MANY {

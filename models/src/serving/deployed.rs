@@ -2,10 +2,11 @@
 
 use super::meter::{Meter, Outcome};
 use super::pace::Pace;
-use super::queue::{Job, Queue};
+use super::queue::{Job, Queue, Work};
 use super::{Found, Settings};
+use crate::payload::Request;
 use crate::signature::Params;
-use crate::{Error, Input, Model, Predictions, Result, SavedExample, join, payload};
+use crate::{Asked, Error, Input, Model, Predictions, Result, SavedExample, join};
 use serde_json::Value;
 use std::any::Any;
 use std::fmt;
@@ -130,11 +131,9 @@ impl Deployed {
         /// The first calls lay out memory and plans.
         const CALLS: usize = 3;
         let Some(example) = &self.example else { return Ok(()) };
-        let asked = payload::request(example.body.as_bytes(), self.model.input_schema())?;
-        let input = self.model.enforce(asked.input)?;
-        let params = self.model.check_params(asked.params.as_ref())?;
+        let (work, params) = self.checked(self.model.read_json(example.body.as_bytes())?)?;
         for _ in 0..CALLS {
-            self.compute(input.clone(), &params, join::rows(&input))?;
+            self.compute(work.clone(), &params, work.rows())?;
         }
         Ok(())
     }
@@ -149,8 +148,16 @@ impl Deployed {
         input: Input,
         params: Option<&Value>,
     ) -> Result<Predictions, Refusal> {
+        self.answer_to(Asked::Input(Request { input, params: params.cloned() })).await
+    }
+
+    /// Does the same with a request that may be left to the model.
+    ///
+    /// # Errors
+    /// As [`score`](Self::score).
+    pub async fn answer_to(self: &Arc<Self>, asked: Asked) -> Result<Predictions, Refusal> {
         let arrived = Instant::now();
-        let answer = self.answer(input, params, arrived).await;
+        let answer = self.answer(asked, arrived).await;
         let outcome = answer.as_ref().map_or_else(Refusal::outcome, |_| Outcome::Answered);
         self.meter.request(outcome, arrived.elapsed());
         answer
@@ -163,20 +170,18 @@ impl Deployed {
 
     async fn answer(
         self: &Arc<Self>,
-        input: Input,
-        params: Option<&Value>,
+        asked: Asked,
         arrived: Instant,
     ) -> Result<Predictions, Refusal> {
-        let input = self.model.enforce(input)?;
-        let params = self.model.check_params(params)?;
-        let rows = join::rows(&input);
-        let is_small = join::values(&input) <= VALUES_AT_ONCE;
+        let (work, params) = self.checked(asked)?;
+        let rows = work.rows();
+        let is_small = work.values() <= VALUES_AT_ONCE;
         if is_small && self.pace.is_at_once(rows.unwrap_or(1)) && !self.model.predictor().waits() {
-            let answer = self.try_compute(input, &params, rows).ok_or(Refusal::Broken)?;
+            let answer = self.try_compute(work, &params, rows).ok_or(Refusal::Broken)?;
             return answer.map_err(Refusal::Failed);
         }
         let (reply, answer) = oneshot::channel();
-        let job = Job { input, params, rows, arrived, reply };
+        let job = Job { work, params, rows, arrived, reply };
         let waiting = self.queue.push(job, self.settings.queue_max);
         self.meter.waiting(waiting.ok_or(Refusal::Busy)?);
         self.call_taker();
@@ -187,9 +192,23 @@ impl Deployed {
         }
     }
 
-    fn compute(&self, input: Input, params: &Params, rows: Option<usize>) -> Result<Predictions> {
+    /// Checks a request against the signature; the model checks what is left to it.
+    fn checked(&self, asked: Asked) -> Result<(Work, Params)> {
+        Ok(match asked {
+            Asked::Input(Request { input, params }) => {
+                let input = self.model.enforce(input)?;
+                (Work::Input(input), self.model.check_params(params.as_ref())?)
+            }
+            Asked::Body(body) => (Work::Body(body), Params::default()),
+        })
+    }
+
+    fn compute(&self, work: Work, params: &Params, rows: Option<usize>) -> Result<Predictions> {
         let start = Instant::now();
-        let answer = self.model.answer(input, params);
+        let answer = match work {
+            Work::Input(input) => self.model.answer(input, params),
+            Work::Body(body) => self.model.predict_body(&body),
+        };
         let rows = rows.unwrap_or(1);
         self.pace.note(rows, start.elapsed());
         self.meter.scored(rows);
@@ -199,11 +218,11 @@ impl Deployed {
     /// Does the same with a model that may break its promise; `None` when it panics.
     fn try_compute(
         &self,
-        input: Input,
+        work: Work,
         params: &Params,
         rows: Option<usize>,
     ) -> Option<Result<Predictions>> {
-        catch_unwind(AssertUnwindSafe(|| self.compute(input, params, rows))).ok()
+        catch_unwind(AssertUnwindSafe(|| self.compute(work, params, rows))).ok()
     }
 
     /// Sees to it that somebody takes from the queue.
@@ -259,7 +278,7 @@ impl Deployed {
         let jobs = if jobs.len() > 1 { self.score_together(jobs) } else { jobs };
         for job in jobs {
             // Who waits for one that panics hears of it when the reply is dropped.
-            if let Some(answer) = self.try_compute(job.input, &job.params, job.rows) {
+            if let Some(answer) = self.try_compute(job.work, &job.params, job.rows) {
                 // Who has given up does not hear it.
                 let _ = job.reply.send(answer);
             }
@@ -270,9 +289,12 @@ impl Deployed {
     /// because one of them spoils it for all, or the model does not answer row by row.
     fn score_together(&self, jobs: Vec<Job>) -> Vec<Job> {
         let rows: Vec<usize> = jobs.iter().filter_map(|job| job.rows).collect();
-        let inputs = jobs.iter().map(|job| job.input.clone()).collect();
-        let Some(input) = join::join(inputs) else { return jobs };
-        let answer = self.try_compute(input, &jobs[0].params, Some(rows.iter().sum()));
+        let inputs = jobs.iter().filter_map(|job| match &job.work {
+            Work::Input(input) => Some(input.clone()),
+            Work::Body(_) => None,
+        });
+        let Some(input) = join::join(inputs.collect()) else { return jobs };
+        let answer = self.try_compute(Work::Input(input), &jobs[0].params, Some(rows.iter().sum()));
         let Some(Ok(answer)) = answer else { return jobs };
         let Some(answers) = join::part(&answer, &rows) else {
             self.is_unpartable.store(true, Ordering::Relaxed);

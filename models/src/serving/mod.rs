@@ -34,6 +34,8 @@ pub struct Settings {
     pub latency_max: Duration,
     /// How many requests may wait for one model.
     pub queue_max: usize,
+    /// Whether clients may load models again and unload them.
+    pub repository_control: bool,
 }
 
 impl Default for Settings {
@@ -44,6 +46,7 @@ impl Default for Settings {
             batch_max: None,
             latency_max: Duration::ZERO,
             queue_max: 1024,
+            repository_control: false,
         }
     }
 }

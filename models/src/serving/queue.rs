@@ -2,17 +2,44 @@
 
 use crate::join;
 use crate::signature::Params;
-use crate::{Input, Predictions, Result};
+use crate::{Body, Input, Predictions, Result};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
+/// What is to be scored.
+#[derive(Clone, Debug)]
+pub(super) enum Work {
+    /// What the signature has let pass.
+    Input(Input),
+    /// What the model reads itself.
+    Body(Body),
+}
+
+impl Work {
+    /// Counts its rows; `None` for what is scored alone.
+    pub(super) fn rows(&self) -> Option<usize> {
+        match self {
+            Self::Input(input) => join::rows(input),
+            Self::Body(_) => None,
+        }
+    }
+
+    /// Counts its values; as many as its bytes, when they are not read.
+    pub(super) fn values(&self) -> usize {
+        match self {
+            Self::Input(input) => join::values(input),
+            Self::Body(body) => body.bytes.len(),
+        }
+    }
+}
+
 /// A request that waits.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) input: Input,
+    pub(super) work: Work,
     pub(super) params: Params,
     /// How many rows it has; `None` for one that is scored alone.
     pub(super) rows: Option<usize>,
@@ -27,7 +54,12 @@ impl Job {
     }
 
     fn goes_with(&self, other: &Self) -> bool {
-        self.params == other.params && join::are_alike(&self.input, &other.input)
+        match (&self.work, &other.work) {
+            (Work::Input(own), Work::Input(others)) => {
+                self.params == other.params && join::are_alike(own, others)
+            }
+            _ => false,
+        }
     }
 }
 
@@ -109,9 +141,9 @@ mod tests {
 
     fn job(rows: usize) -> (Job, oneshot::Receiver<Result<Predictions>>) {
         let (reply, answer) = oneshot::channel();
-        let input = Input::Tensor(Tensor::vector(Values::Long(vec![0; rows])));
+        let work = Work::Input(Input::Tensor(Tensor::vector(Values::Long(vec![0; rows]))));
         let params = Params::default();
-        (Job { input, params, rows: Some(rows), arrived: Instant::now(), reply }, answer)
+        (Job { work, params, rows: Some(rows), arrived: Instant::now(), reply }, answer)
     }
 
     fn counts(jobs: &[Job]) -> Vec<usize> {
@@ -153,7 +185,7 @@ mod tests {
     fn what_is_not_alike_is_scored_alone() {
         let queue = Queue::default();
         let (mut other, _other) = job(1);
-        other.input = Input::Tensor(Tensor::vector(Values::Double(vec![0.5])));
+        other.work = Work::Input(Input::Tensor(Tensor::vector(Values::Double(vec![0.5]))));
         let ((first, _first), (third, _third)) = (job(1), job(1));
         for job in [first, other, third] {
             queue.push(job, 9).unwrap();

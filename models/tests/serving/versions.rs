@@ -26,7 +26,8 @@ fn load(version: &str) -> Result<Found, SourceError> {
 
 fn server() -> (Server, Arc<Shelf>) {
     let shelf = Shelf::new(load);
-    (Server::open(Settings::default(), vec![("m", Arc::clone(&shelf) as Arc<dyn Source>)]), shelf)
+    let settings = Settings { repository_control: true, ..Settings::default() };
+    (Server::open(settings, vec![("m", Arc::clone(&shelf) as Arc<dyn Source>)]), shelf)
 }
 
 /// Asks for the sum of 10 and the version.
@@ -228,6 +229,22 @@ fn a_model_is_unloaded_and_loaded_by_hand() {
     check_answer(&server, 12);
     check_standing(&server, Some("2"), None);
     assert_eq!(server.get("/v2/health/ready").json(), json!({ "ready": true }));
+}
+
+#[test]
+fn clients_load_and_unload_nothing_unless_the_server_lets_them() {
+    let shelf = Shelf::new(load);
+    let server = Server::open(Settings::default(), vec![("m", shelf as Arc<dyn Source>)]);
+
+    for change in ["load", "unload"] {
+        let (status, told) = post(&server, &format!("/v2/repository/models/m/{change}"));
+
+        assert_eq!(status, 403);
+        let told = told["error"].as_str().unwrap();
+        assert!(told.contains("--allow-repository-control"), "{told}");
+    }
+    check_standing(&server, Some("1"), None);
+    assert_eq!(server.post("/v2/repository/index", &json!({})).status, 200);
 }
 
 #[test]

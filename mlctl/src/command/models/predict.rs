@@ -8,7 +8,7 @@ use crate::output::notice;
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use mlctl_models::files::{self, Batch, Batches, Format, Source, Writer};
-use mlctl_models::{Input, Model, Predictions, payload};
+use mlctl_models::{Asked, Body, Input, Media, Model, Predictions, payload};
 use mlctl_scratch::{Access, Kind};
 use serde_json::Value;
 use std::collections::VecDeque;
@@ -33,18 +33,17 @@ pub(super) fn run(context: &Context, args: &PredictArgs) -> Result<()> {
     let (format, source) = rows_of(&args.input, args.input_format)?;
     let bar = bar(&source);
     let source = watched(format, source, &bar);
-    let (batches, params) = asked(&model, format, source, args)?;
-    let scoring = Scoring { model: &model, params, bar: &bar };
+    let rows = rows(&model, format, source, args)?;
     let Some(output) = &args.output else {
         let format =
             args.output_format.map_or(Ok(Format::Json), |f| format_of(&args.input, Some(f)))?;
         let target = BufWriter::new(io::stdout());
-        scoring.score(batches, format, target)?;
+        score(&model, rows, format, target, &bar)?;
         return Ok(());
     };
     let format = format_of(output, args.output_format)?;
     let (draft, file) = draft(output)?;
-    let rows = scoring.score(batches, format, BufWriter::new(file))?;
+    let rows = score(&model, rows, format, BufWriter::new(file), &bar)?;
     keep(draft, output)?;
     bar.finish_and_clear();
     notice(&format!("scored {rows} rows into {}", output.display()));
@@ -64,20 +63,58 @@ fn explain(args: &PredictArgs) {
     }
 }
 
+/// What is scored.
+enum Rows {
+    /// Rows in batches, and the params of all of them.
+    Batches(Batches, Option<Value>),
+    /// A body that the model reads itself.
+    Body(Body),
+}
+
 /// Opens the rows; the params are those of the flag, else those of a JSON body.
-fn asked(
-    model: &Model,
-    format: Format,
-    source: Source,
-    args: &PredictArgs,
-) -> Result<(Batches, Option<Value>)> {
+fn rows(model: &Model, format: Format, source: Source, args: &PredictArgs) -> Result<Rows> {
     let schema = model.input_schema();
     let given = args.params.clone().map(Value::Object);
-    if format != Format::Json {
-        return Ok((files::read(format, source, schema, args.batch_rows)?, given));
+    match format {
+        Format::Json => match model.read_json(&source.into_bytes()?)?.with_params(given) {
+            Asked::Input(asked) => {
+                Ok(Rows::Batches(Box::new(iter::once(Ok(asked.input.into()))), asked.params))
+            }
+            Asked::Body(body) => Ok(Rows::Body(body)),
+        },
+        // Such columns are read whole: nothing here can tell where a batch may end.
+        Format::Csv if model.reads_columns() => {
+            Ok(Rows::Body(Body { media: Media::Csv, bytes: source.into_bytes()?, params: given }))
+        }
+        _ => Ok(Rows::Batches(files::read(format, source, schema, args.batch_rows)?, given)),
     }
-    let asked = payload::request(&source.into_bytes()?, schema)?;
-    Ok((Box::new(iter::once(Ok(asked.input.into()))), given.or(asked.params)))
+}
+
+/// Scores the rows, and returns how many there are.
+fn score<W: Write + Send>(
+    model: &Model,
+    rows: Rows,
+    format: Format,
+    mut target: W,
+    bar: &ProgressBar,
+) -> Result<usize> {
+    let body = match rows {
+        Rows::Batches(batches, params) => {
+            return Scoring { model, params, bar }.score(batches, format, target);
+        }
+        Rows::Body(body) => body,
+    };
+    let answer = model.answer_to(Asked::Body(body)).context("cannot score the rows")?;
+    if format == Format::Json {
+        writeln!(target, "{}", payload::to_json(&answer))?;
+        target.flush()?;
+    } else {
+        let mut writer = Writer::new(format, target)?;
+        writer.write(&answer)?;
+        writer.finish()?;
+    }
+    let rows = answer.tensors().first().and_then(|(_, first)| first.shape().first().copied());
+    Ok(rows.unwrap_or(1))
 }
 
 /// What every batch is scored with.

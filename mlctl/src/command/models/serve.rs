@@ -25,7 +25,14 @@ pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<()> {
     if repository.may_change() {
         follow(&repository, every)?;
     }
-    let url = format!("http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "there is no authentication: whoever reaches {address} can use the models{}",
+            if args.allow_repository_control { ", and unload them" } else { "" }
+        );
+    }
+    let url = format!("http://{address}");
     let app = repository_router(Arc::clone(&repository));
     let app = app.fallback(server::unknown_path).method_not_allowed_fallback(server::unknown_path);
     let app = server::guarded(app, access);
@@ -68,6 +75,7 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
         batch_max: args.max_batch.map(NonZero::get),
         latency_max,
         queue_max: args.max_queue,
+        repository_control: args.allow_repository_control,
     })
 }
 

@@ -5,7 +5,7 @@ use crate::cli::ModelUri;
 use crate::command::Context;
 use crate::failure::Hinted;
 use anyhow::{Context as _, Result};
-use mlctl_models::{SavedExample, payload};
+use mlctl_models::{Predictions, SavedExample, payload};
 use serde_json::{Value, json};
 use std::process::ExitCode;
 
@@ -43,10 +43,12 @@ pub(super) fn run(context: &Context, asked: &ModelUri, tolerance: f64) -> Outcom
 
 /// Answers a body as `/invocations` does.
 pub(super) fn answer(model: &mlctl_models::Model, body: &str) -> Result<Value> {
-    let asked = payload::request(body.as_bytes(), model.input_schema())?;
-    let text = payload::to_json(&model.predict_with(asked.input, asked.params.as_ref())?);
-    let answer: Value = serde_json::from_str(&text)?;
-    Ok(answer["predictions"].clone())
+    let predictions = model.answer_to(model.read_json(body.as_bytes())?)?;
+    let answer: Value = serde_json::from_str(&payload::to_json(&predictions))?;
+    Ok(match predictions {
+        Predictions::Bare(_) => answer,
+        _ => answer["predictions"].clone(),
+    })
 }
 
 /// Says where two answers differ first, if they do.

@@ -41,6 +41,10 @@ pub(super) fn response(
             text = json_tensor(value);
             vec![("output-1", &text)]
         }
+        Predictions::Bare(answer) => {
+            text = Tensor::vector(Values::String(vec![Some(answer.clone())]));
+            vec![("output-1", &text)]
+        }
         other => {
             let named = |(name, tensor)| match name {
                 "" => ("output-1", tensor),

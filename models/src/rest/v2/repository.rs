@@ -43,10 +43,21 @@ pub(super) async fn index(
     Ok(Json(models.collect()))
 }
 
+/// Refuses to change which models are served, unless clients may.
+fn check_control(repository: &Repository) -> Result<(), Problem> {
+    if repository.settings().repository_control {
+        return Ok(());
+    }
+    let problem = "models are loaded and unloaded by clients only when the server is started with \
+                   --allow-repository-control";
+    Err(Problem(StatusCode::FORBIDDEN, problem.to_owned()))
+}
+
 pub(super) async fn load(
     State(repository): State<Arc<Repository>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Problem> {
+    check_control(&repository)?;
     let loaded = blocking(move || Ok::<_, Failure>(repository.load(&name))).await;
     match loaded.map_err(|failure| Problem::bad(failure.0.message))? {
         Ok(()) => Ok(Json(json!({}))),
@@ -61,6 +72,7 @@ pub(super) async fn unload(
     State(repository): State<Arc<Repository>>,
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Problem> {
+    check_control(&repository)?;
     // It waits for a version that is being loaded.
     let unloaded = blocking(move || Ok::<_, Failure>(repository.unload(&name))).await;
     unloaded.map_err(|failure| Problem::bad(failure.0.message))??;
