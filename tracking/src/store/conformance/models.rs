@@ -74,7 +74,7 @@ pub fn a_model_param_may_have_a_long_name(store: &dyn TrackingStore) {
     let new = NewLoggedModel { params: vec![long.clone()], ..new_model("m", None) };
     let id = store.create_logged_model(&new).unwrap().model_id;
     let longer = Param::new(Key::parse_model_param("l".repeat(255)).unwrap(), "2");
-    store.log_model_params(&id, &[longer.clone()]).unwrap();
+    store.log_model_params(&id, std::slice::from_ref(&longer)).unwrap();
 
     assert_eq!(store.logged_model(&id).unwrap().params, [long, longer]);
     assert!(Key::parse("k".repeat(251)).is_err());
