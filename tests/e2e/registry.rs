@@ -410,7 +410,7 @@ fn a_registry_of_files_is_taken_over() {
     place.check_failure(
         &["registry", "import", "elsewhere"],
         1,
-        "error: there are no registered models in `elsewhere`\n\
+        "error: there are no registered models in `elsewhere`: `elsewhere/models` is not there\n\
          hint: name the folder of runs, or `models` in it, of an MLflow that kept both in files",
     );
 }
