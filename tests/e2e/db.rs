@@ -309,7 +309,7 @@ fn a_full_disk_is_an_error_and_the_server_lives_on_when_there_is_space_again() {
     };
 
     assert_eq!(status, 507, "{said}");
-    assert!(said.contains("INTERNAL_ERROR"), "{said}");
+    assert!(said.contains("INSUFFICIENT_STORAGE"), "{said}");
     assert_eq!(server.history(&run, "loss").len(), taken as usize);
     fs::remove_file(place.path("small/filler")).unwrap();
     drop(filler);
