@@ -72,6 +72,7 @@ macro_rules! conformance_tests {
             the_view_hides_deleted_runs,
             a_bad_filter_points_at_the_column,
             experiments_are_found_and_ordered,
+            what_is_found_is_whole,
             max_results_has_limits,
             what_a_search_may_ask_for_has_limits,
             a_model_is_made_finished_and_read_back,
@@ -84,6 +85,7 @@ macro_rules! conformance_tests {
             models_are_ordered_by_the_latest_point,
             a_deleted_model_is_gone,
             models_are_found_by_run_and_name,
+            a_model_that_is_found_is_whole,
             unknown_models_are_named,
             artifacts_of_a_run_are_written_and_read,
         );

@@ -179,8 +179,7 @@ impl TrackingStore for SqliteStore {
     }
 
     fn search_experiments(&self, query: &ExperimentQuery) -> Result<Page<Experiment>> {
-        let all = self.database.read("searching experiments", experiments::all)?;
-        crate::search::select_experiments(query, all.into_iter())
+        self.database.read("searching experiments", |db| experiments::search(db, query))
     }
 
     fn create_run(&self, new: &NewRun) -> Result<Run> {
@@ -354,9 +353,7 @@ impl TrackingStore for SqliteStore {
     }
 
     fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
-        let wanted = &query.experiment_ids;
-        let models = self.database.read("searching models", |db| load_models::of(db, wanted))?;
-        crate::search::select_models(query, models.into_iter())
+        self.database.read("searching models", |db| load_models::search(db, query))
     }
 
     fn deleted(&self, before: Option<Millis>) -> Result<Deleted> {

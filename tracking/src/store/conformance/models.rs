@@ -185,6 +185,22 @@ pub fn models_are_ordered_by_a_metric_on_each_dataset(store: &dyn TrackingStore)
     assert_eq!(names(vec![by(None)]), ["b", "a", "c"]);
 }
 
+/// A model that is found has all that was logged to it, also what the search does not look at.
+pub fn a_model_that_is_found_is_whole(store: &dyn TrackingStore) {
+    let run = start(store).info.run_id;
+    let id = store.create_logged_model(&new_model("whole", None)).unwrap().model_id;
+    let of_model = |key: &str| Metric { model_id: Some(id.clone()), ..point(key, 0.5, 1) };
+    let metrics = vec![of_model("rmse"), of_model("mae")];
+    store.log_batch(&run, &Batch { metrics, ..Batch::default() }).unwrap();
+    store.log_model_params(&id, &[param("q", "3")]).unwrap();
+    store.set_model_tags(&id, &[tag("u", "4")]).unwrap();
+    for filter in ["metrics.rmse < 1", "params.q = '3'", "tags.u = '4'", "name = 'whole'"] {
+        let page = store.search_logged_models(&query(filter)).unwrap();
+
+        assert_eq!(page.items, [store.logged_model(&id).unwrap()], "for {filter}");
+    }
+}
+
 /// Models are ordered by the latest point of a metric, not by its best.
 pub fn models_are_ordered_by_the_latest_point(store: &dyn TrackingStore) {
     let run = start(store).info.run_id;

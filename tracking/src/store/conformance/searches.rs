@@ -194,6 +194,21 @@ pub fn experiments_are_found_and_ordered(store: &dyn TrackingStore) {
     assert_eq!(find("attribute.name != 'beta'", &["name ASC"]), ["Alps", "Default", "alpha"]);
 }
 
+/// An experiment that is found has all of its tags, also those that the search does not look at.
+pub fn what_is_found_is_whole(store: &dyn TrackingStore) {
+    let id = experiment(store, "whole");
+    for (key, value) in [("a", "1"), ("b", "2"), ("c", "3")] {
+        store.set_experiment_tag(&id, &tag(key, value)).unwrap();
+    }
+    for filter in ["tags.b = '2'", "name = 'whole'"] {
+        let query = ExperimentQuery { filter: filter.to_owned(), ..ExperimentQuery::default() };
+
+        let page = store.search_experiments(&query).unwrap();
+
+        assert_eq!(page.items, [store.experiment(&id).unwrap()], "for {filter}");
+    }
+}
+
 /// Zero rows and too many rows are both mistakes.
 pub fn max_results_has_limits(store: &dyn TrackingStore) {
     for max_results in [0, 50_001] {

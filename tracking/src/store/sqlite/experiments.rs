@@ -2,9 +2,12 @@
 
 use super::database::Session;
 use super::failure::Failure;
+use super::search;
 use crate::entity::{Experiment, LifecycleStage, Tag};
+use crate::search::{ExperimentQuery, Page};
 use crate::store::{Millis, NewExperiment, check_experiment_active, check_stage_changes};
 use crate::{Error, ExperimentId, ExperimentName, Key, Thing, rules};
+use mlctl_filter::Entity;
 use rusqlite::{OptionalExtension, Params, Row};
 use std::collections::HashMap;
 
@@ -49,19 +52,56 @@ pub(super) fn all(db: &Session<'_>) -> Result<Vec<Experiment>, Failure> {
     select(db, "TRUE", [])
 }
 
+/// Finds a page of experiments. Of all of them only the tags that the query looks at are read, the
+/// others of those on the page.
+pub(super) fn search(
+    db: &Session<'_>,
+    query: &ExperimentQuery,
+) -> Result<Page<Experiment>, Failure> {
+    let keys = search::keys(&query.compile()?, Entity::Tag);
+    let mut seen = rows(db, "TRUE", [])?;
+    add_tags(db, &mut seen, "t.key IN (SELECT value FROM json_each(?1))", [keys])?;
+    let mut page = crate::search::select_experiments(query, seen.into_iter())?;
+    let ids: Vec<ExperimentId> =
+        page.items.iter().map(|experiment| experiment.experiment_id.clone()).collect();
+    let condition = "e.experiment_id IN (SELECT value FROM json_each(?1))";
+    add_tags(db, &mut page.items, condition, [numbers(&ids)?])?;
+    Ok(page)
+}
+
 /// Reads the experiments that meet a condition, in two statements.
 fn select(
     db: &Session<'_>,
     condition: &str,
     params: impl Params + Clone,
 ) -> Result<Vec<Experiment>, Failure> {
+    let mut experiments = rows(db, condition, params.clone())?;
+    add_tags(db, &mut experiments, condition, params)?;
+    Ok(experiments)
+}
+
+/// Reads the experiments that meet a condition, without their tags.
+fn rows(
+    db: &Session<'_>,
+    condition: &str,
+    params: impl Params,
+) -> Result<Vec<Experiment>, Failure> {
     let mut statement = db.prepare(&format!(
         "SELECT e.experiment_id, e.name, e.artifact_location, e.lifecycle_stage, e.creation_time,
                 e.last_update_time
          FROM experiments AS e WHERE e.workspace = 'default' AND {condition}"
     ))?;
-    let rows = statement.query_map(params.clone(), experiment)?;
-    let mut experiments = rows.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
+    let rows = statement.query_map(params, experiment)?;
+    Ok(rows.filter_map(Result::transpose).collect::<Result<_, _>>()?)
+}
+
+/// Gives each experiment those of its tags that meet a condition, in place of what it had.
+fn add_tags(
+    db: &Session<'_>,
+    experiments: &mut [Experiment],
+    condition: &str,
+    params: impl Params,
+) -> Result<(), Failure> {
     let mut tags: HashMap<String, Vec<Tag>> = HashMap::new();
     let mut statement = db.prepare(&format!(
         "SELECT t.experiment_id, t.key, t.value
@@ -76,10 +116,10 @@ fn select(
             tags.entry(owner).or_default().push(Tag::new(key, value.unwrap_or_default()));
         }
     }
-    for experiment in &mut experiments {
+    for experiment in experiments {
         experiment.tags = tags.remove(experiment.experiment_id.as_str()).unwrap_or_default();
     }
-    Ok(experiments)
+    Ok(())
 }
 
 /// Reads a row; `None` for one with a number that is no id.

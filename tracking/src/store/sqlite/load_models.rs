@@ -4,65 +4,137 @@ use super::database::Session;
 use super::failure::Failure;
 use super::{experiments, load, runs};
 use crate::entity::{LoggedModel, LoggedModelStatus, Metric, Param, Tag};
+use crate::search::{LoggedModelQuery, Page};
 use crate::{Error, ExperimentId, Key, ModelId, RunId};
+use mlctl_filter::Entity;
 use rusqlite::Row;
 use std::collections::HashMap;
 
 /// Adds a row to the model that it belongs to, which its first column names.
 type Add = fn(&mut LoggedModel, &Row<'_>) -> rusqlite::Result<()>;
 
+/// A table of what belongs to models, each row under a key.
+struct Part {
+    entity: Entity,
+    rows: &'static str,
+    key: &'static str,
+    order: &'static str,
+    add: Add,
+    /// Whether the table is one of ours, which MLflow's files may lack.
+    is_own: bool,
+}
+
+const PARTS: [Part; 4] = [
+    Part {
+        entity: Entity::Param,
+        rows: "SELECT p.model_id, p.param_key, p.param_value FROM m
+               CROSS JOIN logged_model_params AS p ON p.model_id = m.model_id",
+        key: "p.param_key",
+        order: "p.param_key",
+        add: add_param,
+        is_own: false,
+    },
+    Part {
+        entity: Entity::Tag,
+        rows: "SELECT p.model_id, p.tag_key, p.tag_value FROM m
+               CROSS JOIN logged_model_tags AS p ON p.model_id = m.model_id",
+        key: "p.tag_key",
+        order: "p.tag_key",
+        add: add_tag,
+        is_own: false,
+    },
+    Part {
+        entity: Entity::Metric,
+        rows: "SELECT p.model_id, p.metric_name, p.metric_value, p.metric_timestamp_ms,
+                   p.metric_step, p.run_id, p.dataset_name, p.dataset_digest
+               FROM m CROSS JOIN logged_model_metrics AS p ON p.model_id = m.model_id",
+        key: "p.metric_name",
+        order: "p.rowid",
+        add: add_metric,
+        is_own: false,
+    },
+    Part {
+        entity: Entity::Metric,
+        rows: "SELECT p.model_id, p.metric_name, p.metric_value, p.metric_timestamp_ms,
+                   p.metric_step, p.run_id, p.dataset_name, p.dataset_digest
+               FROM m CROSS JOIN mlctl_logged_model_metrics AS p ON p.model_id = m.model_id",
+        key: "p.metric_name",
+        order: "p.id",
+        add: add_metric,
+        is_own: true,
+    },
+];
+
 const INFOS: &str = "SELECT m.model_id, m.experiment_id, m.name, m.artifact_location,
          m.creation_timestamp_ms, m.last_updated_timestamp_ms, m.status, m.model_type,
          m.source_run_id, m.status_message
      FROM m WHERE m.lifecycle_stage IS NOT 'deleted'";
-const PARAMS: &str = "SELECT p.model_id, p.param_key, p.param_value FROM m
-     CROSS JOIN logged_model_params AS p ON p.model_id = m.model_id ORDER BY p.param_key";
-const TAGS: &str = "SELECT t.model_id, t.tag_key, t.tag_value FROM m
-     CROSS JOIN logged_model_tags AS t ON t.model_id = m.model_id ORDER BY t.tag_key";
-const METRICS: &str = "SELECT p.model_id, p.metric_name, p.metric_value, p.metric_timestamp_ms,
-         p.metric_step, p.run_id, p.dataset_name, p.dataset_digest
-     FROM m CROSS JOIN logged_model_metrics AS p ON p.model_id = m.model_id ORDER BY p.rowid";
-const OWN_METRICS: &str = "SELECT p.model_id, p.metric_name, p.metric_value,
-         p.metric_timestamp_ms, p.metric_step, p.run_id, p.dataset_name, p.dataset_digest
-     FROM m CROSS JOIN mlctl_logged_model_metrics AS p ON p.model_id = m.model_id
-     ORDER BY p.id";
+const BY_ID: &str = "SELECT m.* FROM (SELECT value FROM json_each(?1)) AS id
+     CROSS JOIN logged_models AS m ON m.model_id = id.value";
+const BY_EXPERIMENT: &str = "SELECT m.* FROM logged_models AS m
+     WHERE m.experiment_id IN (SELECT value FROM json_each(?1))";
 
 /// Reads a model that is not deleted.
 pub(super) fn get(db: &Session<'_>, id: &ModelId) -> Result<LoggedModel, Failure> {
     db.check_models()?;
-    let list = load::id_list([id.as_str()]);
-    let sql = "SELECT m.* FROM (SELECT value FROM json_each(?1)) AS id
-               CROSS JOIN logged_models AS m ON m.model_id = id.value";
-    let found = select(db, sql, &list)?.pop();
+    let found = select(db, BY_ID, &load::id_list([id.as_str()]), |_| None)?.pop();
     Ok(found.ok_or_else(|| Error::ModelNotFound(id.clone()))?)
 }
 
-/// Reads the models of some experiments that are not deleted.
-pub(super) fn of(db: &Session<'_>, ids: &[ExperimentId]) -> Result<Vec<LoggedModel>, Failure> {
+/// Finds a page of models that are not deleted. Of all models of the experiments only what the
+/// query looks at is read, the rest of those on the page.
+pub(super) fn search(
+    db: &Session<'_>,
+    query: &LoggedModelQuery,
+) -> Result<Page<LoggedModel>, Failure> {
     db.check_models()?;
-    let list = experiments::numbers(ids)?;
-    let sql = "SELECT m.* FROM logged_models AS m
-               WHERE m.experiment_id IN (SELECT value FROM json_each(?1))";
-    select(db, sql, &list)
+    let compiled = query.compile()?;
+    // A dataset that is named without a metric finds models by any of their metrics.
+    let keys = |entity| match entity == Entity::Metric && !query.datasets.is_empty() {
+        true => None,
+        false => Some(super::search::keys(&compiled, entity)),
+    };
+    let list = experiments::numbers(&query.experiment_ids)?;
+    let seen = select(db, BY_EXPERIMENT, &list, keys)?;
+    let page = crate::search::select_models(query, seen.into_iter())?;
+    let ids = load::id_list(page.items.iter().map(|model| model.model_id.as_str()));
+    let whole = select(db, BY_ID, &ids, |_| None)?;
+    let mut whole: HashMap<ModelId, LoggedModel> =
+        whole.into_iter().map(|model| (model.model_id.clone(), model)).collect();
+    // One that was deleted since has nothing to show.
+    let items = page.items.iter().filter_map(|model| whole.remove(&model.model_id)).collect();
+    Ok(Page { items, next_page_token: page.next_page_token })
 }
 
-/// Reads the models that a statement selects, and what belongs to them.
-fn select(db: &Session<'_>, wanted: &str, list: &str) -> Result<Vec<LoggedModel>, Failure> {
+/// Reads the models that a statement selects, and what belongs to them: all of it, or what is
+/// under the keys that `keys` lists for an entity as JSON.
+fn select(
+    db: &Session<'_>,
+    wanted: &str,
+    list: &str,
+    keys: impl Fn(Entity) -> Option<String>,
+) -> Result<Vec<LoggedModel>, Failure> {
     let with = |sql: &str| db.prepare(&format!("WITH m AS ({wanted}) {sql}"));
     let mut statement = with(INFOS)?;
     let rows = statement.query_map([list], model)?;
     let mut models = rows.filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
     let ids = models.iter().map(|model| model.model_id.to_string());
     let places: HashMap<String, usize> = ids.zip(0..).collect();
-    let parts: [(&str, Add); 4] =
-        [(PARAMS, add_param), (TAGS, add_tag), (METRICS, add_metric), (OWN_METRICS, add_metric)];
-    let there = parts.into_iter().filter(|(sql, _)| *sql != OWN_METRICS || db.layout().has_own());
-    for (sql, add) in there {
-        let mut statement = with(sql)?;
-        let mut rows = statement.query([list])?;
+    for part in PARTS.iter().filter(|part| !part.is_own || db.layout().has_own()) {
+        let Part { rows, key, order, .. } = part;
+        let keys = keys(part.entity);
+        let condition = match &keys {
+            Some(_) => format!("WHERE {key} IN (SELECT value FROM json_each(?2))"),
+            None => String::new(),
+        };
+        let mut statement = with(&format!("{rows} {condition} ORDER BY {order}"))?;
+        let mut rows = match &keys {
+            Some(keys) => statement.query([list, keys])?,
+            None => statement.query([list])?,
+        };
         while let Some(row) = rows.next()? {
             if let Some(at) = places.get(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?) {
-                add(&mut models[*at], row)?;
+                (part.add)(&mut models[*at], row)?;
             }
         }
     }

@@ -41,6 +41,13 @@ pub(super) fn runs(
     Ok(Page { items, next_page_token: page.next_page_token })
 }
 
+/// Lists the keys of an entity that a query looks at, as JSON that a statement can take apart.
+pub(super) fn keys(compiled: &Compiled, entity: Entity) -> String {
+    let fields = compiled.fields().filter(|field| field.entity == entity);
+    let keys: Vec<&str> = fields.map(|field| field.key.as_str()).collect();
+    serde_json::Value::from(keys).to_string()
+}
+
 /// Lists each field of a query once.
 pub(super) fn distinct(compiled: &Compiled) -> Vec<Field> {
     let mut fields: Vec<Field> = Vec::new();
