@@ -24,7 +24,7 @@ pub use answer::to_json;
 pub use arrow::{from_arrow_file, from_arrow_stream, from_parquet};
 pub use csv::from_csv;
 
-use crate::signature::{Lookup, Schema};
+use crate::signature::{Element, Lookup, Schema};
 use crate::{Error, Input, Result, Tensor};
 use body::Body;
 pub(crate) use columns::COLUMNS_MAX;
@@ -117,6 +117,10 @@ pub(crate) fn without_byte_order_mark(json: &[u8]) -> &[u8] {
 /// Decodes a body that holds nothing but a block of numbers that fits the schema, and of which a
 /// Python model gets the same as from MLflow; `None` for any other.
 pub(crate) fn block(body: &[u8], schema: Option<&Schema>) -> Option<Input> {
+    // Held in a wider type, they would reach the model in that one.
+    if schema.and_then(Schema::first_element).is_some_and(Element::is_narrow) {
+        return None;
+    }
     if let Some((names, _)) = Grid::of_split(body) {
         // Several columns of one name are for pandas.
         let different: std::collections::HashSet<&String> = names.iter().collect();

@@ -61,6 +61,11 @@ impl Element {
         self.narrow.map_or(self.data_type.numpy_name(), |narrow| narrow.name)
     }
 
+    /// Tells whether values of the declared type are held in a wider one.
+    pub(crate) fn is_narrow(self) -> bool {
+        self.narrow.is_some()
+    }
+
     /// Names the type that an integer does not fit, though its holder can hold it.
     pub(crate) fn refuses_integer(self, value: i64) -> Option<&'static str> {
         let narrow = self.narrow.filter(|_| self.data_type != DataType::Float)?;

@@ -316,8 +316,9 @@ fn requests_that_cannot_be_understood_are_refused_with_the_reason() {
         tensor("INT64", json!([2, 2]), json!([1, 2, 3])),
         "the input `x`: the shape is for 4 values, 3 are there",
     );
-    check_refused(&server, tensor("INT64", json!([3]), json!([[1, 2], [3]])), "the input `x`: ");
-    check_refused(&server, tensor("INT64", json!([1]), json!({"a": 1})), "the input `x`: ");
+    let ragged = format!("{understood}the lists differ in length or depth at [1] at line 1 column");
+    check_refused(&server, tensor("INT64", json!([3]), json!([[1, 2], [3]])), &ragged);
+    check_refused(&server, tensor("INT64", json!([1]), json!({"a": 1})), understood);
     check_refused(
         &server,
         tensor("UINT8", json!([1]), json!([256])),
