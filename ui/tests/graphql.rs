@@ -292,7 +292,7 @@ async fn what_does_not_exist_is_an_error_of_its_field() {
     let answer = ask(&seeded.sources, &query, &Value::Null).await;
 
     assert_eq!(answer["data"], json!({ "mlflowGetRun": null }));
-    assert_eq!(answer["errors"], json!([format!("run `{id}` does not exist")]));
+    assert_eq!(answer["errors"], json!([format!("Run with id={id} not found")]));
 }
 
 #[tokio::test]
