@@ -8,6 +8,26 @@ use crate::error::{Error, Result};
 use crate::event::Change;
 use crate::id::{Alias, ModelName, Stage, VersionNumber};
 use crate::stages::StageRules;
+use mlctl_wire::name::{NewName, Resemblance};
+
+/// Refuses a name that a model has, in whatever spelling of Unicode, and warns of one that only looks
+/// like the name of another.
+pub(crate) fn check_name_is_free<T: AsRef<str>>(
+    name: &ModelName,
+    others: impl IntoIterator<Item = T>,
+) -> Result<()> {
+    let new = NewName::of(name.as_str());
+    for other in others {
+        match new.compare(other.as_ref()) {
+            Resemblance::None => {}
+            Resemblance::Alike => {
+                tracing::warn!("the model `{name}` looks like `{}`", other.as_ref());
+            }
+            Resemblance::Same => return Err(Error::ModelExists(name.clone())),
+        }
+    }
+    Ok(())
+}
 
 /// A wish to move a version to another stage.
 #[derive(Clone, Debug, PartialEq, Eq)]

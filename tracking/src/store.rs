@@ -22,6 +22,7 @@ use crate::entity::{
 use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, Thing, name, rules};
 use mlctl_artifacts::ArtifactStore;
+use mlctl_wire::name::{NewName, Resemblance};
 pub use sample::HistorySample;
 use std::cmp::Ordering;
 use std::fmt;
@@ -391,6 +392,39 @@ pub(crate) fn check_experiment_active(experiment: &Experiment) -> Result<()> {
             Err(Error::NotActive { what: Thing::Experiment(experiment.experiment_id.clone()) })
         }
     }
+}
+
+/// Refuses a name that an experiment has, in whatever spelling of Unicode, and warns of one that only
+/// looks like the name of another.
+pub(crate) fn check_name_is_free<'a>(
+    name: &ExperimentName,
+    experiments: impl Iterator<Item = &'a Experiment>,
+) -> Result<()> {
+    let new = NewName::of(name.as_str());
+    for experiment in experiments {
+        match new.compare(&experiment.name) {
+            Resemblance::None => {}
+            Resemblance::Alike => {
+                tracing::warn!("the experiment `{name}` looks like `{}`", experiment.name);
+            }
+            Resemblance::Same => {
+                return Err(Error::ExperimentExists {
+                    name: experiment.name.clone(),
+                    deleted: experiment.lifecycle_stage == LifecycleStage::Deleted,
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Finds the experiment of a name, as it was given before one that is spelled otherwise.
+pub(crate) fn find_by_name(name: &str, mut experiments: Vec<Experiment>) -> Option<Experiment> {
+    let wanted = NewName::of(name);
+    let same = |one: &Experiment| wanted.compare(&one.name) == Resemblance::Same;
+    let exact = experiments.iter().position(|one| one.name == name);
+    let at = exact.or_else(|| experiments.iter().position(same))?;
+    Some(experiments.swap_remove(at))
 }
 
 /// Refuses to give an experiment the stage that it has.

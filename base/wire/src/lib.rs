@@ -1,6 +1,6 @@
 //! What every REST surface of MLflow has in common: error codes and their JSON envelope,
-//! page tokens, lenient numbers, JSON as Python spells it, the limits of a request, and words that
-//! clients match on.
+//! page tokens, lenient numbers, JSON as Python spells it, the limits of a request, when two names
+//! are one, and words that clients match on.
 //!
 //! Domain rules do not live here. With the feature `axum` this crate also holds the extractors
 //! and the error answer that all routers share.
@@ -20,6 +20,7 @@
 
 mod code;
 pub mod limits;
+pub mod name;
 pub mod number;
 pub mod page;
 pub mod phrase;

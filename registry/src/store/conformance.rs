@@ -50,6 +50,7 @@ macro_rules! conformance_tests {
     ($($make:tt)*) => {
         $crate::conformance_tests!(@each ($($make)*):
             a_created_model_reads_back
+            a_name_in_another_spelling_is_taken
             a_second_model_of_the_same_name_is_refused
             a_created_version_reads_back
             versions_count_from_one_per_model
@@ -176,6 +177,20 @@ pub fn a_created_model_reads_back(store: &dyn RegistryStore) {
     assert_eq!((read.name, read.description, read.tags), (new.name, new.description, new.tags));
     assert_eq!((read.creation_timestamp_ms, read.last_updated_timestamp_ms), (7, 7));
     assert!(read.aliases.is_empty() && read.latest_versions.is_empty());
+}
+
+/// A name is the same in whatever way Unicode spells it.
+pub fn a_name_in_another_spelling_is_taken(store: &dyn RegistryStore) {
+    let name = |text| NewModel::named(ModelName::parse(text).unwrap());
+    store.create_model(&name("\u{fc}ber"), &stamp(1)).unwrap();
+    store.create_model(&name("churn"), &stamp(1)).unwrap();
+
+    let second = store.create_model(&name("u\u{308}ber"), &stamp(2));
+    let to = ModelName::parse("u\u{308}ber").unwrap();
+    let renamed = store.rename_model(&churn(), &to, &stamp(3));
+
+    assert!(matches!(second, Err(Error::ModelExists(_))), "{second:?}");
+    assert!(matches!(renamed, Err(Error::ModelExists(_))), "{renamed:?}");
 }
 
 /// A name is taken once; case makes another name.

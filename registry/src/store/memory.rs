@@ -14,7 +14,7 @@ use crate::event::{Change, Event, EventId};
 use crate::gate::{GateReport, RunMetrics, with_metrics};
 use crate::history;
 use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
-use crate::lifecycle::{self, Transition};
+use crate::lifecycle::{self, Transition, check_name_is_free};
 use crate::policy;
 use crate::search::{self, ModelQuery, VersionQuery};
 use crate::stages::StageRules;
@@ -110,9 +110,7 @@ impl State {
     }
 
     fn create_model(&mut self, new: &NewModel, stamp: &Stamp) -> Result<()> {
-        if self.models.contains_key(&new.name) {
-            return Err(Error::ModelExists(new.name.clone()));
-        }
+        check_name_is_free(&new.name, self.models.keys().map(ModelName::as_str))?;
         let model = Model {
             creation_timestamp_ms: stamp.at_ms,
             last_updated_timestamp_ms: stamp.at_ms,
@@ -234,9 +232,8 @@ impl RegistryStore for MemoryStore {
     ) -> Result<RegisteredModel> {
         let mut state = self.state();
         state.model(name)?;
-        if name != to && state.models.contains_key(to) {
-            return Err(Error::ModelExists(to.clone()));
-        }
+        let others = state.models.keys().filter(|other| *other != name);
+        check_name_is_free(to, others.map(ModelName::as_str))?;
         if let Some(mut model) = state.models.remove(name) {
             model.last_updated_timestamp_ms = stamp.at_ms;
             for version in model.versions.values_mut() {

@@ -35,6 +35,7 @@ macro_rules! conformance_tests {
             experiments_are_found_by_id_and_name,
             a_location_with_control_characters_or_of_any_length_is_refused,
             a_name_is_taken_once_even_by_a_deleted_experiment,
+            a_name_in_another_spelling_is_the_same,
             a_renamed_experiment_has_only_the_new_name,
             deleting_an_experiment_deletes_its_runs_and_restoring_brings_them_back,
             an_experiment_is_deleted_once_and_restored_once,

@@ -20,7 +20,7 @@ mod write;
 
 use super::{
     Batch, Deleted, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange,
-    TrackingStore, history_page,
+    TrackingStore, find_by_name, history_page,
 };
 use crate::entity::{
     DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
@@ -153,7 +153,7 @@ impl TrackingStore for FileStore {
     }
 
     fn experiment_by_name(&self, name: &str) -> Result<Experiment> {
-        let found = self.all_experiments()?.into_iter().find(|one| one.name == name);
+        let found = find_by_name(name, self.all_experiments()?);
         found.ok_or_else(|| Error::ExperimentNameNotFound(name.to_owned()))
     }
 

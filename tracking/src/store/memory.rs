@@ -4,7 +4,8 @@ mod purge;
 
 use super::{
     Batch, Deleted, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange,
-    TrackingStore, check_experiment_active, check_run_active, check_stage_changes, history_page,
+    TrackingStore, check_experiment_active, check_name_is_free, check_run_active,
+    check_stage_changes, find_by_name, history_page,
 };
 use crate::entity::{
     DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
@@ -93,13 +94,7 @@ impl State {
     }
 
     fn check_name_is_free(&self, name: &ExperimentName) -> Result<()> {
-        match self.experiments.values().find(|one| one.name == name.as_str()) {
-            None => Ok(()),
-            Some(taken) => Err(Error::ExperimentExists {
-                name: taken.name.clone(),
-                deleted: taken.lifecycle_stage == LifecycleStage::Deleted,
-            }),
-        }
+        check_name_is_free(name, self.experiments.values())
     }
 
     fn set_stage(&mut self, id: &ExperimentId, stage: LifecycleStage, now: Millis) -> Result<()> {
@@ -145,8 +140,8 @@ impl TrackingStore for MemoryStore {
 
     fn experiment_by_name(&self, name: &str) -> Result<Experiment> {
         let state = self.state();
-        let found = state.experiments.values().find(|one| one.name == name);
-        found.cloned().ok_or_else(|| Error::ExperimentNameNotFound(name.to_owned()))
+        let found = find_by_name(name, state.experiments.values().cloned().collect());
+        found.ok_or_else(|| Error::ExperimentNameNotFound(name.to_owned()))
     }
 
     fn rename_experiment(

@@ -118,6 +118,13 @@ pub(super) fn exists(db: &Session<'_>, name: &ModelName) -> Result<bool, Failure
     Ok(db.prepare(sql)?.exists([name.as_str()])?)
 }
 
+/// Lists the names of all models.
+pub(super) fn names(db: &Session<'_>) -> Result<Vec<String>, Failure> {
+    let sql = "SELECT name FROM registered_models WHERE workspace = 'default'";
+    let mut statement = db.prepare(sql)?;
+    Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
 /// Fails when a model does not exist.
 pub(super) fn must_exist(db: &Session<'_>, name: &ModelName) -> Result<(), Failure> {
     match exists(db, name)? {

@@ -4,15 +4,13 @@ use rusqlite::named_params;
 
 use super::{Failure, Session, events, load, requests, tags};
 use crate::entity::{NewModel, Stamp};
-use crate::error::Error;
 use crate::event::Change;
 use crate::id::ModelName;
+use crate::lifecycle::check_name_is_free;
 
 /// Creates a model and its event.
 pub(super) fn create(db: &Session<'_>, new: &NewModel, stamp: &Stamp) -> Result<(), Failure> {
-    if load::exists(db, &new.name)? {
-        return Err(Error::ModelExists(new.name.clone()).into());
-    }
+    check_name_is_free(&new.name, &load::names(db)?)?;
     db.execute(
         "INSERT INTO registered_models (name, creation_time, last_updated_time, description)
          VALUES (:name, :at_ms, :at_ms, :description)",
@@ -44,9 +42,9 @@ pub(super) fn rename(
     stamp: &Stamp,
 ) -> Result<(), Failure> {
     load::must_exist(db, name)?;
-    if name != to && load::exists(db, to)? {
-        return Err(Error::ModelExists(to.clone()).into());
-    }
+    let mut others = load::names(db)?;
+    others.retain(|other| other != name.as_str());
+    check_name_is_free(to, &others)?;
     db.execute(
         "UPDATE registered_models SET name = :to, last_updated_time = :at_ms
          WHERE workspace = 'default' AND name = :name",

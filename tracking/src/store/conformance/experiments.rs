@@ -52,6 +52,24 @@ pub fn a_name_is_taken_once_even_by_a_deleted_experiment(store: &dyn TrackingSto
     refused(store.create_experiment(&again), "RESOURCE_ALREADY_EXISTS", "deleted");
 }
 
+/// A name is the same in whatever way Unicode spells it.
+pub fn a_name_in_another_spelling_is_the_same(store: &dyn TrackingStore) {
+    let id = experiment(store, "\u{fc}ber");
+    let decomposed = "u\u{308}ber";
+
+    assert_eq!(store.experiment_by_name(decomposed).unwrap().experiment_id, id);
+
+    let new = NewExperiment {
+        name: ExperimentName::parse(decomposed).unwrap(),
+        artifact_location: None,
+        tags: Vec::new(),
+        time: 1,
+    };
+    refused(store.create_experiment(&new), "RESOURCE_ALREADY_EXISTS", "\u{fc}ber");
+    // Case makes another name, of which only a warning says that it looks alike.
+    experiment(store, "\u{dc}ber");
+}
+
 /// The old name is free again.
 pub fn a_renamed_experiment_has_only_the_new_name(store: &dyn TrackingStore) {
     let id = experiment(store, "old");

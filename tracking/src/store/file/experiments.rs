@@ -7,7 +7,9 @@ use super::layout::{self, TRASH};
 use super::write;
 use crate::entity::{Experiment, LifecycleStage, Tag};
 use crate::store::location::{absolute_location, location_path, path_uri};
-use crate::store::{Millis, NewExperiment, check_experiment_active, check_stage_changes};
+use crate::store::{
+    Millis, NewExperiment, check_experiment_active, check_name_is_free, check_stage_changes,
+};
 use crate::{Error, ExperimentId, ExperimentName, Key, Result, RunId, Thing, rules};
 use std::fs;
 use std::path::Path;
@@ -111,13 +113,7 @@ impl FileStore {
     }
 
     fn check_name_is_free(&self, name: &ExperimentName) -> Result<()> {
-        match self.all_experiments()?.into_iter().find(|one| one.name == name.as_str()) {
-            None => Ok(()),
-            Some(taken) => Err(Error::ExperimentExists {
-                deleted: taken.lifecycle_stage == LifecycleStage::Deleted,
-                name: taken.name,
-            }),
-        }
+        check_name_is_free(name, self.all_experiments()?.iter())
     }
 
     pub(super) fn rename(

@@ -5,10 +5,13 @@ use super::failure::Failure;
 use super::search;
 use crate::entity::{Experiment, LifecycleStage, Tag};
 use crate::search::{ExperimentQuery, Page};
-use crate::store::{Millis, NewExperiment, check_experiment_active, check_stage_changes};
+use crate::store::{
+    Millis, NewExperiment, check_experiment_active, check_name_is_free, check_stage_changes,
+    find_by_name,
+};
 use crate::{Error, ExperimentId, ExperimentName, Key, Thing, rules};
 use mlctl_filter::Entity;
-use rusqlite::{OptionalExtension, Params, Row};
+use rusqlite::{Params, Row};
 use std::collections::HashMap;
 
 /// Reads the number that the file knows an experiment by.
@@ -44,7 +47,10 @@ pub(super) fn active(db: &Session<'_>, id: &ExperimentId) -> Result<Experiment, 
 }
 
 pub(super) fn by_name(db: &Session<'_>, name: &str) -> Result<Experiment, Failure> {
-    let found = select(db, "e.name = ?1", [name])?.pop();
+    let found = match select(db, "e.name = ?1", [name])?.pop() {
+        None if !name.is_ascii() => find_by_name(name, all(db)?),
+        found => found,
+    };
     Ok(found.ok_or_else(|| Error::ExperimentNameNotFound(name.to_owned()))?)
 }
 
@@ -144,7 +150,7 @@ pub(super) fn create(
     artifact_root: &str,
 ) -> Result<ExperimentId, Failure> {
     rules::check_artifact_location(new.artifact_location.as_deref())?;
-    check_name_is_free(db, &new.name)?;
+    check_name_is_free(&new.name, rows(db, "TRUE", [])?.iter())?;
     new.tags.iter().try_for_each(rules::check_experiment_tag)?;
     let number = db
         .prepare(
@@ -166,20 +172,6 @@ pub(super) fn create(
     Ok(ExperimentId::parse(number.to_string())?)
 }
 
-fn check_name_is_free(db: &Session<'_>, name: &ExperimentName) -> Result<(), Failure> {
-    let sql = "SELECT e.lifecycle_stage FROM experiments AS e
-               WHERE e.workspace = 'default' AND e.name = ?1";
-    let taken: Option<Option<String>> =
-        db.prepare(sql)?.query_row([name.as_str()], |row| row.get(0)).optional()?;
-    match taken {
-        None => Ok(()),
-        Some(text) => Err(Failure::Rule(Error::ExperimentExists {
-            name: name.to_string(),
-            deleted: stage(text.as_deref()) == LifecycleStage::Deleted,
-        })),
-    }
-}
-
 pub(super) fn rename(
     db: &Session<'_>,
     id: &ExperimentId,
@@ -187,7 +179,7 @@ pub(super) fn rename(
     now: Millis,
 ) -> Result<(), Failure> {
     active(db, id)?;
-    check_name_is_free(db, name)?;
+    check_name_is_free(name, rows(db, "TRUE", [])?.iter())?;
     db.execute(
         "UPDATE experiments SET name = ?2, last_update_time = ?3 WHERE experiment_id = ?1",
         (number(id)?, name.as_str(), now),
