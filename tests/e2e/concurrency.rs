@@ -1,6 +1,6 @@
 //! Several programs that write to one store at once.
 
-use crate::harness::{Place, finish};
+use crate::harness::{Place, finish, text};
 use crate::http::{Server, http};
 use crate::python::Python;
 use crate::running::Running;
@@ -96,4 +96,34 @@ fn one_name_is_made_once_by_many() {
     assert_eq!(made, 1);
     let all = place.json(&["experiments", "list", "--filter", "name = 'churn'"]);
     assert_eq!(all.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn versions_that_are_registered_at_once_are_all_noted_with_their_logged_model() {
+    const VERSIONS: usize = 24;
+    let place = Place::new();
+    for store in ["./mlruns", "sqlite:///mlflow.db"] {
+        let args = ["server", "--port", "0", "--backend-store-uri", store];
+        let server = Server::launch(&place, &mut place.command(&args));
+        let model = json!({ "experiment_id": "0", "name": "m" });
+        let made = server.post_json("/api/2.0/mlflow/logged-models", &model);
+        let id = text(&made["model"]["info"]["model_id"]);
+        let name = json!({ "name": "churn" });
+        server.post_json("/api/2.0/mlflow/registered-models/create", &name);
+        let version = json!({ "name": "churn", "source": format!("models:/{id}"), "model_id": id });
+
+        thread::scope(|scope| {
+            for _ in 0..VERSIONS {
+                scope.spawn(|| server.post_json("/api/2.0/mlflow/model-versions/create", &version));
+            }
+        });
+
+        let found = server.get_json(&format!("/api/2.0/mlflow/logged-models/{id}"));
+        let tags = found["model"]["info"]["tags"].as_array().unwrap();
+        let tag = tags.iter().find(|tag| tag["key"] == "mlflow.modelVersions").unwrap();
+        let noted: Vec<serde_json::Value> = serde_json::from_str(&text(&tag["value"])).unwrap();
+        let numbers: BTreeSet<i64> =
+            noted.iter().map(|one| one["version"].as_i64().unwrap()).collect();
+        assert_eq!(numbers, (1..=VERSIONS as i64).collect(), "on {store}");
+    }
 }

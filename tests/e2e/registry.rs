@@ -426,3 +426,17 @@ fn experiments_are_not_imported_as_models() {
     assert!(finished.stderr.contains("mlruns/models` is not there"), "{finished:?}");
     assert!(!place.path("mlruns/registry.db").exists());
 }
+
+#[test]
+fn a_lineage_whose_run_cannot_be_read_is_an_error() {
+    let place = Place::new();
+    let desk = Desk { place, store: "./mlruns".to_owned(), _server: None };
+    let run = desk.churn(1);
+    let meta = format!("mlruns/0/{run}/meta.yaml");
+    desk.place.write(&meta, "run_id: [");
+
+    let finished = desk.place.run(&desk.args(&["registry", "lineage", "churn", "1"]));
+
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.stderr.contains(&run), "{finished:?}");
+}

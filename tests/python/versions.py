@@ -8,6 +8,7 @@ Each PYTHON has that version of MLflow, whole, with `sqlalchemy<2.1`, which thos
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,12 @@ class Server:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            self.command, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            self.command,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
         for line in self.process.stdout:
             if "http://" in line:
@@ -42,7 +48,8 @@ class Server:
         raise AssertionError(f"{self.command} says no address")
 
     def __exit__(self, *_):
-        self.process.terminate()
+        # MLflow's servers have workers, which outlive them.
+        os.killpg(self.process.pid, signal.SIGTERM)
         self.process.wait()
 
 

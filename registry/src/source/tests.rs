@@ -130,6 +130,16 @@ fn nothing_climbs_and_no_host_is_dialled() {
 }
 
 #[test]
+fn a_source_holds_no_control_characters() {
+    for source in ["s3://b/a\nb", "s3://b/\0", "/srv/mlruns/0/r1/artifacts/\r"] {
+        let outcome = SourceRules::default().check_new(&world(), claim(source, "r1", ""));
+
+        let refused = outcome.unwrap_err().to_string();
+        assert!(refused.contains("it cannot hold control characters"), "{refused}");
+    }
+}
+
+#[test]
 fn an_administrator_opens_and_closes() {
     let rules = SourceRules {
         pattern: Some(Pattern::parse("^(s3|hdfs|/data|http)").unwrap()),

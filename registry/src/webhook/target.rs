@@ -169,6 +169,9 @@ mod tests {
         check("example.com", &["https"], false, Some("Invalid webhook URL scheme: ''"));
         check("https://", &["https"], false, Some("Webhook URL must include a hostname"));
         check("https://[::1", &["https"], false, Some("Invalid webhook URL"));
+        for url in ["https://example.com/a\nb", "https://example.com/\0", "https://a\r\n.example"] {
+            check(url, &["https"], false, Some("it cannot hold control characters"));
+        }
         check("https://8.8.8.8/", &["https"], false, None);
         check("https://127.0.0.1/", &["https"], true, None);
     }

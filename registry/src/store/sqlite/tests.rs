@@ -32,6 +32,23 @@ mod beside_mlflow_2 {
 }
 
 #[test]
+fn commits_are_as_durable_as_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    for (durability, number) in [(Durability::Full, 2), (Durability::Normal, 1)] {
+        let store = SqliteStore::open_with(folder.path().join("r.db"), durability).unwrap();
+
+        let found: i64 = store
+            .database
+            .write(|db: &Session<'_>| -> std::result::Result<i64, Failure> {
+                Ok(db.prepare("PRAGMA synchronous")?.query_row([], |row| row.get(0))?)
+            })
+            .unwrap();
+
+        assert_eq!(found, number, "{durability:?}");
+    }
+}
+
+#[test]
 fn events_cannot_be_changed_or_deleted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("registry.db");
