@@ -59,7 +59,8 @@ fn what_stands_where_it_does_not_belong_costs_next_to_nothing() {
 
         let refused = runtime.block_on(Payload::<Message>::from_request(request, &()));
 
-        let cost = peak() - before;
+        // The kernel counts in steps, so that the later number may be the smaller one.
+        let cost = peak().saturating_sub(before);
         assert!(refused.is_err(), "{start}{part}");
         assert!(cost < 8 * MIB, "{start}{part}{end} takes {} MiB", cost / MIB);
     }
