@@ -5,9 +5,10 @@ use crate::quantity::Quantity;
 use crate::report::{Report, Row};
 use crate::rounds::{Subject, check_equal, take_turns, timed};
 use anyhow::{Context, Result};
+use mlctl_tracking::Clock;
 use mlctl_tracking::TrackingStore;
 use mlctl_tracking::entity::RunStatus;
-use mlctl_tracking::fluent::{self, ActiveRun, RunOptions};
+use mlctl_tracking::fluent::{ActiveRun, RunOptions};
 use mlctl_tracking::store::file::FileStore;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -24,8 +25,7 @@ const MLFLOW_PROGRAM: &str = include_str!("../oracle/log_metric.py");
 pub(crate) fn measure(programs: &Programs, rounds: usize) -> Result<Report> {
     let folder = tempfile::tempdir()?;
     let here = folder.path();
-    let store: Arc<dyn TrackingStore> =
-        Arc::new(FileStore::open(&here.join("mlctl"), fluent::now())?);
+    let store: Arc<dyn TrackingStore> = Arc::new(FileStore::open(here.join("mlctl"))?);
 
     let mlctl = Subject::new(rounds, || log(&store, &here.join("mlctl/0")));
     let mlflow =
@@ -83,7 +83,7 @@ fn log_by_mlflow(programs: &Programs, here: &Path) -> Result<Quantity> {
 }
 
 fn append(path: &Path) -> Result<Quantity> {
-    let now = fluent::now();
+    let now = Clock::system().now();
     let lines: Vec<String> =
         (0..POINTS).map(|step| format!("{now} {:?} {step}\n", value(step))).collect();
     let (time, ()) = timed(|| {

@@ -219,7 +219,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut mlruns = Mlruns::make(folder.path().join("mlruns"), 60).unwrap();
         let question = Question { metric: 0, below: 0.9, param: 2, equals: 7 };
-        let store = FileStore::open(mlruns.root(), 0).unwrap();
+        let store = FileStore::open(mlruns.root()).unwrap();
         let query = RunQuery {
             filter: question.filter(),
             order_by: vec![question.order()],

@@ -5,11 +5,11 @@ use crate::quantity::Quantity;
 use crate::report::{Report, Row};
 use crate::rounds::{Subject, check_equal, take_turns, timed};
 use anyhow::Result;
+use mlctl_tracking::ExperimentId;
 use mlctl_tracking::entity::RunStatus;
 use mlctl_tracking::search::RunQuery;
 use mlctl_tracking::store::TrackingStore;
 use mlctl_tracking::store::file::FileStore;
-use mlctl_tracking::{ExperimentId, fluent};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -67,7 +67,7 @@ pub(crate) fn measure(programs: &Programs, rounds: usize, rounds_slow: usize) ->
 
 /// Checks that a store has so many runs and that each succeeded.
 fn check_finished(root: &Path, count: usize) -> Result<()> {
-    let store = FileStore::open(root, fluent::now())?;
+    let store = FileStore::open(root)?;
     let page = store.search_runs(&RunQuery::of(vec![ExperimentId::default_experiment()]))?;
     let finished = page.items.iter().filter(|run| run.info.status == RunStatus::Finished).count();
     check_equal("finished runs", &finished, &count)

@@ -6,10 +6,10 @@ use crate::quantity::Quantity;
 use crate::report::{Report, Row};
 use crate::rounds::{Subject, check_equal, take_turns, timed};
 use anyhow::{Context, Result, ensure};
+use mlctl_tracking::ExperimentId;
 use mlctl_tracking::search::RunQuery;
 use mlctl_tracking::store::TrackingStore;
 use mlctl_tracking::store::file::FileStore;
-use mlctl_tracking::{ExperimentId, fluent};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, openat, statat};
 use serde_json::Value;
 use std::cell::RefCell;
@@ -64,7 +64,7 @@ fn files_cached(
 ) -> Result<Option<Quantity>> {
     let root = mlruns.borrow().root().to_owned();
     let home = mlruns.borrow().home();
-    let store = FileStore::open(&root, fluent::now())?;
+    let store = FileStore::open(&root)?;
     let mut flip = false;
 
     let first = Subject::new(options.rounds_slow, || {

@@ -5,10 +5,9 @@ use crate::stores::Tracking;
 use mlctl_artifacts::ArtifactPath;
 use mlctl_projects::{About, BoxError, Cause, Failure, Outcome, Reporter};
 use mlctl_tracking::entity::{Param, RunInfo, RunStatus, Tag};
-use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::{Batch, NewRun, RunChange};
 use mlctl_tracking::{ExperimentId, Key, RunId, TrackingStore};
-use mlctl_wire::limits;
+use mlctl_wire::{Clock, limits};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use uuid::Uuid;
@@ -57,15 +56,17 @@ pub(crate) struct RunReporter {
     destination: Arc<Destination>,
     /// The address of the store, when it is a server; else one is started for the child.
     store_uri: String,
+    clock: Clock,
     info: OnceLock<RunInfo>,
     background: Mutex<Option<Background>>,
 }
 
 impl RunReporter {
-    pub(crate) fn new(destination: Arc<Destination>, store_uri: &str) -> Self {
+    pub(crate) fn new(destination: Arc<Destination>, store_uri: &str, clock: Clock) -> Self {
         Self {
             destination,
             store_uri: store_uri.to_owned(),
+            clock,
             info: OnceLock::new(),
             background: Mutex::new(None),
         }
@@ -92,7 +93,7 @@ impl RunReporter {
                     experiment_id: experiment_id.clone(),
                     user_id: user.clone(),
                     run_name: run_name.clone(),
-                    start_time: now(),
+                    start_time: self.clock.now(),
                     tags,
                 };
                 Ok(self.store()?.create_run(&new)?.info)
@@ -159,8 +160,8 @@ impl RunReporter {
             Outcome::Failed(_) => RunStatus::Failed,
             Outcome::Killed => RunStatus::Killed,
         };
-        let change =
-            RunChange { status: Some(status), end_time: Some(now()), ..RunChange::default() };
+        let end_time = Some(self.clock.now());
+        let change = RunChange { status: Some(status), end_time, ..RunChange::default() };
         self.store()?.update_run(id, &change)?;
         if let Outcome::Failed(failure) = outcome {
             self.note_failure(id, failure)?;

@@ -23,7 +23,7 @@ use anyhow::Result;
 use mlctl_tracking::entity::{Experiment, ViewType};
 use mlctl_tracking::search::{ExperimentQuery, RunQuery};
 use mlctl_tracking::{Error, ExperimentId, RunId, TrackingStore};
-use mlctl_wire::limits;
+use mlctl_wire::{Clock, limits};
 use std::io::{self, IsTerminal, Write};
 
 /// What every command works with.
@@ -31,6 +31,7 @@ use std::io::{self, IsTerminal, Write};
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) config: Config,
+    pub(crate) clock: Clock,
 }
 
 impl From<View> for ViewType {

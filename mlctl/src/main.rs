@@ -16,6 +16,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 use config::Config;
 use failure::Failure;
+use mlctl_wire::Clock;
 use output::Output;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -56,6 +57,7 @@ fn dispatch(cli: Cli) -> Outcome {
     let context = Arc::new(command::Context {
         output: Output { json: cli.global.json },
         config: Config::load(&cli.global)?,
+        clock: Clock::system(),
     });
     match cli.command {
         Command::Run(args) => command::run::run(&context, &args),

@@ -11,7 +11,6 @@ use mlctl_registry::gate::RunMetrics;
 use mlctl_registry::webhook::WebhookStore;
 use mlctl_registry::{RegistryStore, SqliteStore, StageRules};
 use mlctl_tracking::client::{Credentials, HttpStore};
-use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::file::{self, FileStore, holds_anything};
 use mlctl_tracking::store::location::{location_path, path_uri};
 use mlctl_tracking::store::sqlite::{self, Durability};
@@ -198,9 +197,10 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
             let options = file::Options {
                 artifact_root: choices.artifact_root.clone(),
                 has_destination: destination.is_some(),
+                ..file::Options::default()
             };
             let locations = locations_behind(destination.as_deref(), choices);
-            let store = FileStore::open_with(&path, &options, now())?;
+            let store = FileStore::open_with(&path, &options)?;
             let store = store.with_locations(locations.clone());
             let others = [destination.as_deref(), choices.artifact_root.as_deref()];
             let others = others.into_iter().flatten().filter_map(location_path);
@@ -221,9 +221,10 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
             let options = sqlite::Options {
                 artifact_root: Some(choices.artifact_root.clone().unwrap_or(served.clone())),
                 durability: choices.durability,
+                ..sqlite::Options::default()
             };
             let locations = locations_behind(Some(&destination), choices).beneath(&folder);
-            let store = sqlite::SqliteStore::open_with(&path, &options, now())?;
+            let store = sqlite::SqliteStore::open_with(&path, &options)?;
             let others = [Some(destination.as_str()), choices.artifact_root.as_deref()];
             let others = others.into_iter().flatten().filter_map(location_path);
             Ok(Tracking {

@@ -23,11 +23,10 @@ pub use webhooks::{WebhookService, own_webhook_router, webhook_router};
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::{Json, Router};
-use mlctl_wire::phrase;
 use mlctl_wire::rest::{Failure, blocking, required};
+use mlctl_wire::{Clock, phrase};
 use serde::Serialize;
 
 use crate::approval::Candidate;
@@ -45,7 +44,7 @@ pub struct Service {
     store: Arc<dyn RegistryStore>,
     sources: Arc<dyn Sources>,
     rules: Arc<SourceRules>,
-    clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+    clock: Clock,
     trusts_user_header: bool,
 }
 
@@ -63,7 +62,7 @@ impl Service {
     /// Serves `store`; `sources` knows the runs and logged models that versions come from.
     pub fn new(store: Arc<dyn RegistryStore>, sources: Arc<dyn Sources>) -> Self {
         let rules = Arc::new(SourceRules::default());
-        Self { store, sources, rules, clock: Arc::new(system_clock), trusts_user_header: false }
+        Self { store, sources, rules, clock: Clock::system(), trusts_user_header: false }
     }
 
     /// Sets where versions may come from.
@@ -72,10 +71,10 @@ impl Service {
         Self { rules: Arc::new(rules), ..self }
     }
 
-    /// Sets what tells the time, in milliseconds since 1970-01-01 UTC.
+    /// Sets what tells the time.
     #[must_use]
-    pub fn with_clock(self, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
-        Self { clock: Arc::new(clock), ..self }
+    pub fn with_clock(self, clock: impl Into<Clock>) -> Self {
+        Self { clock: clock.into(), ..self }
     }
 
     /// Sets whether the name that a client gives itself is enough to approve a request; without,
@@ -99,7 +98,7 @@ impl Service {
     }
 
     fn stamp(&self, actor: Actor) -> Stamp {
-        Stamp { at_ms: (self.clock)(), who: actor.who, why: actor.why }
+        Stamp { at_ms: self.clock.now(), who: actor.who, why: actor.why }
     }
 
     /// Runs one call of the store where it may block, and encodes what it returns.
@@ -123,11 +122,6 @@ impl Service {
         })
         .await
     }
-}
-
-fn system_clock() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// An answer on its way to the client.

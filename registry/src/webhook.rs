@@ -41,8 +41,3 @@ pub use settings::DeliverySettings;
 pub use signature::{DELIVERY_ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 pub use store::WebhookStore;
 pub use worker::DeliveryWorker;
-
-/// Tells the time, in milliseconds since 1970-01-01 UTC.
-pub(crate) fn system_clock() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
-}

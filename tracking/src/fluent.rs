@@ -8,7 +8,7 @@
 //!
 //! # let folder = tempfile::tempdir()?;
 //! # let root = folder.path().join("mlruns");
-//! let store: Arc<dyn TrackingStore> = Arc::new(FileStore::open(&root, fluent::now())?);
+//! let store: Arc<dyn TrackingStore> = Arc::new(FileStore::open(&root)?);
 //!
 //! let run_id = fluent::start_run(&store, RunOptions::named("descent"), |run| {
 //!     run.log_param("rate", "0.1")?;
@@ -27,18 +27,11 @@
 //! ```
 
 use crate::entity::{Metric, Param, RunStatus, Tag};
-use crate::store::{Batch, Millis, NewRun, RunChange};
-use crate::{ExperimentId, Key, Result, RunId, TrackingStore};
+use crate::store::{Batch, NewRun, RunChange};
+use crate::{Clock, ExperimentId, Key, Result, RunId, TrackingStore};
 use mlctl_artifacts::ArtifactPath;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-/// Returns the time now, in milliseconds since 1970.
-pub fn now() -> Millis {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
-}
 
 /// How to start a run.
 #[derive(Clone, Debug)]
@@ -51,6 +44,8 @@ pub struct RunOptions {
     pub user_id: String,
     /// Its first tags.
     pub tags: Vec<Tag>,
+    /// What tells when it starts and ends, and when metrics are measured.
+    pub clock: Clock,
 }
 
 impl RunOptions {
@@ -67,6 +62,7 @@ impl Default for RunOptions {
             run_name: None,
             user_id: String::new(),
             tags: Vec::new(),
+            clock: Clock::system(),
         }
     }
 }
@@ -77,6 +73,7 @@ pub struct ActiveRun {
     store: Arc<dyn TrackingStore>,
     id: RunId,
     artifact_uri: String,
+    clock: Clock,
     has_ended: bool,
 }
 
@@ -105,11 +102,12 @@ impl ActiveRun {
             experiment_id: options.experiment_id,
             user_id: options.user_id,
             run_name: options.run_name,
-            start_time: now(),
+            start_time: options.clock.now(),
             tags: options.tags,
         };
         let info = store.create_run(&new)?.info;
-        Ok(Self { store, id: info.run_id, artifact_uri: info.artifact_uri, has_ended: false })
+        let (id, artifact_uri) = (info.run_id, info.artifact_uri);
+        Ok(Self { store, id, artifact_uri, clock: options.clock, has_ended: false })
     }
 
     /// Returns the run's id.
@@ -122,7 +120,7 @@ impl ActiveRun {
     /// # Errors
     /// When `key` is no valid name, and when the store fails.
     pub fn log_metric(&self, key: &str, value: f64, step: i64) -> Result<()> {
-        let metric = Metric::new(Key::parse(key)?, value, now(), step);
+        let metric = Metric::new(Key::parse(key)?, value, self.clock.now(), step);
         self.log_batch(&Batch { metrics: vec![metric], ..Batch::default() })
     }
 
@@ -174,8 +172,8 @@ impl ActiveRun {
     }
 
     fn set_end(&self, status: RunStatus) -> Result<()> {
-        let change =
-            RunChange { status: Some(status), end_time: Some(now()), ..RunChange::default() };
+        let end_time = Some(self.clock.now());
+        let change = RunChange { status: Some(status), end_time, ..RunChange::default() };
         self.store.update_run(&self.id, &change).map(drop)
     }
 }
@@ -222,5 +220,20 @@ mod tests {
             || start_run(&store, RunOptions::default(), |_| -> Result<()> { panic!("diverged") });
         assert!(catch_unwind(AssertUnwindSafe(body)).is_err());
         assert_eq!(only_status(&store), (RunStatus::Failed, true));
+    }
+
+    #[test]
+    fn a_run_and_its_points_have_the_time_of_the_clock() {
+        let store: Arc<dyn TrackingStore> = Arc::new(MemoryStore::new());
+        let options = RunOptions { clock: Clock::fixed(1_000), ..RunOptions::default() };
+        let id = start_run(&store, options, |run| {
+            run.log_metric("loss", 0.5, 0)?;
+            Ok::<_, crate::Error>(run.id().clone())
+        });
+
+        let run = store.run(&id.unwrap()).unwrap();
+
+        assert_eq!((run.info.start_time, run.info.end_time), (1_000, Some(1_000)));
+        assert_eq!(run.data.metrics[0].timestamp, 1_000);
     }
 }

@@ -18,9 +18,8 @@ mod runs;
 mod searchers;
 mod serve_location;
 
-use crate::fluent::now;
 use crate::store::{Batch, Done};
-use crate::{Error, Key, Result, RunId, TrackingStore};
+use crate::{Clock, Error, Key, Result, RunId, TrackingStore};
 pub use artifacts::VersionPlaces;
 use axum::Router;
 use axum::http::{HeaderValue, header};
@@ -44,6 +43,7 @@ pub struct Service {
     /// Places for downloads, which hold a file and some memory.
     downloads: Arc<Semaphore>,
     searchers: Searchers,
+    clock: Clock,
 }
 
 /// Uploads at a time: half of the threads that block, so that slow ones leave room for everything
@@ -58,7 +58,14 @@ impl Service {
     pub fn new(store: Arc<dyn TrackingStore>, served: ServedArtifacts) -> Self {
         let uploads = Arc::new(Semaphore::new(UPLOADS_MAX));
         let downloads = Arc::new(Semaphore::new(DOWNLOADS_MAX));
-        Self { store, served, uploads, downloads, searchers: Searchers::new() }
+        let searchers = Searchers::new();
+        Self { store, served, uploads, downloads, searchers, clock: Clock::system() }
+    }
+
+    /// Sets what tells the time.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Into<Clock>) -> Self {
+        Self { clock: clock.into(), ..self }
     }
 
     /// Runs one call of the store where it may block, and encodes what it returns.

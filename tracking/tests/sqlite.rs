@@ -69,7 +69,7 @@ fn a_file_of_an_old_mlflow_is_read_and_written_without_being_migrated() {
     let path = folder.path().join("mlflow.db");
     Connection::open(&path).unwrap().execute_batch(OLD).unwrap();
     let before = schema(&path);
-    let store = SqliteStore::open(&path, NOW).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
 
     let churn = store.experiment_by_name("churn").unwrap();
     assert_eq!(churn.tags, [Tag::new(key("team"), "growth")]);
@@ -117,7 +117,7 @@ fn a_file_of_an_old_mlflow_is_read_and_written_without_being_migrated() {
 fn a_lock_of_another_program_is_waited_for_and_readers_do_not_notice() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mlflow.db");
-    let store = SqliteStore::open(&path, NOW).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     let run = store.create_run(&new_run("0")).unwrap().info.run_id;
     let (locked, is_locked) = mpsc::channel();
     thread::scope(|scope| {
@@ -142,7 +142,7 @@ fn a_lock_of_another_program_is_waited_for_and_readers_do_not_notice() {
 #[test]
 fn of_many_writers_at_once_each_gets_its_own_answer() {
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("mlflow.db"), NOW).unwrap();
+    let store = SqliteStore::open(folder.path().join("mlflow.db")).unwrap();
     let run = store.create_run(&new_run("0")).unwrap().info.run_id;
     let accepted: usize = thread::scope(|scope| {
         let (store, run) = (&store, &run);
@@ -170,7 +170,7 @@ fn a_file_that_is_no_database_is_refused_and_kept() {
     let path = folder.path().join("notes.txt");
     std::fs::write(&path, "not a database, but someone's notes about one").unwrap();
 
-    let refused = SqliteStore::open(&path, NOW).unwrap_err();
+    let refused = SqliteStore::open(&path).unwrap_err();
 
     assert!(refused.to_string().contains("opening the tracking store in `"), "{refused}");
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("not a database"));
@@ -220,7 +220,7 @@ fn a_real_mlflow_finds_its_own_tables_and_our_data_in_a_new_file() {
     let theirs = folder.path().join("theirs.db");
     told(start(&python, &theirs, "c.search_experiments(); print('null')"));
     let path = folder.path().join("ours.db");
-    let store = SqliteStore::open(&path, NOW).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     assert_eq!(schema(&path), schema(&theirs));
     let experiment = store
         .create_experiment(&NewExperiment {
@@ -299,7 +299,7 @@ fn a_real_mlflow_and_this_store_write_at_the_same_time() {
     let Some(python) = oracle() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mlflow.db");
-    let store = SqliteStore::open(&path, NOW).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     let run = store.create_run(&new_run("0")).unwrap().info.run_id;
     let script = format!(
         "for i in range(150): c.log_metric('{run}', 'theirs', i, timestamp=i, step=i)\n\
@@ -327,7 +327,7 @@ fn a_real_mlflow_chooses_the_same_points_for_a_chart() {
     let Some(python) = oracle() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mlflow.db");
-    let store = SqliteStore::open(&path, NOW).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     let run = store.create_run(&new_run("0")).unwrap().info.run_id;
     // Steps with gaps, in no order, several points at some of them, NaN among these.
     let points = (0..97).map(|at: i64| {
@@ -372,7 +372,7 @@ fn a_search_sees_at_once_what_a_real_mlflow_writes() {
     let Some(python) = oracle() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mlflow.db");
-    let store = SqliteStore::open(&path, NOW).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     let run = store.create_run(&new_run("0")).unwrap().info.run_id;
     store.log_batch(&run, &logged(vec![metric("m", 1.0, 0)])).unwrap();
     let query = |filter: &str| RunQuery {

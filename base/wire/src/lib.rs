@@ -1,6 +1,6 @@
 //! What every REST surface of MLflow has in common: error codes and their JSON envelope,
-//! page tokens, lenient numbers, JSON as Python spells it, the limits of a request, when two names
-//! are one, and words that clients match on.
+//! page tokens, times, lenient numbers, JSON as Python spells it, the limits of a request, when two
+//! names are one, and words that clients match on.
 //!
 //! Domain rules do not live here. With the feature `axum` this crate also holds the extractors
 //! and the error answer that all routers share.
@@ -18,6 +18,7 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 
+mod clock;
 mod code;
 pub mod limits;
 pub mod name;
@@ -28,6 +29,7 @@ pub mod python_json;
 #[cfg(feature = "axum")]
 pub mod rest;
 
+pub use clock::Clock;
 pub use code::{ErrorBody, ErrorCode};
 
 /// Leaves out the byte order mark that some programs write before JSON; RFC 8259 lets a reader

@@ -34,7 +34,7 @@ pub(crate) struct Seeded {
 
 /// Fills a new file.
 pub(crate) fn fill(path: &Path, runs: usize) -> Result<Seeded> {
-    drop(SqliteStore::open(path, NOW)?);
+    drop(SqliteStore::open(path)?);
     let mut conn = Connection::open(path)?;
     conn.pragma_update(None, "synchronous", "OFF")?;
     let tx = conn.transaction()?;

@@ -6,7 +6,6 @@ use crate::cli::DbCommand;
 use crate::output::table;
 use crate::stores;
 use anyhow::Result;
-use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::sqlite::upgrade::{self, Plan, Upgraded};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -17,7 +16,7 @@ pub(crate) fn dispatch(context: &Context, command: &DbCommand) -> Outcome {
     let path = stores::database(file)?;
     match dry_run {
         true => show_plan(context, &path, &upgrade::plan(&path)?),
-        false => show_upgrade(context, &path, &upgrade::upgrade(&path, now())?),
+        false => show_upgrade(context, &path, &upgrade::upgrade(&path, context.clock.now())?),
     }?;
     Ok(ExitCode::SUCCESS)
 }

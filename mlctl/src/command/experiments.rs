@@ -9,7 +9,6 @@ use crate::output::{print, table, time};
 use crate::stores::{self, Missing};
 use anyhow::Result;
 use mlctl_tracking::entity::Experiment;
-use mlctl_tracking::fluent::now;
 use mlctl_tracking::search::ExperimentQuery;
 use mlctl_tracking::store::NewExperiment;
 use mlctl_tracking::{ExperimentId, ExperimentName, TrackingStore};
@@ -43,12 +42,12 @@ pub(crate) fn dispatch(context: &Context, command: ExperimentsCommand) -> Outcom
             let found = find(store, &which)?;
             let new_name = new_name.or(new_name_flag).unwrap_or_default();
             let new_name = ExperimentName::parse(new_name)?;
-            store.rename_experiment(&found.experiment_id, &new_name, now())?;
+            store.rename_experiment(&found.experiment_id, &new_name, context.clock.now())?;
             context.output.say(&format!("renamed `{}` to `{new_name}`", found.name))
         }
         ExperimentsCommand::Delete { which } => {
             let found = find(store, &which)?;
-            store.delete_experiment(&found.experiment_id, now())?;
+            store.delete_experiment(&found.experiment_id, context.clock.now())?;
             context.output.say(&format!(
                 "deleted `{}` and its runs; `mlctl experiments restore {}` restores them",
                 found.name, found.experiment_id
@@ -56,7 +55,7 @@ pub(crate) fn dispatch(context: &Context, command: ExperimentsCommand) -> Outcom
         }
         ExperimentsCommand::Restore { which } => {
             let found = find(store, &which)?;
-            store.restore_experiment(&found.experiment_id, now())?;
+            store.restore_experiment(&found.experiment_id, context.clock.now())?;
             context.output.say(&format!("restored `{}` and its runs", found.name))
         }
         ExperimentsCommand::Csv { which, output } => {
@@ -86,7 +85,7 @@ fn create(
         name: ExperimentName::parse(name)?,
         artifact_location,
         tags: Vec::new(),
-        time: now(),
+        time: context.clock.now(),
     };
     let id = store.create_experiment(&new)?;
     context.output.show(&json!({ "experiment_id": id }), |_| format!("{id}\n"))

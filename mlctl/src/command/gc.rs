@@ -13,8 +13,8 @@ use crate::output::{bytes, notice, printable};
 use crate::stores::{self, Choices, Missing};
 use anyhow::Result;
 use mlctl_artifacts::ArtifactPath;
-use mlctl_tracking::fluent::now;
 use mlctl_tracking::gc::{self, Ground, Open, Orphan, Selected, Wanted};
+use mlctl_tracking::store::Millis;
 use mlctl_tracking::{Error, ExperimentId, ModelId, RunId, TrackingStore};
 use neighbours::Neighbours;
 use places::Places;
@@ -33,7 +33,7 @@ pub(crate) fn collect(context: &Context, args: &GcArgs) -> Outcome {
              --artifacts-destination PLACE, as the server was started with",
         ));
     }
-    let wanted = wanted(args)?;
+    let wanted = wanted(args, context.clock.now())?;
     let tracking =
         stores::open_tracking(&context.config, uri, Missing::Refuse, &Choices::default())?;
     let places = Places::new(context, args, &tracking)?;
@@ -46,9 +46,9 @@ pub(crate) fn collect(context: &Context, args: &GcArgs) -> Outcome {
     Ok(if report.is_complete() { ExitCode::SUCCESS } else { ExitCode::from(INCOMPLETE) })
 }
 
-fn wanted(args: &GcArgs) -> Result<Wanted> {
+fn wanted(args: &GcArgs, now: Millis) -> Result<Wanted> {
     let before = match &args.older_than {
-        Some(text) => Some(now().saturating_sub(age::parse(text)?)),
+        Some(text) => Some(now.saturating_sub(age::parse(text)?)),
         None => None,
     };
     let names = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();

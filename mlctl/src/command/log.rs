@@ -8,7 +8,6 @@ use crate::stores::{self, Missing};
 use anyhow::Result;
 use mlctl_artifacts::ArtifactPath;
 use mlctl_tracking::entity::{Metric, Param, Tag};
-use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::Batch;
 use mlctl_tracking::{Key, RunId, TrackingStore};
 use std::path::Path;
@@ -22,7 +21,7 @@ pub(crate) fn log(context: &Context, command: LogCommand) -> Outcome {
             store.log_batch(&chosen(&run)?, &Batch { params, ..Batch::default() })?;
         }
         LogCommand::Metric { key, value, step, timestamp, run } => {
-            let time = timestamp.unwrap_or_else(now);
+            let time = timestamp.unwrap_or_else(|| context.clock.now());
             let metrics = vec![Metric::new(Key::parse(key)?, value, time, step)];
             store.log_batch(&chosen(&run)?, &Batch { metrics, ..Batch::default() })?;
         }

@@ -17,7 +17,6 @@ use mlctl_registry::{
     Alias, Error, Event, ModelName, ModelQuery, ModelVersion, PageSize, RegisteredModel,
     RegistryStore, Stage, Stamp, VersionNumber, VersionRef,
 };
-use mlctl_tracking::fluent::now;
 use mlctl_wire::ErrorCode;
 use std::process::ExitCode;
 
@@ -140,7 +139,7 @@ impl Desk<'_> {
 }
 
 fn stamp(context: &Context, reason: Reason) -> Stamp {
-    let stamp = Stamp::new(context.config.user.value.clone(), now());
+    let stamp = Stamp::new(context.config.user.value.clone(), context.clock.now());
     match reason.why {
         Some(why) => stamp.because(why),
         None => stamp,

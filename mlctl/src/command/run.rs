@@ -16,7 +16,6 @@ use mlctl_projects::{
 };
 use mlctl_scratch::{Access, Scratch};
 use mlctl_tracking::entity::RunInfo;
-use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::NewExperiment;
 use mlctl_tracking::{ExperimentId, ExperimentName, RunId, TrackingStore};
 use serde_json::json;
@@ -37,11 +36,12 @@ pub(crate) fn run(context: &Arc<Context>, args: &RunArgs) -> Outcome {
     let destination = destination(context, args)?;
     let own_folder = OwnFolder::make()?;
     let request = request(context, args, parameters, &destination, &own_folder)?;
-    let reporter = RunReporter::new(destination, &context.config.store.value);
+    let reporter =
+        RunReporter::new(destination, &context.config.store.value, context.clock.clone());
     let cancel = Cancel::new();
     cancel_on_signal(&cancel)?;
     let display = Display::new();
-    let began = now();
+    let began = context.clock.now();
     let outcome = mlctl_projects::run(request, &reporter, &display, &cancel);
     display.close();
     let Some(info) = reporter.info() else {
@@ -50,7 +50,7 @@ pub(crate) fn run(context: &Arc<Context>, args: &RunArgs) -> Outcome {
     };
     let outcome =
         outcome.with_context(|| format!("run {} ({}) failed", info.run_name, info.run_id))?;
-    report(context, info, &outcome, now() - began)
+    report(context, info, &outcome, context.clock.now() - began)
 }
 
 /// Refuses to run elsewhere than on this machine.
@@ -118,7 +118,7 @@ fn experiment_id(
         name: ExperimentName::parse(name.as_str())?,
         artifact_location: None,
         tags: Vec::new(),
-        time: now(),
+        time: context.clock.now(),
     };
     Ok(store.create_experiment(&new)?)
 }

@@ -9,7 +9,6 @@ use crate::output::{duration, notice, number, print, table, time};
 use crate::stores::{self, Missing, Tracking};
 use anyhow::Result;
 use mlctl_tracking::entity::{Run, RunInfo};
-use mlctl_tracking::fluent::now;
 use mlctl_tracking::search::RunQuery;
 use mlctl_tracking::{RunId, TrackingStore};
 use serde_json::{Map, Value, json};
@@ -35,7 +34,7 @@ pub(crate) fn dispatch(context: &Context, command: RunsCommand) -> Outcome {
         }
         RunsCommand::Compare { run_ids, all } => compare(context, store, &run_ids, all),
         RunsCommand::Delete { which } => each(store, &which, |id| {
-            store.delete_run(id, now())?;
+            store.delete_run(id, context.clock.now())?;
             context.output.say(&format!("deleted {id}; `mlctl runs restore {id}` restores it"))
         }),
         RunsCommand::Restore { which } => each(store, &which, |id| {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use mlctl_wire::Clock;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, Response, redirect};
 
@@ -14,7 +15,6 @@ use super::notice::Notice;
 use super::retry::{self, Attempt};
 use super::settings::DeliverySettings;
 use super::signature::{DELIVERY_ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
-use super::system_clock;
 use super::target::{CheckedResolver, Forbidden, check_url, forbidden_text};
 use crate::error::{Error, Result};
 
@@ -23,7 +23,7 @@ pub struct Sender {
     /// Made when it is first needed: reading all trusted certificates takes time and memory.
     http: OnceLock<Client>,
     settings: DeliverySettings,
-    clock: Box<dyn Fn() -> i64 + Send + Sync>,
+    clock: Clock,
 }
 
 impl fmt::Debug for Sender {
@@ -54,13 +54,13 @@ struct Envelope<'a> {
 impl Sender {
     /// Prepares to call webhooks. Nothing is sent, and trusted certificates are not read yet.
     pub fn new(settings: DeliverySettings) -> Self {
-        Self { http: OnceLock::new(), settings, clock: Box::new(system_clock) }
+        Self { http: OnceLock::new(), settings, clock: Clock::system() }
     }
 
-    /// Sets what tells the time, in milliseconds since 1970-01-01 UTC.
+    /// Sets what tells the time.
     #[must_use]
-    pub fn with_clock(self, clock: impl Fn() -> i64 + Send + Sync + 'static) -> Self {
-        Self { clock: Box::new(clock), ..self }
+    pub fn with_clock(self, clock: impl Into<Clock>) -> Self {
+        Self { clock: clock.into(), ..self }
     }
 
     /// Returns how it calls.
@@ -70,7 +70,7 @@ impl Sender {
 
     /// Returns the time, in milliseconds since 1970-01-01 UTC.
     pub(crate) fn now_ms(&self) -> i64 {
-        (self.clock)()
+        self.clock.now()
     }
 
     /// Checks that a URL may be a webhook's: its scheme, its host and the addresses of that.

@@ -15,7 +15,7 @@ struct Live {
 
 fn live() -> (HttpStore, Live) {
     let folder = tempfile::tempdir().unwrap();
-    let store = FileStore::open(&folder.path().join("mlruns"), 1_700_000_000_000).unwrap();
+    let store = FileStore::open(folder.path().join("mlruns")).unwrap();
     let served = ServedArtifacts::below(path_uri(store.root()));
     let service = Service::new(Arc::new(store), served);
     let app = axum::Router::new()

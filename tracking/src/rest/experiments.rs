@@ -1,6 +1,6 @@
 //! `experiments/…`.
 
-use super::{Answer, Empty, Service, key, now, rows};
+use super::{Answer, Empty, Service, key, rows};
 use crate::entity::{Experiment, Tag, ViewType};
 use crate::field::EnumValue;
 use crate::message::{
@@ -71,7 +71,7 @@ async fn create(
         name: ExperimentName::parse(name).map_err(Failure::from)?,
         artifact_location: request.artifact_location.filter(|location| !location.is_empty()),
         tags: request.tags,
-        time: now(),
+        time: service.clock.now(),
     };
     service
         .call(move |service| {
@@ -155,7 +155,8 @@ async fn update(
     let id = id(request.experiment_id)?;
     let name = required(request.new_name, "new_name")?;
     let name = ExperimentName::parse(name).map_err(Failure::from)?;
-    service.act(move |store| store.rename_experiment(&id, &name, now())).await
+    let now = service.clock.now();
+    service.act(move |store| store.rename_experiment(&id, &name, now)).await
 }
 
 async fn delete(
@@ -163,7 +164,8 @@ async fn delete(
     Payload(request): Payload<OfExperiment>,
 ) -> Answer<Empty> {
     let id = id(request.experiment_id)?;
-    service.act(move |store| store.delete_experiment(&id, now())).await
+    let now = service.clock.now();
+    service.act(move |store| store.delete_experiment(&id, now)).await
 }
 
 async fn restore(
@@ -171,7 +173,8 @@ async fn restore(
     Payload(request): Payload<OfExperiment>,
 ) -> Answer<Empty> {
     let id = id(request.experiment_id)?;
-    service.act(move |store| store.restore_experiment(&id, now())).await
+    let now = service.clock.now();
+    service.act(move |store| store.restore_experiment(&id, now)).await
 }
 
 async fn set_tag(

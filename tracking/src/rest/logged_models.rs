@@ -1,6 +1,6 @@
 //! `logged-models/…`.
 
-use super::{Answer, Empty, Service, now, rows};
+use super::{Answer, Empty, Service, rows};
 use crate::entity::{LoggedModel, LoggedModelStatus, ModelParam};
 use crate::message::{
     CreateLoggedModel, DatasetFilter, FinalizeLoggedModel, LoggedModelAnswer, LoggedModelOrderBy,
@@ -58,7 +58,7 @@ async fn create(
         source_run_id: source.map(RunId::parse).transpose().map_err(Failure::from)?,
         tags: request.tags,
         params: ModelParam::params(request.params),
-        time: now(),
+        time: service.clock.now(),
     };
     service
         .call(move |service| {
@@ -92,7 +92,7 @@ async fn finalize(
     let status = status.map_err(Failure::from)?;
     service
         .call(move |service| {
-            let model = service.store.finalize_logged_model(&id, status, now())?;
+            let model = service.store.finalize_logged_model(&id, status, service.clock.now())?;
             Ok(service.model_answer(model))
         })
         .await
@@ -100,7 +100,8 @@ async fn finalize(
 
 async fn remove(State(service): State<Service>, Path(model_id): Path<String>) -> Answer<Empty> {
     let id = id(model_id)?;
-    service.act(move |store| store.delete_logged_model(&id, now())).await
+    let now = service.clock.now();
+    service.act(move |store| store.delete_logged_model(&id, now)).await
 }
 
 async fn log_params(

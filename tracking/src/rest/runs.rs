@@ -1,7 +1,7 @@
 //! `runs/…`, without what is logged as metrics.
 
 use super::experiments::view;
-use super::{Answer, Empty, Encoded, Service, key, now, rows, run_id};
+use super::{Answer, Empty, Encoded, Service, key, rows, run_id};
 use crate::ExperimentId;
 use crate::entity::{Run, RunData, RunInfo, RunInputs, RunStatus, Tag};
 use crate::message::{
@@ -107,7 +107,8 @@ async fn update(
 
 async fn delete(State(service): State<Service>, Payload(request): Payload<OfRun>) -> Answer<Empty> {
     let id = run_id(request.run_id, request.run_uuid)?;
-    service.act(move |store| store.delete_run(&id, now())).await
+    let now = service.clock.now();
+    service.act(move |store| store.delete_run(&id, now)).await
 }
 
 async fn restore(

@@ -28,7 +28,7 @@ use crate::entity::{
 };
 use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::store::location::absolute_location;
-use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
+use crate::{Clock, Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
 use index::Index;
 use layout::Layout;
 use mlctl_artifacts::{ArtifactStore, Locations};
@@ -61,6 +61,8 @@ pub struct Options {
     /// Whether what is recorded as `mlflow-artifacts:` lies outside of the store, where
     /// [`FileStore::with_locations`] finds it; else it is taken to be inside.
     pub has_destination: bool,
+    /// What tells when the experiment `Default` is made.
+    pub clock: Clock,
 }
 
 impl FileStore {
@@ -72,16 +74,16 @@ impl FileStore {
     /// # Errors
     /// [`Error::Backend`] when the folder does not exist and cannot be made, or is no folder;
     /// [`Error::Invalid`] when its path is not UTF-8, which MLflow's files cannot spell.
-    pub fn open(root: &Path, now: Millis) -> Result<Self> {
-        Self::open_with(root, &Options::default(), now)
+    pub fn open(root: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(root, &Options::default())
     }
 
     /// Opens a folder like [`Self::open`], with a place for artifacts of choice.
     ///
     /// # Errors
     /// Like [`Self::open`].
-    pub fn open_with(root: &Path, options: &Options, now: Millis) -> Result<Self> {
-        let root = absolute(root)?;
+    pub fn open_with(root: impl AsRef<Path>, options: &Options) -> Result<Self> {
+        let root = absolute(root.as_ref())?;
         if root.to_str().is_none() {
             return Err(Error::invalid("store", &root.to_string_lossy(), "its path must be UTF-8"));
         }
@@ -100,7 +102,7 @@ impl FileStore {
             locations,
         };
         if is_new {
-            store.make_default_experiment(now)?;
+            store.make_default_experiment(options.clock.now())?;
         } else if !store.layout.root().is_dir() {
             let message = format!("`{}` is a file; a store is a folder", store.root().display());
             return Err(Error::backend(message, "not a folder"));

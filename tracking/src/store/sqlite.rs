@@ -33,7 +33,7 @@ use crate::entity::{
     LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
 };
 use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
-use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
+use crate::{Clock, Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
 use database::{Database, Session};
 use memory::Memory;
 use mlctl_artifacts::{ArtifactStore, Locations};
@@ -69,6 +69,8 @@ pub struct Options {
     pub artifact_root: Option<String>,
     /// What a change has survived when it is acknowledged.
     pub durability: Durability,
+    /// What tells when the experiment `Default` is made.
+    pub clock: Clock,
 }
 
 /// A tracking store in a SQLite file.
@@ -92,15 +94,16 @@ impl SqliteStore {
     /// # Errors
     /// [`Error::Backend`] when the file cannot be used or is no database, and
     /// [`Error::Unsupported`] when it lacks tables that only an upgrade can make.
-    pub fn open(path: &Path, now: Millis) -> Result<Self> {
-        Self::open_with(path, &Options::default(), now)
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, &Options::default())
     }
 
     /// Opens a file like [`Self::open`], with a place for artifacts and a durability of choice.
     ///
     /// # Errors
     /// Like [`Self::open`].
-    pub fn open_with(path: &Path, options: &Options, now: Millis) -> Result<Self> {
+    pub fn open_with(path: impl AsRef<Path>, options: &Options) -> Result<Self> {
+        let path = path.as_ref();
         let cannot =
             |error| Error::backend(format!("cannot use the database `{}`", path.display()), error);
         let path = std::path::absolute(path).map_err(cannot)?;
@@ -111,7 +114,7 @@ impl SqliteStore {
             None => folder.join("mlruns").to_string_lossy().into_owned(),
         };
         let database = Database::open(&path, options.durability, |conn, access| {
-            schema::prepare(conn, &path, access, &artifact_root, now)
+            schema::prepare(conn, &path, access, &artifact_root, options.clock.now())
         })?;
         let mlruns = || folder.join("mlruns");
         let home = ArtifactHome::new(location_path(&artifact_root).unwrap_or_else(mlruns));

@@ -8,7 +8,7 @@ use crate::resolve;
 use anyhow::{Context as _, Result};
 use mlctl_models::Example;
 use mlctl_models::convert::to_onnx;
-use mlctl_models::save::{OnnxModel, Origin, save_onnx};
+use mlctl_models::save::{OnnxModel, save_onnx};
 use serde_json::json;
 use std::fs;
 
@@ -32,7 +32,7 @@ pub(super) fn run(context: &Context, args: &ConvertArgs) -> Result<()> {
         graph: &graph,
         signature: Some(converted.signature),
         example: converted.example.map(|input| Example { input, answer: None }),
-        origin: save::now_made(Origin::default()),
+        origin: save::new_origin(context.clock.now()),
         metadata: None,
     };
     model.complete().with_context(|| format!("what `{}` became does not run", args.which.uri()))?;

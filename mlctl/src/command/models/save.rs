@@ -13,8 +13,7 @@ use mlctl_artifacts::ArtifactPath;
 use mlctl_models::save::{OnnxModel, Origin, save_onnx};
 use mlctl_models::{Example, Input, Signature, files};
 use mlctl_tracking::entity::{LoggedModel, LoggedModelOutput, LoggedModelStatus};
-use mlctl_tracking::fluent::now;
-use mlctl_tracking::store::NewLoggedModel;
+use mlctl_tracking::store::{Millis, NewLoggedModel};
 use mlctl_tracking::{RunId, TrackingStore};
 use serde_json::{Value, json};
 use std::fs;
@@ -31,7 +30,7 @@ pub(super) fn dispatch(context: &Context, command: SaveCommand) -> Result<()> {
 }
 
 fn into_folder(context: &Context, args: &SaveOnnxArgs, folder: &Path) -> Result<()> {
-    write(args, folder, Origin::default())?;
+    write(args, folder, new_origin(context.clock.now()))?;
     context.output.show(&json!({ "path": folder }), |_| format!("saved {}\n", folder.display()))
 }
 
@@ -48,17 +47,20 @@ fn into_run(context: &Context, args: &SaveOnnxArgs, id: &str) -> Result<()> {
         source_run_id: Some(run.clone()),
         tags: Vec::new(),
         params: Vec::new(),
-        time: now(),
+        time: context.clock.now(),
     })?;
-    let status = match fill(store.as_ref(), args, &model, &run, &draft.path().join("model")) {
+    let origin = new_origin(context.clock.now());
+    let draft = draft.path().join("model");
+    let status = match fill(store.as_ref(), args, &model, &run, &draft, origin) {
         Ok(()) => LoggedModelStatus::Ready,
         Err(error) => {
             // What failed is what people should hear of.
-            let _ = store.finalize_logged_model(&model.model_id, LoggedModelStatus::Failed, now());
+            let failed = LoggedModelStatus::Failed;
+            let _ = store.finalize_logged_model(&model.model_id, failed, context.clock.now());
             return Err(error);
         }
     };
-    store.finalize_logged_model(&model.model_id, status, now())?;
+    store.finalize_logged_model(&model.model_id, status, context.clock.now())?;
     let output = LoggedModelOutput { model_id: model.model_id.clone(), step: 0 };
     store.log_outputs(&run, &[output])?;
     let uri = format!("models:/{}", model.model_id);
@@ -73,12 +75,13 @@ fn fill(
     model: &LoggedModel,
     run: &RunId,
     draft: &Path,
+    origin: Origin,
 ) -> Result<()> {
     let origin = Origin {
         model_id: Some(model.model_id.to_string()),
         run_id: Some(run.to_string()),
         artifact_path: Some(model.artifact_uri.clone()),
-        ..Origin::default()
+        ..origin
     };
     write(args, draft, origin)?;
     let artifacts = store.artifacts(&model.artifact_uri)?;
@@ -94,7 +97,7 @@ fn write(args: &SaveOnnxArgs, folder: &Path, origin: Origin) -> Result<()> {
         graph: &args.file,
         signature: args.signature.as_deref().map(signature).transpose()?,
         example: args.example.as_deref().map(example).transpose()?,
-        origin: now_made(origin),
+        origin,
         metadata: None,
     };
     let doubt = match model.complete() {
@@ -111,13 +114,13 @@ fn write(args: &SaveOnnxArgs, folder: &Path, origin: Origin) -> Result<()> {
     Ok(())
 }
 
-/// Gives a saving its id and its time.
-pub(super) fn now_made(origin: Origin) -> Origin {
-    let utc = Timestamp::now().to_zoned(TimeZone::UTC);
+/// Returns the origin of a model that is saved at `now`, under a new id.
+pub(super) fn new_origin(now: Millis) -> Origin {
+    let utc = Timestamp::from_millisecond(now).unwrap_or_default().to_zoned(TimeZone::UTC);
     Origin {
         model_uuid: Uuid::new_v4().simple().to_string(),
         utc_time_created: utc.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string(),
-        ..origin
+        ..Origin::default()
     }
 }
 

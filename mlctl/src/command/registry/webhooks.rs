@@ -21,7 +21,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 pub(super) fn dispatch(context: &Context, command: WebhooksCommand) -> Result<()> {
-    let place = Place::new(stores::webhooks(&context.config)?);
+    let place = Place::new(stores::webhooks(&context.config)?, context.clock.clone());
     let desk = Desk { context, place };
     match command {
         WebhooksCommand::List => desk.list(),

@@ -5,7 +5,6 @@ use crate::command::{Context, run_id};
 use crate::failure::Hinted;
 use anyhow::Result;
 use mlctl_tracking::entity::{RunStatus, Tag};
-use mlctl_tracking::fluent::now;
 use mlctl_tracking::store::{NewRun, RunChange};
 use mlctl_tracking::{Key, TrackingStore};
 use serde_json::json;
@@ -23,7 +22,7 @@ pub(super) fn create(
         experiment_id: context.chosen_experiment(store, &args.experiment)?,
         user_id: context.config.user.value.clone(),
         run_name: args.run_name.clone(),
-        start_time: now(),
+        start_time: context.clock.now(),
         tags: tags(store, args)?,
     };
     let status = match args.status {
@@ -32,7 +31,11 @@ pub(super) fn create(
         EndedAs::Killed => RunStatus::Killed,
     };
     let id = store.create_run(&new)?.info.run_id;
-    let change = RunChange { status: Some(status), end_time: Some(now()), ..RunChange::default() };
+    let change = RunChange {
+        status: Some(status),
+        end_time: Some(context.clock.now()),
+        ..RunChange::default()
+    };
     let info = store.update_run(&id, &change)?;
     let answer = json!({
         "run_id": info.run_id,

@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_search_that_is_refused_leaves_the_index_open() {
         let folder = tempfile::tempdir().unwrap();
-        let store = FileStore::open(&folder.path().join("mlruns"), 1_700_000_000_000).unwrap();
+        let store = FileStore::open(folder.path().join("mlruns")).unwrap();
         let query = RunQuery::of(vec![ExperimentId::default_experiment()]);
         store.search_runs(&query).unwrap();
 

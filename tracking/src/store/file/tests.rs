@@ -14,7 +14,8 @@ const NOW: Millis = 1_700_000_000_000;
 
 fn store() -> (FileStore, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = FileStore::open(&folder.path().join("mlruns"), NOW).unwrap();
+    let options = Options { clock: Clock::fixed(NOW), ..Options::default() };
+    let store = FileStore::open_with(folder.path().join("mlruns"), &options).unwrap();
     (store, folder)
 }
 
@@ -130,7 +131,7 @@ fn a_copied_run_and_a_second_store_are_seen() {
     start(&store, "one");
     assert_eq!(found(&store, ""), ["one"]);
 
-    let other = FileStore::open(store.root(), NOW).unwrap();
+    let other = FileStore::open(store.root()).unwrap();
     let id = start(&other, "two");
     other.log_batch(&id, &metric("loss", 0.5, 0)).unwrap();
 
@@ -152,13 +153,13 @@ fn deleting_or_breaking_the_index_loses_nothing() {
     assert_eq!(found(&store, "metrics.loss = 0.5"), ["one"]);
 
     overwrite(&index, "this is no database, but it is long enough to be taken for one at first");
-    let again = FileStore::open(store.root(), NOW).unwrap();
+    let again = FileStore::open(store.root()).unwrap();
     assert_eq!(found(&again, "metrics.loss = 0.5"), ["one"]);
 
     let of_the_future = rusqlite::Connection::open(&index).unwrap();
     of_the_future.pragma_update(None, "user_version", 99).unwrap();
     drop(of_the_future);
-    let again = FileStore::open(store.root(), NOW).unwrap();
+    let again = FileStore::open(store.root()).unwrap();
     assert_eq!(found(&again, "metrics.loss = 0.5"), ["one"]);
 }
 
@@ -184,7 +185,7 @@ fn a_broken_run_is_skipped_and_the_rest_works() {
     overwrite(&run_folder(&store, &broken).join("meta.yaml"), "run_id: [\n");
 
     assert_eq!(found(&store, ""), ["whole"]);
-    let error = FileStore::open(store.root(), NOW).unwrap().run(&broken).unwrap_err();
+    let error = FileStore::open(store.root()).unwrap().run(&broken).unwrap_err();
     assert!(matches!(error, Error::Corrupt { .. }), "{error}");
     assert!(error.to_string().contains("meta.yaml"), "{error}");
 }
@@ -259,7 +260,7 @@ fn an_open_file_that_changes_is_opened_anew() {
     assert_eq!(steps(&store), [3]);
 
     log_the_short_way(&store, &id, "loss");
-    FileStore::open(store.root(), NOW).unwrap().delete_run(&id, NOW).unwrap();
+    FileStore::open(store.root()).unwrap().delete_run(&id, NOW).unwrap();
     let error = store.log_batch(&id, &metric("loss", 0.5, 4)).unwrap_err();
     assert!(matches!(error, Error::NotActive { .. }), "{error}");
 }
@@ -268,7 +269,7 @@ fn an_open_file_that_changes_is_opened_anew() {
 fn two_stores_that_hold_a_file_open_lose_nothing() {
     let (store, _folder) = store();
     let id = start(&store, "one");
-    let other = FileStore::open(store.root(), NOW).unwrap();
+    let other = FileStore::open(store.root()).unwrap();
     log_the_short_way(&store, &id, "loss");
     log_the_short_way(&other, &id, "loss");
     std::thread::scope(|scope| {
@@ -341,7 +342,7 @@ fn a_metric_that_is_a_link_takes_no_points() {
 #[test]
 fn runs_and_experiments_behind_a_link_out_of_the_store_are_not_there() {
     let (store, folder) = store();
-    let other = FileStore::open(&folder.path().join("other"), NOW).unwrap();
+    let other = FileStore::open(folder.path().join("other")).unwrap();
     let theirs = start(&other, "theirs");
     let linked = store.root().join("0").join(theirs.as_str());
     std::os::unix::fs::symlink(run_folder(&other, &theirs), &linked).unwrap();
@@ -478,7 +479,7 @@ fn artifacts_that_are_kept_apart_stay_there() {
     overwrite(&meta, &text.replace(&here, &recorded));
     fs::create_dir_all(apart.join("0").join(run.as_str()).join("artifacts")).unwrap();
 
-    let info = FileStore::open(store.root(), NOW).unwrap().run(&run).unwrap().info;
+    let info = FileStore::open(store.root()).unwrap().run(&run).unwrap().info;
 
     assert_eq!(info.artifact_uri, recorded);
 }
@@ -499,7 +500,7 @@ fn a_copy_of_a_run_in_another_experiment_is_not_the_run() {
     fs::create_dir_all(&copy).unwrap();
     fs::copy(run_folder(&store, &id).join("meta.yaml"), copy.join("meta.yaml")).unwrap();
 
-    FileStore::open(store.root(), NOW).unwrap().delete_run(&id, NOW).unwrap();
+    FileStore::open(store.root()).unwrap().delete_run(&id, NOW).unwrap();
 
     assert!(found(&store, "").is_empty());
 }
@@ -509,7 +510,7 @@ fn changes_of_one_run_at_the_same_time_are_all_kept() {
     let (store, _folder) = store();
     for round in 0..30 {
         let id = start(&store, "one");
-        let other = FileStore::open(store.root(), NOW).unwrap();
+        let other = FileStore::open(store.root()).unwrap();
         let ended = RunChange {
             status: Some(RunStatus::Finished),
             end_time: Some(NOW + 1),
@@ -522,7 +523,7 @@ fn changes_of_one_run_at_the_same_time_are_all_kept() {
             scope.spawn(move || store.update_run(id, &ended).unwrap());
             scope.spawn(move || other.log_batch(id, &renamed).unwrap());
         });
-        let info = FileStore::open(store.root(), NOW).unwrap().run(&id).unwrap().info;
+        let info = FileStore::open(store.root()).unwrap().run(&id).unwrap().info;
         assert_eq!(info.status, RunStatus::Finished, "round {round}");
         assert_eq!(info.run_name, "renamed", "round {round}");
     }
@@ -569,7 +570,7 @@ fn a_moved_store_still_finds_its_artifacts() {
     let moved = folder.path().join("elsewhere");
     fs::rename(store.root(), &moved).unwrap();
 
-    let store = FileStore::open(&moved, NOW).unwrap();
+    let store = FileStore::open(&moved).unwrap();
 
     let query = RunQuery::of(vec![ExperimentId::default_experiment()]);
     let found = store.search_runs(&query).unwrap().items.remove(0).info;
@@ -603,7 +604,7 @@ fn an_ended_run_that_another_program_deletes_takes_no_more_metrics() {
     let ended = RunChange { status: Some(RunStatus::Finished), ..RunChange::default() };
     store.update_run(&id, &ended).unwrap();
     store.log_batch(&id, &metric("loss", 0.5, 0)).unwrap();
-    FileStore::open(store.root(), NOW).unwrap().delete_run(&id, NOW).unwrap();
+    FileStore::open(store.root()).unwrap().delete_run(&id, NOW).unwrap();
     let error = store.log_batch(&id, &metric("loss", 0.5, 1)).unwrap_err();
     assert!(matches!(error, Error::NotActive { .. }), "{error}");
 }

@@ -11,7 +11,8 @@ const NOW: Millis = 1_700_000_000_000;
 
 fn store() -> (SqliteStore, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(&folder.path().join("mlflow.db"), NOW).unwrap();
+    let options = Options { clock: Clock::fixed(NOW), ..Options::default() };
+    let store = SqliteStore::open_with(folder.path().join("mlflow.db"), &options).unwrap();
     (store, folder)
 }
 
@@ -39,7 +40,7 @@ fn commits_are_as_durable_as_asked_and_the_log_is_written_ahead() {
     let folder = tempfile::tempdir().unwrap();
     for (durability, number) in [(Durability::Full, 2), (Durability::Normal, 1)] {
         let options = Options { durability, ..Options::default() };
-        let store = SqliteStore::open_with(&folder.path().join("m.db"), &options, NOW).unwrap();
+        let store = SqliteStore::open_with(folder.path().join("m.db"), &options).unwrap();
         let ask = |db: &database::Session<'_>| {
             let synchronous: i64 =
                 db.prepare("PRAGMA synchronous")?.query_row([], |row| row.get(0))?;
@@ -130,8 +131,8 @@ fn two_stores_share_a_file_that_both_make() {
     let path = folder.path().join("new/mlflow.db");
     let experiments: usize = std::thread::scope(|scope| {
         let path = &path;
-        let write = |name: &'static str| {
-            let store = SqliteStore::open(path, NOW).unwrap();
+        let write = move |name: &'static str| {
+            let store = SqliteStore::open(path).unwrap();
             let made = (0..40).map(|at| {
                 let name = ExperimentName::parse(format!("{name}{at}")).unwrap();
                 let new =
@@ -144,7 +145,7 @@ fn two_stores_share_a_file_that_both_make() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!(experiments, 120);
-    let store = SqliteStore::open(&path, NOW).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     let all = store.search_experiments(&ExperimentQuery::default()).unwrap().items;
     assert_eq!(all.len(), 121);
     let last = store.experiment(&ExperimentId::parse("120").unwrap()).unwrap();
@@ -159,7 +160,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { durability: Durability::Normal, ..Options::default() };
         let path = folder.path().join("mlflow.db");
-        let store = SqliteStore::open_with(&path, &options, NOW).unwrap();
+        let store = SqliteStore::open_with(&path, &options).unwrap();
         agreement::check(&store, &case)?;
     }
 }

@@ -10,7 +10,7 @@ use mlctl_registry::webhook::{
     DeliveryRecord, EventKind, NewWebhook, SealedSecret, Sender, TestResult, WebhookId,
     WebhookQuery, WebhookStatus, WebhookStore, WebhookSummary, WebhookUpdate,
 };
-use mlctl_tracking::fluent::now;
+use mlctl_wire::Clock;
 use std::sync::Arc;
 use tokio::runtime::{Builder, Runtime};
 
@@ -21,9 +21,9 @@ pub(super) enum Place {
 }
 
 impl Place {
-    pub(super) fn new(webhooks: Webhooks) -> Self {
+    pub(super) fn new(webhooks: Webhooks, clock: Clock) -> Self {
         match webhooks {
-            Webhooks::File(store) => Self::File(File(store)),
+            Webhooks::File(store) => Self::File(File { store, clock }),
             Webhooks::Server(server) => Self::Server(server),
         }
     }
@@ -46,7 +46,7 @@ impl Place {
         match self {
             Self::File(file) => {
                 let update = WebhookUpdate { status: Some(status), ..WebhookUpdate::default() };
-                file.0.update_webhook(id, &update, now())?;
+                file.store.update_webhook(id, &update, file.clock.now())?;
             }
             Self::Server(server) => server.set_status(id, status)?,
         }
@@ -55,7 +55,7 @@ impl Place {
 
     pub(super) fn delete(&self, id: &WebhookId) -> Result<()> {
         match self {
-            Self::File(file) => file.0.delete_webhook(id, now())?,
+            Self::File(file) => file.store.delete_webhook(id, file.clock.now())?,
             Self::Server(server) => server.delete(id)?,
         }
         Ok(())
@@ -75,21 +75,24 @@ impl Place {
         size: PageSize,
     ) -> Result<Vec<DeliveryRecord>> {
         match self {
-            Self::File(file) => Ok(file.0.list_deliveries(id, size)?),
+            Self::File(file) => Ok(file.store.list_deliveries(id, size)?),
             Self::Server(server) => Ok(server.deliveries(id, size)?),
         }
     }
 }
 
 /// The webhooks of a file.
-pub(super) struct File(Arc<dyn WebhookStore>);
+pub(super) struct File {
+    store: Arc<dyn WebhookStore>,
+    clock: Clock,
+}
 
 impl File {
     fn all(&self) -> Result<Vec<WebhookSummary>> {
         let mut all = Vec::new();
         let mut query = WebhookQuery::default();
         loop {
-            let page = self.0.list_webhooks(&query)?;
+            let page = self.store.list_webhooks(&query)?;
             all.extend(page.items.into_iter().map(WebhookSummary::from));
             query.after = page.next;
             if query.after.is_none() {
@@ -107,26 +110,26 @@ impl File {
             url: new.url,
             events: new.events,
             status: WebhookStatus::Active,
-            secret: new.secret.map(|secret| seal(&sender, &secret)).transpose()?,
+            secret: new.secret.map(|secret| self.seal(&sender, &secret)).transpose()?,
         };
-        Ok(self.0.create_webhook(&new, now())?.into())
+        Ok(self.store.create_webhook(&new, self.clock.now())?.into())
     }
 
     fn test(&self, id: &WebhookId, event: Option<EventKind>) -> Result<TestResult> {
         let sender = Sender::new(webhooks::settings()?);
-        let webhook = self.0.get_webhook(id)?;
+        let webhook = self.store.get_webhook(id)?;
         Ok(runtime()?.block_on(sender.test(&webhook, event)))
     }
-}
 
-fn seal(sender: &Sender, secret: &str) -> Result<SealedSecret> {
-    let Some(key) = &sender.settings().secret_key else {
-        return Err(Hinted::usage(
-            "a webhook's secret is kept sealed, and there is no key for that",
-            "set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY, for the server too",
-        ));
-    };
-    Ok(key.seal(secret, now()))
+    fn seal(&self, sender: &Sender, secret: &str) -> Result<SealedSecret> {
+        let Some(key) = &sender.settings().secret_key else {
+            return Err(Hinted::usage(
+                "a webhook's secret is kept sealed, and there is no key for that",
+                "set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY, for the server too",
+            ));
+        };
+        Ok(key.seal(secret, self.clock.now()))
+    }
 }
 
 fn runtime() -> Result<Runtime> {

@@ -136,7 +136,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let options = Options { durability: Durability::Normal, ..Options::default() };
         let path = folder.path().join("mlflow.db");
-        let store = SqliteStore::open_with(&path, &options, NOW).unwrap();
+        let store = SqliteStore::open_with(&path, &options).unwrap();
         let other = Connection::open(&path).unwrap();
         let mut runs = Vec::new();
         let query = |filter: &str, order_by: &[&str], view| RunQuery {

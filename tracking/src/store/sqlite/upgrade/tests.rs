@@ -80,7 +80,7 @@ fn an_old_file_becomes_like_a_new_one_and_keeps_its_data() {
         rows(&path, "SELECT version_num FROM alembic_version"),
         [[Value::from(newest().to_owned())]]
     );
-    let store = SqliteStore::open(&path, NOW).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     let all = ExperimentQuery { view: ViewType::All, ..ExperimentQuery::default() };
     assert!(store.search_experiments(&all).unwrap().items.len() > 1);
     assert!(store.logged_model(&"m-1".to_owned().try_into().unwrap()).is_err());
@@ -130,7 +130,7 @@ fn the_copy_has_what_is_only_in_the_wal() {
 fn a_file_at_the_newest_revision_is_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mlflow.db");
-    drop(SqliteStore::open(&path, NOW).unwrap());
+    drop(SqliteStore::open(&path).unwrap());
     let before = fs::read(&path).unwrap();
 
     let done = upgrade(&path, NOW).unwrap();
@@ -192,14 +192,14 @@ fn a_step_that_fails_takes_everything_back() {
     assert!(said.contains("nothing has changed"), "{said}");
     assert_eq!(schema(&Connection::open(&path).unwrap()), before);
     assert_eq!(names(folder.path()), ["mlflow.db"]);
-    SqliteStore::open(&path, NOW).unwrap();
+    SqliteStore::open(&path).unwrap();
 }
 
 #[test]
 fn a_file_in_use_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = old(folder.path());
-    let store = SqliteStore::open(&path, NOW).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
 
     let said = refused(&path);
 
@@ -324,7 +324,7 @@ fn a_run_that_was_there_is_still_there() {
     let path = old(folder.path());
     let ids = rows(&path, "SELECT run_uuid FROM runs");
     upgrade(&path, NOW).unwrap();
-    let store = SqliteStore::open(&path, NOW).unwrap();
+    let store = SqliteStore::open(&path).unwrap();
     for id in ids {
         let Value::Text(id) = &id[0] else { panic!("{id:?}") };
         store.run(&RunId::parse(id.as_str()).unwrap()).unwrap();
@@ -345,7 +345,7 @@ fn files_of_later_versions_are_used_in_place_and_become_like_a_new_one() {
         Connection::open(&path).unwrap().execute_batch(dump).unwrap();
         let before = schema(&Connection::open(&path).unwrap());
         let run = {
-            let store = SqliteStore::open(&path, NOW).unwrap();
+            let store = SqliteStore::open(&path).unwrap();
             let experiment = store.experiment_by_name("old é").unwrap();
             let query = RunQuery {
                 filter: "params.lr = '0.1' AND metrics.loss < 0.3".to_owned(),
@@ -365,7 +365,7 @@ fn files_of_later_versions_are_used_in_place_and_become_like_a_new_one() {
         let new = Connection::open_in_memory().unwrap();
         new.execute_batch(HEAD).unwrap();
         assert_eq!(schema(&Connection::open(&path).unwrap()), schema(&new));
-        let store = SqliteStore::open(&path, NOW).unwrap();
+        let store = SqliteStore::open(&path).unwrap();
         assert_eq!(store.run(&run.info.run_id).unwrap(), run);
     }
 }
