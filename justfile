@@ -6,6 +6,10 @@ check:
 test:
     cargo test --workspace
 
+# Writes the page of all commands from their help texts.
+reference:
+    MLCTL_WRITE_REFERENCE=1 cargo test --workspace --bin mlctl reference
+
 # The binary as it is shipped: slow to build, small and fast.
 dist:
     cargo build --profile dist -p mlctl

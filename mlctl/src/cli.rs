@@ -2,11 +2,14 @@
 
 mod artifacts;
 mod experiments;
+mod generate;
 mod images;
 mod left_out;
 #[cfg(test)]
 mod mlflow;
 mod models;
+#[cfg(test)]
+mod reference;
 mod registry;
 mod runs;
 mod server;
@@ -18,6 +21,7 @@ pub(crate) use artifacts::{ArtifactsCommand, GetArgs};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use experiments::{ExperimentsCommand, ShowFormat};
+pub(crate) use generate::GenerateCommand;
 pub(crate) use images::{BuildDockerArgs, BuildImageArgs, DockerEnvManager};
 pub(crate) use left_out::explain as explain_left_out;
 pub(crate) use models::{
@@ -107,6 +111,9 @@ pub(crate) enum Command {
         /// Which shell
         shell: Shell,
     },
+    /// Write man pages and completion scripts, for packages
+    #[command(subcommand, hide = true)]
+    Generate(GenerateCommand),
 }
 
 #[derive(Clone, Debug, Args)]

@@ -7,6 +7,7 @@ pub(crate) mod db;
 pub(crate) mod doctor;
 pub(crate) mod experiments;
 pub(crate) mod gc;
+pub(crate) mod generate;
 pub(crate) mod log;
 pub(crate) mod models;
 mod progress;

@@ -51,8 +51,10 @@ fn outlive_file_size_limit() {
 }
 
 fn dispatch(cli: Cli) -> Outcome {
-    if let Command::Completions { shell } = cli.command {
-        return command::completions::print(shell);
+    match &cli.command {
+        Command::Completions { shell } => return command::completions::print(*shell),
+        Command::Generate(what) => return command::generate::write_files(what),
+        _ => {}
     }
     let context = Arc::new(command::Context {
         output: Output { json: cli.global.json },
@@ -72,6 +74,6 @@ fn dispatch(cli: Cli) -> Outcome {
         Command::Gc(args) => command::gc::collect(&context, &args),
         Command::Config(cli::ConfigCommand::Show) => command::config::show(&context),
         Command::Doctor { mask_envs } => command::doctor::show(&context, mask_envs),
-        Command::Completions { .. } => Ok(ExitCode::SUCCESS),
+        Command::Completions { .. } | Command::Generate(_) => Ok(ExitCode::SUCCESS),
     }
 }
