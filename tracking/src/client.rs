@@ -13,8 +13,8 @@ use crate::field::EnumValue;
 use crate::message::*;
 use crate::search::{DatasetScope, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
 use crate::store::{
-    Batch, Deleted, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange,
-    TrackingStore,
+    Batch, HistoryPage, LoggedModelStore, Millis, NewExperiment, NewLoggedModel, NewRun,
+    PurgeStore, RunChange, TrackingStore,
 };
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
 use artifacts::HttpArtifacts;
@@ -280,6 +280,15 @@ impl TrackingStore for HttpStore {
         Ok(Page { items: answer.runs, next_page_token: answer.next_page_token })
     }
 
+    fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
+        if let Some(path) = location.strip_prefix("mlflow-artifacts:") {
+            return Ok(Arc::new(HttpArtifacts::new(self.transport.clone(), path)?));
+        }
+        Ok(self.locations.open(location)?)
+    }
+}
+
+impl LoggedModelStore for HttpStore {
     fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
         let request = CreateLoggedModel {
             experiment_id: Some(new.experiment_id.clone()),
@@ -372,35 +381,10 @@ impl TrackingStore for HttpStore {
             self.transport.post("logged-models/search", &request).map_err(name_page_token)?;
         Ok(Page { items: answer.models, next_page_token: answer.next_page_token })
     }
-
-    fn deleted(&self, _before: Option<Millis>) -> Result<Deleted> {
-        Err(not_over_http())
-    }
-
-    fn purge_run(&self, _id: &RunId) -> Result<()> {
-        Err(not_over_http())
-    }
-
-    fn purge_experiment(&self, _id: &ExperimentId) -> Result<()> {
-        Err(not_over_http())
-    }
-
-    fn purge_logged_model(&self, _id: &ModelId) -> Result<()> {
-        Err(not_over_http())
-    }
-
-    fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
-        if let Some(path) = location.strip_prefix("mlflow-artifacts:") {
-            return Ok(Arc::new(HttpArtifacts::new(self.transport.clone(), path)?));
-        }
-        Ok(self.locations.open(location)?)
-    }
 }
 
-/// MLflow's API has no word for deleting for good.
-fn not_over_http() -> Error {
-    Error::Unsupported("a server deletes nothing for good: do it where its store is".to_owned())
-}
+/// MLflow's API has no request that deletes permanently.
+impl PurgeStore for HttpStore {}
 
 #[cfg(test)]
 mod tests;

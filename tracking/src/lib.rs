@@ -44,4 +44,4 @@ pub mod store;
 pub use error::{Error, Result, Thing};
 pub use id::{ExperimentId, ExperimentName, Key, ModelId, RunId};
 pub use mlctl_wire::Clock;
-pub use store::TrackingStore;
+pub use store::{LoggedModelStore, PurgeStore, TrackingStore};

@@ -7,20 +7,22 @@ pub mod conformance;
 #[cfg(feature = "file")]
 pub mod file;
 pub mod location;
+mod logged_models;
 pub mod memory;
 mod purge;
 mod sample;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
-pub use purge::{Deleted, DeletedModel};
+pub use logged_models::{LoggedModelStore, NewLoggedModel};
+pub use purge::{Deleted, DeletedModel, PurgeStore};
 
 use crate::entity::{
-    DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
-    LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunInfo, RunStatus, Tag,
+    DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModelInput, LoggedModelOutput,
+    Metric, Param, Run, RunInfo, RunStatus, Tag,
 };
-use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
-use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, Thing, name, rules};
+use crate::search::{ExperimentQuery, Page, RunQuery};
+use crate::{Error, ExperimentId, ExperimentName, Key, Result, RunId, Thing, name, rules};
 use mlctl_artifacts::ArtifactStore;
 use mlctl_wire::name::{NewName, Resemblance};
 pub use sample::HistorySample;
@@ -81,25 +83,6 @@ pub struct Batch {
     pub tags: Vec<Tag>,
 }
 
-/// What makes a logged model.
-#[derive(Clone, Debug)]
-pub struct NewLoggedModel {
-    /// The experiment that it belongs to.
-    pub experiment_id: ExperimentId,
-    /// Its name; one is made up when not given.
-    pub name: Option<String>,
-    /// What kind of model the user says it is.
-    pub model_type: Option<String>,
-    /// The run that makes it.
-    pub source_run_id: Option<RunId>,
-    /// Its first tags.
-    pub tags: Vec<Tag>,
-    /// Its first params.
-    pub params: Vec<Param>,
-    /// Now.
-    pub time: Millis,
-}
-
 /// Which points of a metric to read.
 #[derive(Clone, Debug, Default)]
 pub struct HistoryPage {
@@ -112,7 +95,11 @@ pub struct HistoryPage {
 /// Who is told the outcome of a change that goes on by itself. It must not block.
 pub type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
-/// Holds experiments, runs and what runs log.
+/// Holds experiments, runs and what runs log; and, as the traits that it builds on say, logged
+/// models, and what is deleted but not yet gone.
+///
+/// `Arc<dyn TrackingStore>` has the methods of all three traits. What needs no more than logged
+/// models or purging can take a [`LoggedModelStore`] or a [`PurgeStore`].
 ///
 /// Each method is one atomic change or one read. A method that succeeded has its effect even when
 /// the process is killed right after. Every backend passes the suite in
@@ -121,7 +108,9 @@ pub type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
 /// Unless said otherwise a method fails with [`Error::ExperimentNotFound`],
 /// [`Error::RunNotFound`] or [`Error::ModelNotFound`] when what it names does not exist, and a
 /// change of a deleted run or experiment with [`Error::NotActive`].
-pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
+pub trait TrackingStore:
+    LoggedModelStore + PurgeStore + fmt::Debug + Send + Sync + 'static
+{
     /// Makes an experiment.
     ///
     /// # Errors
@@ -268,74 +257,6 @@ pub trait TrackingStore: fmt::Debug + Send + Sync + 'static {
 
     /// Finds runs.
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>>;
-
-    /// Makes a logged model in an active experiment; its files are pending.
-    fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel>;
-
-    /// Reads a logged model that is not deleted.
-    fn logged_model(&self, id: &ModelId) -> Result<LoggedModel>;
-
-    /// Says whether a logged model's files are complete.
-    fn finalize_logged_model(
-        &self,
-        id: &ModelId,
-        status: LoggedModelStatus,
-        now: Millis,
-    ) -> Result<LoggedModel>;
-
-    /// Deletes a logged model: no method finds it any more.
-    fn delete_logged_model(&self, id: &ModelId, now: Millis) -> Result<()>;
-
-    /// Logs params of a logged model: all of them or none.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] when a param has another value already.
-    fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()>;
-
-    /// Sets tags of a logged model.
-    fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()>;
-
-    /// Adds a version of a registered model to the list that the tag `mlflow.modelVersions` of a
-    /// logged model holds; one that is in the list stays there once. No addition is lost to another
-    /// one that happens at the same time.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] when the tag holds something else.
-    fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()>;
-
-    /// Removes one tag of a logged model.
-    ///
-    /// # Errors
-    /// [`Error::TagNotFound`] when it has no such tag.
-    fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()>;
-
-    /// Finds logged models.
-    fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>>;
-
-    /// Lists what is in the deleted state since `before` or longer; all of it when not given.
-    ///
-    /// A deleted run that does not know since when may be left out when `before` is given.
-    fn deleted(&self, before: Option<Millis>) -> Result<Deleted>;
-
-    /// Deletes a deleted run for good. Its artifacts stay where they are, unless the store keeps
-    /// them with it.
-    ///
-    /// # Errors
-    /// [`Error::NotDeleted`] when it is active.
-    fn purge_run(&self, id: &RunId) -> Result<()>;
-
-    /// Deletes a deleted experiment for good, with all its runs and logged models, active ones
-    /// included. Artifacts stay as with [`Self::purge_run`].
-    ///
-    /// # Errors
-    /// [`Error::NotDeleted`] when it is active.
-    fn purge_experiment(&self, id: &ExperimentId) -> Result<()>;
-
-    /// Deletes a deleted logged model for good. Artifacts stay as with [`Self::purge_run`].
-    ///
-    /// # Errors
-    /// [`Error::NotDeleted`] when it is active.
-    fn purge_logged_model(&self, id: &ModelId) -> Result<()>;
 
     /// Opens the artifacts at `location`, which is the `artifact_uri` of a run or logged model.
     ///

@@ -11,7 +11,7 @@ use mlctl_tracking::store::sqlite::SqliteStore;
 use mlctl_tracking::store::{
     Batch, HistoryPage, HistorySample, NewExperiment, NewLoggedModel, NewRun, RunChange,
 };
-use mlctl_tracking::{ExperimentId, ExperimentName, Key, RunId, TrackingStore};
+use mlctl_tracking::{ExperimentId, ExperimentName, Key, LoggedModelStore, RunId, TrackingStore};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::path::Path;

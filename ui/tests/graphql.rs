@@ -13,7 +13,7 @@ use mlctl_tracking::entity::{
 use mlctl_tracking::rest::ServedArtifacts;
 use mlctl_tracking::store::memory::MemoryStore;
 use mlctl_tracking::store::{Batch, NewExperiment, NewLoggedModel, NewRun, RunChange};
-use mlctl_tracking::{ExperimentId, ExperimentName, Key, RunId, TrackingStore};
+use mlctl_tracking::{ExperimentId, ExperimentName, Key, LoggedModelStore, RunId, TrackingStore};
 use mlctl_ui::mlflow::{Sources, graphql};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@ use super::*;
 use crate::ExperimentName;
 use crate::entity::LifecycleStage;
 use crate::store::memory::MemoryStore;
-use crate::store::{NewExperiment, NewLoggedModel, NewRun};
+use crate::store::{LoggedModelStore, NewExperiment, NewLoggedModel, NewRun};
 
 fn run(store: &dyn TrackingStore, experiment: &ExperimentId) -> RunInfo {
     let new = NewRun {

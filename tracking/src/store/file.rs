@@ -19,16 +19,16 @@ mod runs;
 mod write;
 
 use super::{
-    Batch, Deleted, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange,
-    TrackingStore, find_by_name, history_page,
+    Batch, HistoryPage, Millis, NewExperiment, NewRun, RunChange, TrackingStore, find_by_name,
+    history_page,
 };
 use crate::entity::{
-    DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
-    LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
+    DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModelInput, LoggedModelOutput,
+    Metric, Run, RunInfo, Tag,
 };
-use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
+use crate::search::{self, ExperimentQuery, Page, RunQuery};
 use crate::store::location::absolute_location;
-use crate::{Clock, Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId};
+use crate::{Clock, Error, ExperimentId, ExperimentName, Key, Result, RunId};
 use index::Index;
 use layout::Layout;
 use mlctl_artifacts::{ArtifactStore, Locations};
@@ -245,64 +245,6 @@ impl TrackingStore for FileStore {
 
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
         self.index.search(&self.layout, query)
-    }
-
-    fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
-        self.make_model(new)
-    }
-
-    fn logged_model(&self, id: &ModelId) -> Result<LoggedModel> {
-        self.read_model(id)
-    }
-
-    fn finalize_logged_model(
-        &self,
-        id: &ModelId,
-        status: LoggedModelStatus,
-        now: Millis,
-    ) -> Result<LoggedModel> {
-        self.change_model(id, |document| document.change(Some(status), false, now))?;
-        self.read_model(id)
-    }
-
-    fn delete_logged_model(&self, id: &ModelId, now: Millis) -> Result<()> {
-        self.change_model(id, |document| document.change(None, true, now))
-    }
-
-    fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
-        self.put_model_params(id, params)
-    }
-
-    fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
-        self.put_model_tags(id, tags)
-    }
-
-    fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()> {
-        self.add_version_of_model(id, name, version)
-    }
-
-    fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
-        self.remove_model_tag(id, key)
-    }
-
-    fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
-        search::select_models(query, self.models_of(&query.experiment_ids)?.into_iter())
-    }
-
-    fn deleted(&self, before: Option<Millis>) -> Result<Deleted> {
-        self.all_deleted(before)
-    }
-
-    fn purge_run(&self, id: &RunId) -> Result<()> {
-        self.remove_run(id)
-    }
-
-    fn purge_experiment(&self, id: &ExperimentId) -> Result<()> {
-        self.remove_experiment(id)
-    }
-
-    fn purge_logged_model(&self, id: &ModelId) -> Result<()> {
-        self.remove_model(id)
     }
 
     fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {

@@ -1,19 +1,19 @@
 //! The reference backend: everything in memory, nothing kept. The easiest one to read.
 
+mod models;
 mod purge;
 
 use super::{
-    Batch, Deleted, HistoryPage, Millis, NewExperiment, NewLoggedModel, NewRun, RunChange,
-    TrackingStore, check_experiment_active, check_name_is_free, check_run_active,
-    check_stage_changes, find_by_name, history_page,
+    Batch, HistoryPage, Millis, NewExperiment, NewRun, RunChange, TrackingStore,
+    check_experiment_active, check_name_is_free, check_run_active, check_stage_changes,
+    find_by_name, history_page,
 };
 use crate::entity::{
     DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
-    LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunData, RunInfo, RunInputs,
-    RunOutputs, RunStatus, Tag,
+    LoggedModelOutput, Metric, Param, Run, RunData, RunInfo, RunInputs, RunOutputs, RunStatus, Tag,
 };
-use crate::search::{self, ExperimentQuery, LoggedModelQuery, Page, RunQuery};
-use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, Thing, name, rules};
+use crate::search::{self, ExperimentQuery, Page, RunQuery};
+use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, Thing, rules};
 use mlctl_artifacts::{ArtifactStore, MemoryArtifacts};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -342,121 +342,6 @@ impl TrackingStore for MemoryStore {
         let runs = state.runs.values().map(|state| &state.run);
         let wanted = runs.filter(|run| query.experiment_ids.contains(&run.info.experiment_id));
         search::select_runs(query, wanted.cloned())
-    }
-
-    fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
-        new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
-        rules::check_model_pairs(&new.params, &new.tags)?;
-        let mut state = self.state();
-        let experiment = state.active_experiment(&new.experiment_id)?;
-        let model_id = ModelId::random();
-        let mut model = LoggedModel {
-            artifact_uri: format!(
-                "{}/models/{model_id}/artifacts",
-                experiment.artifact_location.trim_end_matches('/')
-            ),
-            model_id: model_id.clone(),
-            experiment_id: new.experiment_id.clone(),
-            name: new.name.clone().unwrap_or_else(name::made_up),
-            creation_timestamp: new.time,
-            last_updated_timestamp: new.time,
-            status: LoggedModelStatus::Pending,
-            status_message: None,
-            model_type: new.model_type.clone(),
-            source_run_id: new.source_run_id.clone(),
-            tags: Vec::new(),
-            params: Vec::new(),
-            metrics: Vec::new(),
-        };
-        new.tags.iter().for_each(|tag| set_tag(&mut model.tags, tag));
-        new.params.iter().for_each(|param| set_param(&mut model.params, param));
-        state.models.insert(model_id, model.clone());
-        Ok(model)
-    }
-
-    fn logged_model(&self, id: &ModelId) -> Result<LoggedModel> {
-        self.state().model(id).cloned()
-    }
-
-    fn finalize_logged_model(
-        &self,
-        id: &ModelId,
-        status: LoggedModelStatus,
-        now: Millis,
-    ) -> Result<LoggedModel> {
-        let mut state = self.state();
-        let model = state.model(id)?;
-        model.status = status;
-        model.last_updated_timestamp = now;
-        Ok(model.clone())
-    }
-
-    fn delete_logged_model(&self, id: &ModelId, now: Millis) -> Result<()> {
-        let mut state = self.state();
-        let mut model = state.model(id)?.clone();
-        model.last_updated_timestamp = now;
-        state.models.remove(id);
-        state.deleted_models.insert(id.clone(), model);
-        Ok(())
-    }
-
-    fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
-        rules::check_model_pairs(params, &[])?;
-        let mut state = self.state();
-        let model = state.model(id)?;
-        for param in params {
-            let known = model.params.iter().find(|old| old.key == param.key);
-            rules::check_model_param(known.map(|old| old.value.as_str()), param)?;
-        }
-        params.iter().for_each(|param| set_param(&mut model.params, param));
-        Ok(())
-    }
-
-    fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
-        rules::check_model_pairs(&[], tags)?;
-        let mut state = self.state();
-        let model = state.model(id)?;
-        tags.iter().for_each(|tag| set_tag(&mut model.tags, tag));
-        Ok(())
-    }
-
-    fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()> {
-        let mut state = self.state();
-        let tags = &mut state.model(id)?.tags;
-        let known = tags.iter().find(|tag| tag.key.as_str() == rules::tag::MODEL_VERSIONS);
-        if let Some(tag) = rules::with_version(known.map(|tag| tag.value.as_str()), name, version)?
-        {
-            set_tag(tags, &tag);
-        }
-        Ok(())
-    }
-
-    fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
-        let mut state = self.state();
-        remove_tag(&mut state.model(id)?.tags, key, || Thing::Model(id.clone()))
-    }
-
-    fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
-        let state = self.state();
-        let wanted =
-            state.models.values().filter(|one| query.experiment_ids.contains(&one.experiment_id));
-        search::select_models(query, wanted.cloned())
-    }
-
-    fn deleted(&self, before: Option<Millis>) -> Result<Deleted> {
-        Ok(self.state().deleted(before))
-    }
-
-    fn purge_run(&self, id: &RunId) -> Result<()> {
-        self.state().purge_run(id)
-    }
-
-    fn purge_experiment(&self, id: &ExperimentId) -> Result<()> {
-        self.state().purge_experiment(id)
-    }
-
-    fn purge_logged_model(&self, id: &ModelId) -> Result<()> {
-        self.state().purge_model(id)
     }
 
     fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {

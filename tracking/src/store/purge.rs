@@ -1,7 +1,8 @@
 //! What is deleted, and deleting it for good.
 
 use crate::entity::{Experiment, RunInfo};
-use crate::{ExperimentId, ModelId};
+use crate::store::Millis;
+use crate::{Error, ExperimentId, ModelId, Result, RunId};
 
 /// What a store holds in the deleted state.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +24,50 @@ pub struct DeletedModel {
     pub experiment_id: ExperimentId,
     /// Where its files are.
     pub artifact_uri: String,
+}
+
+/// Deletes permanently what is in the deleted state.
+///
+/// A store that only marks things as deleted takes the provided methods, which answer
+/// [`Error::Unsupported`]; one that purges replaces all four of them.
+pub trait PurgeStore {
+    /// Lists what is in the deleted state since `before` or longer; all of it when not given.
+    ///
+    /// A deleted run that does not know since when may be left out when `before` is given.
+    fn deleted(&self, _before: Option<Millis>) -> Result<Deleted> {
+        Err(no_purge())
+    }
+
+    /// Deletes a deleted run for good. Its artifacts stay where they are, unless the store keeps
+    /// them with it.
+    ///
+    /// # Errors
+    /// [`Error::NotDeleted`] when it is active.
+    fn purge_run(&self, _id: &RunId) -> Result<()> {
+        Err(no_purge())
+    }
+
+    /// Deletes a deleted experiment for good, with all its runs and logged models, active ones
+    /// included. Artifacts stay as with [`Self::purge_run`].
+    ///
+    /// # Errors
+    /// [`Error::NotDeleted`] when it is active.
+    fn purge_experiment(&self, _id: &ExperimentId) -> Result<()> {
+        Err(no_purge())
+    }
+
+    /// Deletes a deleted logged model for good. Artifacts stay as with [`Self::purge_run`].
+    ///
+    /// # Errors
+    /// [`Error::NotDeleted`] when it is active.
+    fn purge_logged_model(&self, _id: &ModelId) -> Result<()> {
+        Err(no_purge())
+    }
+}
+
+fn no_purge() -> Error {
+    let message = "this store cannot delete permanently: do it on the machine that keeps its data";
+    Error::Unsupported(message.to_owned())
 }
 
 impl Deleted {

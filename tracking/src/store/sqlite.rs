@@ -25,8 +25,8 @@ mod writer;
 
 use super::location::{ArtifactHome, absolute_location, location_path};
 use super::{
-    Batch, Deleted, Done, HistoryPage, HistorySample, Millis, NewExperiment, NewLoggedModel,
-    NewRun, RunChange, TrackingStore,
+    Batch, Deleted, Done, HistoryPage, HistorySample, LoggedModelStore, Millis, NewExperiment,
+    NewLoggedModel, NewRun, PurgeStore, RunChange, TrackingStore,
 };
 use crate::entity::{
     DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
@@ -303,6 +303,12 @@ impl TrackingStore for SqliteStore {
         })
     }
 
+    fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
+        Ok(self.locations.open(&self.home.settle(location))?)
+    }
+}
+
+impl LoggedModelStore for SqliteStore {
     fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
         new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
         rules::check_model_pairs(&new.params, &new.tags)?;
@@ -358,7 +364,9 @@ impl TrackingStore for SqliteStore {
     fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
         self.database.read("searching models", |db| load_models::search(db, query))
     }
+}
 
+impl PurgeStore for SqliteStore {
     fn deleted(&self, before: Option<Millis>) -> Result<Deleted> {
         self.database.read("listing what is deleted", |db| purge::deleted(db, before))
     }
@@ -376,10 +384,6 @@ impl TrackingStore for SqliteStore {
     fn purge_logged_model(&self, id: &ModelId) -> Result<()> {
         let id = id.clone();
         self.database.write("deleting a logged model for good", move |db| purge::model(db, &id))
-    }
-
-    fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
-        Ok(self.locations.open(&self.home.settle(location))?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What changes through the proxy may reach.
 
 use super::*;
-use crate::store::{NewExperiment, NewLoggedModel};
+use crate::store::{LoggedModelStore, NewExperiment, NewLoggedModel};
 use crate::{ExperimentName, ModelId, RunId};
 use mlctl_artifacts::{ArtifactPath, ArtifactStore, MemoryArtifacts};
 

@@ -7,13 +7,14 @@ use super::layout::{self, ARTIFACTS, MODELS};
 use super::runs::model_artifact_uri;
 use super::write::{self, Changes};
 use crate::entity::{LoggedModel, LoggedModelStatus, Param, Tag};
-use crate::store::NewLoggedModel;
+use crate::search::{self, LoggedModelQuery, Page};
+use crate::store::{LoggedModelStore, Millis, NewLoggedModel};
 use crate::{Error, ExperimentId, Key, ModelId, Result, Thing, name, rules};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-impl FileStore {
-    pub(super) fn make_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
+impl LoggedModelStore for FileStore {
+    fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
         new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
         rules::check_model_pairs(&new.params, &new.tags)?;
         let experiment = self.active_experiment(&new.experiment_id)?;
@@ -47,14 +48,70 @@ impl FileStore {
         // The document comes last: with it the model is there.
         let text = document::print(&ModelDocument::of(&model))?;
         write::replace(&folder, &folder.join(META), &text)?;
-        self.read_model(&id)
+        self.logged_model(&id)
     }
 
-    pub(super) fn read_model(&self, id: &ModelId) -> Result<LoggedModel> {
+    fn logged_model(&self, id: &ModelId) -> Result<LoggedModel> {
         let folder = self.layout.find_model(id)?;
         self.read_model_in(&folder)?.ok_or_else(|| Error::ModelNotFound(id.clone()))
     }
 
+    fn finalize_logged_model(
+        &self,
+        id: &ModelId,
+        status: LoggedModelStatus,
+        now: Millis,
+    ) -> Result<LoggedModel> {
+        self.change_model(id, |document| document.change(Some(status), false, now))?;
+        self.logged_model(id)
+    }
+
+    fn delete_logged_model(&self, id: &ModelId, now: Millis) -> Result<()> {
+        self.change_model(id, |document| document.change(None, true, now))
+    }
+
+    fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
+        rules::check_model_pairs(params, &[])?;
+        let (folder, _held) = self.held_model(id)?;
+        for param in params {
+            let known = folder::read(&folder, Kind::Param, param.key.as_str())?;
+            rules::check_model_param(known.as_deref(), param)?;
+        }
+        let pairs = params.iter().map(|param| (&param.key, param.value.as_str()));
+        put_pairs(&folder, Kind::Param, pairs)
+    }
+
+    fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
+        rules::check_model_pairs(&[], tags)?;
+        let (folder, _held) = self.held_model(id)?;
+        put_pairs(&folder, Kind::Tag, tags.iter().map(|tag| (&tag.key, tag.value.as_str())))
+    }
+
+    fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()> {
+        let (folder, _held) = self.held_model(id)?;
+        let known = folder::read(&folder, Kind::Tag, rules::tag::MODEL_VERSIONS)?;
+        match rules::with_version(known.as_deref(), name, version)? {
+            Some(tag) => {
+                write::replace(&folder, &folder::path(&folder, Kind::Tag, &tag.key), &tag.value)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
+        let (folder, _held) = self.held_model(id)?;
+        write::remove(&folder, &folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
+            key: key.to_string(),
+            owner: Thing::Model(id.clone()),
+        })
+    }
+
+    fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
+        search::select_models(query, self.models_of(&query.experiment_ids)?.into_iter())
+    }
+}
+
+impl FileStore {
     /// Reads the model in a folder; `None` when it is deleted.
     fn read_model_in(&self, folder: &Path) -> Result<Option<LoggedModel>> {
         let document: Option<ModelDocument> = document::read(folder)?;
@@ -70,7 +127,7 @@ impl FileStore {
     }
 
     /// Reads the models of some experiments; one that is broken is logged and left out.
-    pub(super) fn models_of(&self, experiments: &[ExperimentId]) -> Result<Vec<LoggedModel>> {
+    fn models_of(&self, experiments: &[ExperimentId]) -> Result<Vec<LoggedModel>> {
         let mut models = Vec::new();
         for id in experiments {
             let Ok(home) = self.layout.experiment(id) else { continue };
@@ -85,11 +142,7 @@ impl FileStore {
         Ok(models)
     }
 
-    pub(super) fn change_model(
-        &self,
-        id: &ModelId,
-        change: impl FnOnce(&mut ModelDocument),
-    ) -> Result<()> {
+    fn change_model(&self, id: &ModelId, change: impl FnOnce(&mut ModelDocument)) -> Result<()> {
         let folder = self.layout.find_model(id)?;
         let _held = write::lock_folder(&folder).map_err(|error| write::failed(&folder, error))?;
         let document: Option<ModelDocument> = document::read_whole(&folder)?;
@@ -97,47 +150,6 @@ impl FileStore {
         let mut document = document.ok_or_else(|| Error::ModelNotFound(id.clone()))?;
         change(&mut document);
         write::replace(&folder, &folder.join(META), &document::print(&document)?)
-    }
-
-    pub(super) fn put_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
-        rules::check_model_pairs(params, &[])?;
-        let (folder, _held) = self.held_model(id)?;
-        for param in params {
-            let known = folder::read(&folder, Kind::Param, param.key.as_str())?;
-            rules::check_model_param(known.as_deref(), param)?;
-        }
-        let pairs = params.iter().map(|param| (&param.key, param.value.as_str()));
-        put_pairs(&folder, Kind::Param, pairs)
-    }
-
-    pub(super) fn put_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
-        rules::check_model_pairs(&[], tags)?;
-        let (folder, _held) = self.held_model(id)?;
-        put_pairs(&folder, Kind::Tag, tags.iter().map(|tag| (&tag.key, tag.value.as_str())))
-    }
-
-    pub(super) fn add_version_of_model(
-        &self,
-        id: &ModelId,
-        name: &str,
-        version: u32,
-    ) -> Result<()> {
-        let (folder, _held) = self.held_model(id)?;
-        let known = folder::read(&folder, Kind::Tag, rules::tag::MODEL_VERSIONS)?;
-        match rules::with_version(known.as_deref(), name, version)? {
-            Some(tag) => {
-                write::replace(&folder, &folder::path(&folder, Kind::Tag, &tag.key), &tag.value)
-            }
-            None => Ok(()),
-        }
-    }
-
-    pub(super) fn remove_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
-        let (folder, _held) = self.held_model(id)?;
-        write::remove(&folder, &folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
-            key: key.to_string(),
-            owner: Thing::Model(id.clone()),
-        })
     }
 
     /// Finds the folder of a model that is not deleted, and locks it: whoever changes the model

@@ -5,14 +5,14 @@ use super::document::{self, META, ModelDocument, RunDocument};
 use super::layout::{self, MODELS};
 use super::write;
 use crate::entity::LifecycleStage;
-use crate::store::{Deleted, DeletedModel, Millis};
+use crate::store::{Deleted, DeletedModel, Millis, PurgeStore};
 use crate::{Error, ExperimentId, ModelId, Result, RunId};
 use std::fs;
 use std::io;
 use std::path::Path;
 
-impl FileStore {
-    pub(super) fn all_deleted(&self, before: Option<Millis>) -> Result<Deleted> {
+impl PurgeStore for FileStore {
+    fn deleted(&self, before: Option<Millis>) -> Result<Deleted> {
         let is_due = |time: Millis| before.is_none_or(|before| time <= before);
         let mut deleted = Deleted::default();
         for home in self.layout.experiments()? {
@@ -32,6 +32,38 @@ impl FileStore {
         Ok(deleted.sorted())
     }
 
+    fn purge_run(&self, id: &RunId) -> Result<()> {
+        let (folder, info, _held) = self.locked_run(id)?;
+        if info.lifecycle_stage == LifecycleStage::Active {
+            return Err(Error::NotDeleted { what: format!("run `{id}`") });
+        }
+        self.open.forget(id);
+        remove_with_document_last(&folder)
+    }
+
+    fn purge_experiment(&self, id: &ExperimentId) -> Result<()> {
+        let _lock = self.lock();
+        let home = self.layout.experiment(id)?;
+        if self.read_experiment(&home)?.lifecycle_stage == LifecycleStage::Active {
+            return Err(Error::NotDeleted { what: format!("experiment `{id}`") });
+        }
+        remove_with_document_last(&home)
+    }
+
+    fn purge_logged_model(&self, id: &ModelId) -> Result<()> {
+        let folder = self.layout.find_model(id)?;
+        let _held = write::lock_folder(&folder).map_err(|error| write::failed(&folder, error))?;
+        match document::read::<ModelDocument>(&folder)? {
+            None => Err(Error::ModelNotFound(id.clone())),
+            Some(document) if !document.is_deleted() => {
+                Err(Error::NotDeleted { what: format!("logged model `{id}`") })
+            }
+            Some(_) => remove_with_document_last(&folder),
+        }
+    }
+}
+
+impl FileStore {
     fn deleted_runs(
         &self,
         home: &Path,
@@ -85,36 +117,6 @@ impl FileStore {
             }
         }
         Ok(())
-    }
-
-    pub(super) fn remove_run(&self, id: &RunId) -> Result<()> {
-        let (folder, info, _held) = self.locked_run(id)?;
-        if info.lifecycle_stage == LifecycleStage::Active {
-            return Err(Error::NotDeleted { what: format!("run `{id}`") });
-        }
-        self.open.forget(id);
-        remove_with_document_last(&folder)
-    }
-
-    pub(super) fn remove_model(&self, id: &ModelId) -> Result<()> {
-        let folder = self.layout.find_model(id)?;
-        let _held = write::lock_folder(&folder).map_err(|error| write::failed(&folder, error))?;
-        match document::read::<ModelDocument>(&folder)? {
-            None => Err(Error::ModelNotFound(id.clone())),
-            Some(document) if !document.is_deleted() => {
-                Err(Error::NotDeleted { what: format!("logged model `{id}`") })
-            }
-            Some(_) => remove_with_document_last(&folder),
-        }
-    }
-
-    pub(super) fn remove_experiment(&self, id: &ExperimentId) -> Result<()> {
-        let _lock = self.lock();
-        let home = self.layout.experiment(id)?;
-        if self.read_experiment(&home)?.lifecycle_stage == LifecycleStage::Active {
-            return Err(Error::NotDeleted { what: format!("experiment `{id}`") });
-        }
-        remove_with_document_last(&home)
     }
 }
 

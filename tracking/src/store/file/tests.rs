@@ -1,7 +1,7 @@
 //! The shared suite on folders, and what only folders can suffer.
 
 use super::*;
-use crate::entity::RunStatus;
+use crate::entity::{Param, RunStatus};
 use crate::store::agreement;
 use proptest::prelude::*;
 use std::collections::BTreeSet;

@@ -1,12 +1,30 @@
 //! Deleting for good, in memory.
 
-use super::State;
+use super::{MemoryStore, State};
 use crate::entity::{LifecycleStage, LoggedModel};
-use crate::store::{Deleted, DeletedModel, Millis};
+use crate::store::{Deleted, DeletedModel, Millis, PurgeStore};
 use crate::{Error, ExperimentId, ModelId, Result, RunId};
 
+impl PurgeStore for MemoryStore {
+    fn deleted(&self, before: Option<Millis>) -> Result<Deleted> {
+        Ok(self.state().deleted(before))
+    }
+
+    fn purge_run(&self, id: &RunId) -> Result<()> {
+        self.state().purge_run(id)
+    }
+
+    fn purge_experiment(&self, id: &ExperimentId) -> Result<()> {
+        self.state().purge_experiment(id)
+    }
+
+    fn purge_logged_model(&self, id: &ModelId) -> Result<()> {
+        self.state().purge_model(id)
+    }
+}
+
 impl State {
-    pub(super) fn deleted(&self, before: Option<Millis>) -> Deleted {
+    fn deleted(&self, before: Option<Millis>) -> Deleted {
         let is_due = |time: Millis| before.is_none_or(|before| time <= before);
         let experiments = self.experiments.values().filter(|one| {
             one.lifecycle_stage == LifecycleStage::Deleted && is_due(one.last_update_time)
@@ -23,7 +41,7 @@ impl State {
         .sorted()
     }
 
-    pub(super) fn purge_run(&mut self, id: &RunId) -> Result<()> {
+    fn purge_run(&mut self, id: &RunId) -> Result<()> {
         if self.run(id)?.run.info.lifecycle_stage == LifecycleStage::Active {
             return Err(Error::NotDeleted { what: format!("run `{id}`") });
         }
@@ -31,15 +49,7 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn purge_model(&mut self, id: &ModelId) -> Result<()> {
-        if self.models.contains_key(id) {
-            return Err(Error::NotDeleted { what: format!("logged model `{id}`") });
-        }
-        let gone = self.deleted_models.remove(id);
-        gone.map(drop).ok_or_else(|| Error::ModelNotFound(id.clone()))
-    }
-
-    pub(super) fn purge_experiment(&mut self, id: &ExperimentId) -> Result<()> {
+    fn purge_experiment(&mut self, id: &ExperimentId) -> Result<()> {
         if self.experiment(id)?.lifecycle_stage == LifecycleStage::Active {
             return Err(Error::NotDeleted { what: format!("experiment `{id}`") });
         }
@@ -48,6 +58,14 @@ impl State {
         self.models.retain(|_, model| &model.experiment_id != id);
         self.deleted_models.retain(|_, model| &model.experiment_id != id);
         Ok(())
+    }
+
+    fn purge_model(&mut self, id: &ModelId) -> Result<()> {
+        if self.models.contains_key(id) {
+            return Err(Error::NotDeleted { what: format!("logged model `{id}`") });
+        }
+        let gone = self.deleted_models.remove(id);
+        gone.map(drop).ok_or_else(|| Error::ModelNotFound(id.clone()))
     }
 }
 

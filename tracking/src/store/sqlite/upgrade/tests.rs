@@ -2,7 +2,7 @@ use super::*;
 use crate::entity::{Tag, ViewType};
 use crate::search::{ExperimentQuery, RunQuery};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Batch, TrackingStore};
+use crate::store::{Batch, LoggedModelStore, TrackingStore};
 use crate::{Key, RunId};
 use rusqlite::types::Value;
 use std::fs;
