@@ -83,10 +83,12 @@ impl Config {
             .or_else(|| variable("MLFLOW_TRACKING_URI"))
             .or_else(|| variable("MLFLOW_TRACKING_DIR"))
             .or_else(|| from_file(file.store.map(|uri| at(&home, uri))))
+            .map(|(uri, origin)| (without_scheme(uri), origin))
             .unwrap_or_else(default_store);
         let registry_store = flag("registry-store", &flags.registry_store)
             .or_else(|| variable("MLFLOW_REGISTRY_URI"))
-            .or_else(|| from_file(file.registry_store.map(|uri| at(&home, uri))));
+            .or_else(|| from_file(file.registry_store.map(|uri| at(&home, uri))))
+            .map(|(uri, origin)| (without_scheme(uri), origin));
         let experiment_name =
             variable("MLFLOW_EXPERIMENT_NAME").or_else(|| from_file(file.experiment_name));
         let cache_dir = variable("MLCTL_CACHE_DIR")
@@ -127,6 +129,15 @@ fn optional(found: Option<(String, Origin)>) -> Setting<Option<String>> {
     match found {
         Some((value, origin)) => Setting { value: Some(value), origin },
         None => Setting { value: None, origin: Origin::Default },
+    }
+}
+
+/// Reads `mlctl:./mlruns` as `./mlruns`: so a store is named to MLflow's client with the plug-in of
+/// the Python package, and both take it from the same variables.
+fn without_scheme(uri: String) -> String {
+    match uri.strip_prefix("mlctl:") {
+        Some(rest) => rest.to_owned(),
+        None => uri,
     }
 }
 

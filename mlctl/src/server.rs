@@ -11,7 +11,7 @@ mod registry;
 mod unsupported;
 
 pub(crate) use access::{Access, Patterns, guarded};
-pub(crate) use listen::{Background, bind, serve};
+pub(crate) use listen::{Background, bind, serve, stop_when_unlocked};
 pub(crate) use registry::Registry;
 
 use crate::stores::Tracking;

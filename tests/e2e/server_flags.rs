@@ -5,7 +5,7 @@ use crate::http::{Server, answer, http};
 use reqwest::Method;
 use reqwest::blocking::Response;
 use serde_json::json;
-use std::fs;
+use std::fs::{self, File};
 
 fn start(place: &Place, flags: &[&str]) -> Server {
     Server::launch(place, &mut place.command(&[&["server", "--port", "0"], flags].concat()))
@@ -327,4 +327,48 @@ fn a_relative_artifact_root_is_below_where_the_server_was_started() {
     let found = server.get_json(&api(&format!("experiments/get?experiment_id={id}")));
     let want = format!("{}/{id}", place.text("files"));
     assert_eq!(found["experiment"]["artifact_location"], want.as_str());
+}
+
+#[test]
+fn a_server_ends_when_nobody_holds_the_lock_any_more() {
+    let place = Place::new();
+    place.write("users", "");
+    let user = || {
+        let file = File::open(place.path("users")).unwrap();
+        file.lock_shared().unwrap();
+        file
+    };
+    let (first, second) = (user(), user());
+    let server = start(&place, &["--while-locked", "users"]);
+
+    drop(first);
+    assert_eq!(server.get("/health").0, 200);
+    drop(second);
+
+    assert_eq!(server.process.end().code, Some(0));
+}
+
+#[test]
+fn a_file_to_watch_must_be_there() {
+    let place = Place::new();
+    let want =
+        "error: cannot open `users` of --while-locked: No such file or directory (os error 2)";
+    place.check_failure(&["server", "--port", "0", "--while-locked", "users"], 1, want);
+}
+
+#[test]
+fn a_server_with_a_token_lets_in_only_who_sends_it() {
+    let place = Place::new();
+    let mut command = place.command(&["server", "--port", "0"]);
+    let server = Server::launch(&place, command.env("MLCTL_SERVER_TOKEN", "s3cret"));
+
+    let refused = ask(&server, Method::GET, "/health", &[]);
+    assert_eq!(refused.status(), 401);
+    assert_eq!(header(&refused, "www-authenticate").as_deref(), Some("Basic realm=\"mlctl\""));
+    assert!(refused.text().unwrap().contains("MLFLOW_TRACKING_TOKEN"));
+    // The second one is `ann:s3cret`.
+    for token in ["Bearer s3cret", "Basic YW5uOnMzY3JldA=="] {
+        let answer = ask(&server, Method::GET, "/health", &[("authorization", token)]);
+        assert_eq!(answer.status(), 200, "for {token}");
+    }
 }

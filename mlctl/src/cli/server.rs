@@ -87,6 +87,10 @@ pub(crate) struct ServerArgs {
         help_heading = NETWORK
     )]
     pub(crate) mlflow_ui: Option<PathBuf>,
+    /// Serve only while another process holds a lock on this file (flock, shared or exclusive), and
+    /// stop when the last one has gone, however it ended
+    #[arg(long, value_name = "FILE", help_heading = NETWORK)]
+    pub(crate) while_locked: Option<PathBuf>,
     /// Count requests and show the counts at /metrics; the folder is not needed and not used
     #[arg(long, env = "MLFLOW_EXPOSE_PROMETHEUS", value_name = "DIR", help_heading = NETWORK)]
     pub(crate) expose_prometheus: Option<PathBuf>,

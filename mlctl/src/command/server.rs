@@ -8,7 +8,7 @@ use crate::failure::Hinted;
 use crate::server::{self, Access, Options, Patterns, Registry};
 use crate::stores::{self, Choices, Missing, Webhooks};
 use crate::webhooks;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use mlctl_filter::Pattern;
 use mlctl_registry::source::SourceRules;
 use mlctl_registry::webhook::{DeliveryWorker, Sender};
@@ -17,7 +17,9 @@ use mlctl_tracking::store::location::absolute_location;
 use mlctl_tracking::store::sqlite;
 use mlctl_ui::mlflow::Build;
 use serde_json::json;
+use std::fs::File;
 use std::net::IpAddr;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -52,6 +54,9 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     let listener = server::bind(&args.host, args.port)?;
     let url = format!("http://{}{}", listener.local_addr()?, args.static_prefix);
     server::serve(listener, app, || {
+        if let Some(path) = &args.while_locked {
+            server::stop_when_unlocked(open_lock(path)?)?;
+        }
         context.output.show(&json!({ "url": url, "store": uri }), |_| {
             format!("mlctl server: {uri} at {url}\n")
         })
@@ -160,9 +165,14 @@ fn store_uri<'a>(context: &'a Context, args: &'a ServerArgs) -> Result<&'a str> 
     Ok(uri)
 }
 
+/// Opens the file of `--while-locked`, which whoever locks it has made.
+fn open_lock(path: &Path) -> Result<File> {
+    File::open(path).with_context(|| format!("cannot open `{}` of --while-locked", path.display()))
+}
+
 fn access(args: &ServerArgs) -> Result<Access> {
     Ok(Access {
-        token: None,
+        token: config::variable("MLCTL_SERVER_TOKEN").map(|(token, _)| token),
         hosts: Patterns::parse(&args.allowed_hosts)?,
         origins: Patterns::parse(&args.cors_allowed_origins)?,
         frames: args.x_frame_options,

@@ -12,6 +12,8 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
 use regex::Regex;
@@ -22,7 +24,8 @@ use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 /// Who may use a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
-    /// What a caller has to send as a bearer token; everyone may when there is none.
+    /// What a caller has to send, as a bearer token or as the password of any user; everyone may
+    /// when there is none.
     pub(crate) token: Option<String>,
     /// The names that the server goes by; none means this machine and private networks.
     pub(crate) hosts: Patterns,
@@ -178,8 +181,11 @@ impl IntoResponse for Refusal {
             Self::Host => "Invalid Host header - possible DNS rebinding attack detected",
             Self::Origin => "Cross-origin request blocked",
             Self::Token => {
-                let message = "this server is for one run only: a token is needed";
-                return Failure::new(ErrorCode::Unauthenticated, message).into_response();
+                let message = "this server needs its token: clients take it from \
+                               MLFLOW_TRACKING_TOKEN, and browsers as the password of any user";
+                let failure = Failure::new(ErrorCode::Unauthenticated, message);
+                return ([(header::WWW_AUTHENTICATE, "Basic realm=\"mlctl\"")], failure)
+                    .into_response();
             }
         };
         (StatusCode::FORBIDDEN, text).into_response()
@@ -201,14 +207,12 @@ impl Access {
                 return Err(Refusal::Origin);
             }
         }
-        let token = header_text(headers, header::AUTHORIZATION);
-        let token = token.and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default();
-        match &self.token {
-            // The time of the comparison does not tell how much of a guess is right.
-            Some(wanted) if !bool::from(wanted.as_bytes().ct_eq(token.as_bytes())) => {
-                Err(Refusal::Token)
-            }
-            _ => Ok(()),
+        let Some(wanted) = &self.token else { return Ok(()) };
+        let token = header_text(headers, header::AUTHORIZATION).and_then(sent_token);
+        // The time of the comparison does not tell how much of a guess is right.
+        match bool::from(wanted.as_bytes().ct_eq(&token.unwrap_or_default())) {
+            true => Ok(()),
+            false => Err(Refusal::Token),
         }
     }
 
@@ -230,6 +234,17 @@ impl Access {
             |page: Origin<'_>| page.is_local() || host.is_some_and(|host| page.is_at(host));
         Origin::parse(origin).is_some_and(is_own) || self.origins.has_origin(origin)
     }
+}
+
+/// Reads a token: a bearer token, or the password of any user, which is what clients send that know
+/// an address alone, such as `http://mlctl:TOKEN@127.0.0.1:5000`.
+fn sent_token(text: &str) -> Option<Vec<u8>> {
+    if let Some(token) = text.strip_prefix("Bearer ") {
+        return Some(token.as_bytes().to_owned());
+    }
+    let both = BASE64.decode(text.strip_prefix("Basic ")?).ok()?;
+    let colon = both.iter().position(|byte| *byte == b':')?;
+    Some(both[colon + 1..].to_owned())
 }
 
 /// Returns the name that a request gives the server. Only old clients, which are no browsers, may
@@ -393,7 +408,20 @@ mod tests {
         let access = Access { is_guarded: false, token: Some("s".to_owned()), ..Access::default() };
         let foreign = [("host", "evil.example"), ("origin", "https://evil.example")];
         check(&access, "POST /api/x", &foreign, &Err(Refusal::Token));
-        let with_token = [foreign[0], foreign[1], ("authorization", "Bearer s")];
-        check(&access, "POST /api/x", &with_token, &Ok(()));
+        let with = |text| [foreign[0], foreign[1], ("authorization", text)];
+        check(&access, "POST /api/x", &with("Bearer s"), &Ok(()));
+        for wrong in ["Bearer S", "Bearer", "s", "Basic s", "Basic czo=", "Basic dTpzcw=="] {
+            check(&access, "POST /api/x", &with(wrong), &Err(Refusal::Token));
+        }
+    }
+
+    #[test]
+    fn a_token_may_be_the_password_of_any_user() {
+        let access = Access { token: Some("s:1".to_owned()), ..Access::default() };
+        let with = |text| [("host", "localhost"), ("authorization", text)];
+        // `:s:1` and `ann:s:1`.
+        for text in ["Basic OnM6MQ==", "Basic YW5uOnM6MQ=="] {
+            check(&access, "GET /api/x", &with(text), &Ok(()));
+        }
     }
 }

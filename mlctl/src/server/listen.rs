@@ -7,6 +7,7 @@ use futures_util::{FutureExt, future};
 use rustix::process::{Resource, getrlimit, setrlimit};
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
+use std::fs::File;
 use std::io;
 use std::net::TcpListener;
 use std::num::NonZero;
@@ -154,6 +155,22 @@ fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
     #[cfg(target_os = "linux")]
     SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD_MAX))?;
     Ok(stream)
+}
+
+/// Stops this server, as SIGTERM does, as soon as no other process holds a lock on `file` any more,
+/// in whatever way those processes ended. It holds the lock itself from then to its end.
+pub(crate) fn stop_when_unlocked(file: File) -> Result<()> {
+    let wait = move || {
+        if let Err(error) = file.lock() {
+            tracing::error!(%error, "cannot wait for a lock: this server stops on a signal only");
+            return;
+        }
+        let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTERM);
+        // A process that takes the lock next finds this server ended.
+        std::mem::forget(file);
+    };
+    thread::Builder::new().name("lock".to_owned()).spawn(wait).context("cannot start a thread")?;
+    Ok(())
 }
 
 fn stop_on_signal(stop: oneshot::Sender<()>) -> Result<()> {
