@@ -14,6 +14,10 @@ reference:
 dist:
     cargo build --profile dist -p mlctl
 
+# The Python wheel with that binary, in target/wheels.
+wheel:
+    .ci/wheel
+
 # All benchmarks; see docs/benchmarks.md.
 bench:
     cargo build --release -p mlctl
