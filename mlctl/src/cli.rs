@@ -3,6 +3,7 @@
 mod artifacts;
 mod experiments;
 mod generate;
+mod ignored;
 mod images;
 mod left_out;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 pub(crate) use experiments::{ExperimentsCommand, ShowFormat};
 pub(crate) use generate::GenerateCommand;
+pub(crate) use ignored::{command, parse};
 pub(crate) use images::{BuildDockerArgs, BuildImageArgs, DockerEnvManager};
 pub(crate) use left_out::explain as explain_left_out;
 pub(crate) use models::{
@@ -33,15 +35,26 @@ pub(crate) use registry::{
 };
 pub(crate) use runs::{CreateRunArgs, EndedAs, ListArgs, RunsCommand};
 pub(crate) use server::{Durability, FrameOptions, ServerArgs};
-pub(crate) use spelling::read as read_spelling;
+pub(crate) use spelling::expand as expand_spelling;
 use std::path::PathBuf;
 pub(crate) use which::{WhichExperiment, WhichModel, WhichRun, WhichRuns};
 
-/// MLflow's tracking, projects, models and registry in one small binary.
+/// What follows the help of mlctl itself.
+const AFTER_HELP: &str = "\
+Runs are stored in ./mlruns unless --store, MLFLOW_TRACKING_URI or mlctl.toml sets another store.
+`mlctl config show` shows the settings and where each one comes from.
+
+Examples:
+  mlctl run examples/diabetes -P alpha=0.5   Run a project and record the run
+  mlctl runs list                            List the recorded runs
+  mlctl server                               Browse them at http://127.0.0.1:5000
+
+`mlctl COMMAND --help` shows the flags of a command.";
+
+/// MLflow's Tracking, Projects, Models and Model Registry in one small binary.
 #[derive(Debug, Parser)]
 #[command(name = "mlctl", version, disable_help_subcommand = true)]
-#[command(after_help = "The store is ./mlruns unless --store, MLFLOW_TRACKING_URI or mlctl.toml \
-                        names another one; `mlctl config show` says which and why.")]
+#[command(after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -49,18 +62,17 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Options of every command.
+/// Flags that every command accepts.
 #[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Options of every command")]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Where runs are: a folder, sqlite:///FILE, or the http(s):// address of a server
+    /// Tracking store: a folder, sqlite:///FILE, or the URL of a server [default: ./mlruns]
     #[arg(long, alias = "tracking-uri", global = true, value_name = "URI")]
     pub(crate) store: Option<String>,
-    /// Where registered models are: sqlite:///FILE or the address of a server; by default the
-    /// store's own file or server, or registry.db in its folder
+    /// Registry store: sqlite:///FILE or the URL of a server [default: with the tracking store]
     #[arg(long, alias = "registry-uri", global = true, value_name = "URI")]
     pub(crate) registry_store: Option<String>,
-    /// Print JSON for scripts
+    /// Print JSON instead of text
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Show more detail; repeat for debug output
@@ -72,11 +84,15 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Run a project: a folder, a git URL or a zip file
     Run(Box<RunArgs>),
-    /// Serve the store to MLflow's clients
+    /// Start a tracking server: REST API, web pages and model registry
     #[command(alias = "ui")]
     Server(Box<ServerArgs>),
-    /// Log to the run that MLFLOW_RUN_ID names, or to --run-id
-    #[command(subcommand)]
+    /// Log params, metrics, tags and artifacts to a run
+    #[command(
+        subcommand,
+        after_help = "The run is the one that --run-id or MLFLOW_RUN_ID names. `mlctl run` sets \
+                      MLFLOW_RUN_ID for the command that it starts."
+    )]
     Log(LogCommand),
     /// Create, list, rename, delete and restore experiments
     #[command(subcommand, alias = "experiment")]
@@ -84,99 +100,99 @@ pub(crate) enum Command {
     /// List, search, show, compare, create and delete runs
     #[command(subcommand)]
     Runs(RunsCommand),
-    /// List, download and store the files of a run
+    /// List, download and upload the artifacts of a run
     #[command(subcommand)]
     Artifacts(ArtifactsCommand),
-    /// Score, describe, save and serve models
+    /// Score, describe, validate, convert, save and serve models
     Models(ModelsArgs),
-    /// Register models and move their versions through stages
+    /// Manage registered models, their versions, stages and aliases
     #[command(subcommand)]
     Registry(RegistryCommand),
-    /// Upgrade the database of a store
+    /// Upgrade the database schema of a store
     #[command(subcommand)]
     Db(DbCommand),
-    /// Delete permanently what is in the deleted state, with its artifacts
+    /// Permanently delete runs, experiments and logged models that are marked as deleted
     Gc(GcArgs),
-    /// Show the settings and where each comes from
+    /// Show the settings and where each one comes from
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Show what this program finds: version, settings, stores, tools and variables
+    /// Show the version, settings, stores, tools and environment variables that mlctl finds
     Doctor {
-        /// Show that variables of MLflow are set, and not their values
+        /// Hide the values of environment variables of MLflow
         #[arg(long)]
         mask_envs: bool,
     },
     /// Print a completion script for a shell
     Completions {
-        /// Which shell
+        /// Name of the shell
         shell: Shell,
     },
-    /// Write man pages and completion scripts, for packages
+    /// Write man pages and completion scripts, for those who build packages
     #[command(subcommand, hide = true)]
     Generate(GenerateCommand),
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunArgs {
-    /// The project: a folder, a git URL or a zip file; #DIR names a folder inside it
+    /// Project to run: a folder, a git URL or a zip file; append #DIR for a folder inside it
     #[arg(value_name = "URI")]
     pub(crate) uri: String,
-    /// The entry point, or a .py, .sh or .R file
+    /// Entry point of the project, or a .py, .sh or .R file
     #[arg(long, short, value_name = "NAME", default_value = "main")]
     pub(crate) entry_point: String,
-    /// The branch, tag or commit of a git project
+    /// Branch, tag or commit to check out, for a git project
     #[arg(long, short, value_name = "VERSION")]
     pub(crate) version: Option<String>,
-    /// A parameter; may be given several times
+    /// Parameter of the entry point; can be repeated
     #[arg(long = "param-list", short = 'P', value_name = "NAME=VALUE")]
     pub(crate) parameters: Vec<String>,
     #[command(flatten)]
     pub(crate) experiment: ExperimentChoice,
-    /// Name the run
+    /// Name of the run
     #[arg(long, value_name = "NAME")]
     pub(crate) run_name: Option<String>,
-    /// Continue an existing run
+    /// ID of an existing run to continue
     #[arg(long, value_name = "ID")]
     pub(crate) run_id: Option<String>,
-    /// What prepares the environment; by default what the project's files ask for
+    /// Tool that creates the environment [default: chosen by the files of the project]
     #[arg(long, value_name = "MANAGER")]
     pub(crate) env_manager: Option<EnvManagerChoice>,
-    /// What prepares nothing, as MLflow had it
+    /// Former spelling of --env-manager local in MLflow
     #[arg(long, hide = true, conflicts_with = "env_manager")]
     pub(crate) no_conda: bool,
-    /// Where it runs, as MLflow has it; here always on this machine
+    /// Where the project runs: always on this machine
     #[arg(long, short, value_name = "NAME", hide = true)]
     pub(crate) backend: Option<String>,
-    /// What a backend is given, as MLflow has it; this machine needs nothing
+    /// Configuration of the backend: not needed on this machine
     #[arg(long, short = 'c', value_name = "FILE", hide = true)]
     pub(crate) backend_config: Option<String>,
-    /// Where temporary folders are made
+    /// Folder for temporary files
     #[arg(long, env = "MLFLOW_TMP_DIR", value_name = "DIR")]
     pub(crate) storage_dir: Option<PathBuf>,
-    /// Refuse a parameter value that would get a warning
+    /// Treat warnings about parameter values as errors
     #[arg(long)]
     pub(crate) strict: bool,
 }
 
-/// Which experiment.
+/// Selects an experiment.
 #[derive(Clone, Debug, Default, Args)]
 #[group(multiple = false)]
 pub(crate) struct ExperimentChoice {
-    /// The experiment's name
+    /// Name of the experiment
     #[arg(long, value_name = "NAME", alias = "experiment")]
     pub(crate) experiment_name: Option<String>,
-    /// The experiment's id
+    /// ID of the experiment
     #[arg(long, value_name = "ID")]
     pub(crate) experiment_id: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EnvManagerChoice {
-    /// This shell as it is
+    /// No environment: programs and packages as they are on this machine
     Local,
-    /// uv, which also fetches a missing Python
+    /// uv, which also downloads Python if it is missing
     Uv,
-    /// python -m venv and pip
+    /// python -m venv, and pip
     Virtualenv,
     /// conda, mamba or micromamba
     Conda,
@@ -184,47 +200,51 @@ pub(crate) enum EnvManagerChoice {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
-    /// Log a param: mlctl log param alpha 0.5
+    /// Log a param
+    #[command(after_help = "Example:\n  mlctl log param alpha 0.5")]
     Param {
-        /// The param's name
+        /// Name of the param
         key: String,
-        /// Its value
+        /// Value of the param
         #[arg(allow_hyphen_values = true)]
         value: String,
         #[command(flatten)]
         run: RunChoice,
     },
-    /// Log one point of a metric: mlctl log metric loss 0.3 --step 7
+    /// Log one value of a metric
+    #[command(after_help = "Example:\n  mlctl log metric loss 0.3 --step 7")]
     Metric {
-        /// The metric's name
+        /// Name of the metric
         key: String,
-        /// Its value; nan and inf are values too
+        /// Value of the metric; nan and inf are allowed
         #[arg(allow_hyphen_values = true)]
         value: f64,
-        /// The step of the training
+        /// Training step
         #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
         step: i64,
-        /// When it was measured, in milliseconds since 1970; now by default
+        /// Time of the measurement, in milliseconds since 1970 [default: now]
         #[arg(long, value_name = "MILLISECONDS")]
         timestamp: Option<i64>,
         #[command(flatten)]
         run: RunChoice,
     },
-    /// Set a tag: mlctl log tag kind nightly
+    /// Set a tag
+    #[command(after_help = "Example:\n  mlctl log tag kind nightly")]
     Tag {
-        /// The tag's name
+        /// Name of the tag
         key: String,
-        /// Its value
+        /// Value of the tag
         #[arg(allow_hyphen_values = true)]
         value: String,
         #[command(flatten)]
         run: RunChoice,
     },
-    /// Store a file or a folder among the run's artifacts
+    /// Upload a file or a folder as an artifact
+    #[command(after_help = "Example:\n  mlctl log artifact model.pkl --path models")]
     Artifact {
-        /// The file or folder
+        /// File or folder to upload
         file: PathBuf,
-        /// The folder among the artifacts that it goes to
+        /// Folder within the artifacts to upload to [default: the top folder]
         #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
         path: String,
         #[command(flatten)]
@@ -232,34 +252,34 @@ pub(crate) enum LogCommand {
     },
 }
 
-/// Which run.
+/// Selects a run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct RunChoice {
-    /// The run to log to
+    /// ID of the run to log to
     #[arg(long, env = "MLFLOW_RUN_ID", value_name = "ID")]
     pub(crate) run_id: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum View {
-    /// What is in use
+    /// Active ones only
     #[default]
     #[value(alias = "active_only")]
     Active,
-    /// What is deleted
+    /// Deleted ones only
     #[value(alias = "deleted_only")]
     Deleted,
-    /// Both
+    /// Active and deleted ones
     All,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DbCommand {
-    /// Upgrade a file of an older MLflow to the newest schema, that of MLflow 3.17.2
+    /// Upgrade a SQLite database of an older MLflow to the schema of MLflow 3.17.2
     Upgrade {
-        /// The database: a path or sqlite:///FILE
+        /// Database to upgrade: a path or sqlite:///FILE
         file: String,
-        /// Show what would be done, and change nothing
+        /// Show what would be changed, without changing it
         #[arg(long)]
         dry_run: bool,
     },
@@ -267,34 +287,37 @@ pub(crate) enum DbCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct GcArgs {
-    /// Only what was deleted longer ago than this, such as 30d or 7d12h
+    /// Delete only what was marked as deleted longer ago than this, such as 30d or 7d12h
     #[arg(long, value_name = "TIME")]
     pub(crate) older_than: Option<String>,
-    /// These runs, separated by commas, instead of all deleted ones
+    /// IDs of the runs to delete, separated by commas [default: all runs marked as deleted]
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     pub(crate) run_ids: Option<Vec<String>>,
-    /// These experiments with all their runs, separated by commas, instead of all deleted ones
+    /// IDs of the experiments to delete with all their runs, separated by commas [default: all
+    /// experiments marked as deleted]
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     pub(crate) experiment_ids: Option<Vec<String>>,
-    /// These logged models, separated by commas, instead of all deleted ones
+    /// IDs of the logged models to delete, separated by commas [default: all logged models marked
+    /// as deleted]
     #[arg(long, value_name = "IDS", value_delimiter = ',')]
     pub(crate) logged_model_ids: Option<Vec<String>>,
-    /// The store, as --store
+    /// Tracking store; same as --store
     #[arg(long, env = "MLFLOW_BACKEND_STORE_URI", value_name = "URI")]
     pub(crate) backend_store_uri: Option<String>,
-    /// Where a server keeps the artifacts at mlflow-artifacts: locations [default: ./mlartifacts]
+    /// Where the tracking server stores artifacts, to resolve mlflow-artifacts: URIs [default:
+    /// ./mlartifacts]
     #[arg(long, env = "MLFLOW_ARTIFACTS_DESTINATION", value_name = "URI")]
     pub(crate) artifacts_destination: Option<String>,
-    /// Also delete the artifact folders that no run and no logged model owns
+    /// Also delete artifact folders that belong to no run and no logged model
     #[arg(long)]
     pub(crate) orphans: bool,
-    /// Show what would be deleted and how many bytes that frees, and delete nothing
+    /// Show what would be deleted and how many bytes that would free, without deleting it
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Show every setting, its value and its origin
+    /// Show every setting, its value and where it comes from
     Show,
 }

@@ -12,7 +12,6 @@ mod server;
 mod stores;
 mod webhooks;
 
-use clap::Parser;
 use cli::{Cli, Command};
 use config::Config;
 use failure::Failure;
@@ -26,8 +25,8 @@ type Outcome = anyhow::Result<ExitCode>;
 
 fn main() -> ExitCode {
     outlive_file_size_limit();
-    let arguments = cli::read_spelling(std::env::args_os().collect());
-    let cli = match Cli::try_parse_from(&arguments) {
+    let arguments = cli::expand_spelling(std::env::args_os().collect());
+    let cli = match cli::parse(&arguments) {
         Ok(cli) => cli,
         Err(error) => match cli::explain_left_out(&error, &arguments) {
             Some(failure) => return Failure::of(&failure).print(),

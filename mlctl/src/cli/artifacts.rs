@@ -6,48 +6,50 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ArtifactsCommand {
-    /// List the files of a run
+    /// List the artifacts of a run
     #[command(override_usage = "mlctl artifacts list [OPTIONS] <RUN_ID> [PATH]")]
     List {
         #[command(flatten)]
         run: WhichRun,
-        /// A folder among them
+        /// Folder to list [default: the top folder]
         #[arg(default_value = "", hide_default_value = true)]
         path: String,
-        /// The same, as MLflow has it
+        /// MLflow's spelling of PATH
         #[arg(long, short, value_name = "PATH", hide = true, conflicts_with = "path")]
         artifact_path: Option<String>,
-        /// Also list what is in folders
+        /// List subfolders too
         #[arg(long, short = 'R')]
         recursive: bool,
     },
-    /// Download a file or a folder of a run
+    /// Download an artifact: a file or a folder
+    #[command(after_help = "Example:\n  mlctl artifacts get latest model -o downloads/")]
     #[command(alias = "download", override_usage = "mlctl artifacts get [OPTIONS] <RUN_ID> [PATH]")]
     Get(Box<GetArgs>),
-    /// Store a file or a folder among those of a run
+    /// Upload a file or a folder as an artifact of a run
+    #[command(after_help = "Example:\n  mlctl artifacts put latest report.html --path reports")]
     #[command(alias = "upload", override_usage = "mlctl artifacts put [OPTIONS] <RUN_ID> <FILE>")]
     Put {
-        /// The run's id, a beginning of it, or latest
+        /// Run ID, the beginning of one, or "latest"
         run_id: String,
-        /// The file or folder
+        /// File or folder to upload
         file: PathBuf,
-        /// The folder among the artifacts that it goes to
+        /// Folder within the artifacts to upload to [default: the top folder]
         #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
         path: String,
     },
-    /// Store a file, as MLflow has it
+    /// MLflow's command to upload a file
     #[command(hide = true)]
     LogArtifact {
-        /// The file
+        /// File to upload
         #[arg(long, short, value_name = "FILE")]
         local_file: PathBuf,
         #[command(flatten)]
         to: LoggedTo,
     },
-    /// Store what is in a folder, as MLflow has it
+    /// MLflow's command to upload the content of a folder
     #[command(hide = true)]
     LogArtifacts {
-        /// The folder
+        /// Folder to upload
         #[arg(long, short, value_name = "DIR")]
         local_dir: PathBuf,
         #[command(flatten)]
@@ -57,13 +59,13 @@ pub(crate) enum ArtifactsCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
-    /// The run's id, a beginning of it, or latest
+    /// Run ID, the beginning of one, or "latest"
     #[arg(value_name = "RUN_ID", required_unless_present_any = ["run_flag", "artifact_uri"])]
     pub(crate) run: Option<String>,
-    /// The file or folder; everything by default
+    /// Artifact to download [default: all artifacts]
     #[arg(default_value = "", hide_default_value = true)]
     pub(crate) path: String,
-    /// The run, as MLflow has it
+    /// MLflow's spelling of RUN_ID
     #[arg(
         id = "run_flag",
         long = "run-id",
@@ -73,27 +75,27 @@ pub(crate) struct GetArgs {
         conflicts_with = "run"
     )]
     pub(crate) run_flag: Option<String>,
-    /// The file or folder, as MLflow has it
+    /// MLflow's spelling of PATH
     #[arg(long, short, value_name = "PATH", hide = true, conflicts_with = "path")]
     pub(crate) artifact_path: Option<String>,
-    /// A file or folder by its URI, whatever run it is of
+    /// URI of the artifact, instead of RUN_ID and PATH
     #[arg(long, short = 'u', value_name = "URI", hide = true, conflicts_with_all = ["run", "path"])]
     pub(crate) artifact_uri: Option<String>,
-    /// Where to; the current folder by default
+    /// File or folder to write [default: the current folder]
     #[arg(long, short, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
-    /// The folder that it goes into, as MLflow has it; it is made when it does not exist
+    /// Folder to download into; it is created if it does not exist
     #[arg(long, short, value_name = "DIR", hide = true, conflicts_with = "output")]
     pub(crate) dst_path: Option<PathBuf>,
 }
 
-/// Where MLflow's commands store artifacts.
+/// The destination of an upload, in MLflow's spelling.
 #[derive(Debug, Args)]
 pub(crate) struct LoggedTo {
-    /// The run
+    /// ID of the run
     #[arg(long, short, value_name = "ID")]
     pub(crate) run_id: String,
-    /// The folder among the artifacts
+    /// Folder within the artifacts to upload to
     #[arg(long, short, value_name = "DIR", default_value = "", hide_default_value = true)]
     pub(crate) artifact_path: String,
 }

@@ -9,35 +9,36 @@ pub(crate) enum ExperimentsCommand {
     /// Create an experiment
     #[command(override_usage = "mlctl experiments create [OPTIONS] <NAME>")]
     Create {
-        /// Its name
+        /// Name of the experiment
         #[arg(required_unless_present = "experiment_name")]
         name: Option<String>,
-        /// The same, as MLflow has it
+        /// MLflow's spelling of NAME
         #[arg(long, short = 'n', value_name = "NAME", hide = true, conflicts_with = "name")]
         experiment_name: Option<String>,
-        /// Where the artifacts of its runs go
+        /// Where to store the artifacts of its runs: a folder or a URI [default: chosen by the
+        /// store]
         #[arg(long, short = 'l', value_name = "URI")]
         artifact_location: Option<String>,
     },
     /// List experiments
     #[command(alias = "search")]
     List {
-        /// A filter such as "name LIKE 'a%'"
+        /// Filter expression, such as "name LIKE 'a%'"
         #[arg(long, default_value = "", hide_default_value = true)]
         filter: String,
-        /// Show the active experiments, the deleted ones, or all
+        /// List active experiments, deleted ones, or all
         #[arg(long, short_alias = 'v', value_enum, ignore_case = true, default_value_t)]
         view: View,
-        /// How many at most; all by default
+        /// Maximum number of experiments to list [default: all]
         #[arg(long, value_name = "COUNT")]
         max_results: Option<usize>,
     },
-    /// Show an experiment, by name or id
+    /// Show an experiment
     #[command(alias = "get", override_usage = "mlctl experiments show [OPTIONS] <EXPERIMENT>")]
     Show {
         #[command(flatten)]
         which: WhichExperiment,
-        /// How to show it, as MLflow has it; --json is our way
+        /// MLflow's spelling of --json
         #[arg(long, value_name = "FORMAT", value_enum, hide = true)]
         output: Option<ShowFormat>,
     },
@@ -46,10 +47,10 @@ pub(crate) enum ExperimentsCommand {
     Rename {
         #[command(flatten)]
         which: WhichExperiment,
-        /// The new name
+        /// New name of the experiment
         #[arg(value_name = "NEW_NAME", required_unless_present = "new_name_flag")]
         new_name: Option<String>,
-        /// The same, as MLflow has it
+        /// MLflow's spelling of NEW_NAME
         #[arg(
             id = "new_name_flag",
             long = "new-name",
@@ -59,7 +60,7 @@ pub(crate) enum ExperimentsCommand {
         )]
         new_name_flag: Option<String>,
     },
-    /// Delete an experiment and its runs; `experiments restore` restores them
+    /// Mark an experiment and its runs as deleted; `mlctl experiments restore` undoes it
     #[command(override_usage = "mlctl experiments delete [OPTIONS] <EXPERIMENT>")]
     Delete {
         #[command(flatten)]
@@ -71,18 +72,19 @@ pub(crate) enum ExperimentsCommand {
         #[command(flatten)]
         which: WhichExperiment,
     },
-    /// Write the runs of an experiment as CSV: mlctl experiments csv churn -o runs.csv
+    /// Write the runs of an experiment as CSV
+    #[command(after_help = "Example:\n  mlctl experiments csv churn -o runs.csv")]
     #[command(override_usage = "mlctl experiments csv [OPTIONS] <EXPERIMENT>")]
     Csv {
         #[command(flatten)]
         which: WhichExperiment,
-        /// The file to write; standard output by default
+        /// File to write [default: standard output]
         #[arg(long, short, alias = "filename", value_name = "FILE")]
         output: Option<PathBuf>,
     },
 }
 
-/// How MLflow shows an experiment.
+/// MLflow's formats of an experiment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ShowFormat {
     /// One JSON object

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 pub(crate) enum GenerateCommand {
     /// Write a man page for each command
     Man {
-        /// The folder, which is created when it does not exist
+        /// Folder to write to; it is created if it does not exist
         dir: PathBuf,
     },
     /// Write the completion scripts for bash, fish and zsh
     Completions {
-        /// The folder, which is created when it does not exist
+        /// Folder to write to; it is created if it does not exist
         dir: PathBuf,
     },
 }

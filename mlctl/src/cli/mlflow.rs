@@ -1,10 +1,9 @@
-//! Every command and flag of MLflow, as `tests/python/commands.py` recorded them, is taken as it
-//! is spelled there, or refused by its name.
+//! Every command and flag of MLflow, as `tests/python/commands.py` recorded them, is accepted in
+//! MLflow's spelling, or refused by its name.
 
 use super::left_out::{LEFT_OUT, explain};
-use super::{Cli, spelling};
+use super::{command, parse, spelling};
 use crate::failure::Failure;
-use clap::Parser;
 use clap::error::ErrorKind;
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -95,8 +94,8 @@ enum End {
 
 fn end_of(words: &[&[String]]) -> End {
     let words = words.iter().copied().flatten().map(OsString::from);
-    let line = spelling::read([OsString::from("mlctl")].into_iter().chain(words).collect());
-    match Cli::try_parse_from(&line) {
+    let line = spelling::expand([OsString::from("mlctl")].into_iter().chain(words).collect());
+    match parse(&line) {
         Ok(_) => End::Taken,
         Err(error) => match explain(&error, &line) {
             Some(refusal) => End::Refused(Failure::of(&refusal).to_string()),
@@ -202,6 +201,5 @@ fn what_is_left_out_is_in_mlflow_and_not_here() {
 
 #[test]
 fn clap_finds_no_fault_in_the_commands() {
-    use clap::CommandFactory;
-    Cli::command().debug_assert();
+    command().debug_assert();
 }

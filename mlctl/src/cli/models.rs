@@ -15,12 +15,12 @@ const ELEMENTS_MAX: NonZero<usize> = match NonZero::new(mlctl_models::limit::ELE
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
-    /// The shared library of onnxruntime, for ONNX graphs that do not run here by themselves
+    /// Shared library of ONNX Runtime, for ONNX graphs that mlctl cannot run itself
     #[cfg(feature = "onnxruntime")]
     #[arg(long, value_name = "FILE", env = "ORT_DYLIB_PATH", global = true)]
     pub(crate) onnxruntime: Option<PathBuf>,
-    /// The most elements of a value that a model computes, and of all values that a call of an ONNX
-    /// graph holds at once; a model that asks for more is refused
+    /// Memory limit for scoring: the maximum number of elements in one value, and in all values
+    /// that an ONNX graph holds at the same time; a model that needs more is refused
     #[arg(
         long,
         value_name = "COUNT",
@@ -35,58 +35,65 @@ pub(crate) struct ModelsArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ModelsCommand {
-    /// Score a file of rows: mlctl models predict models:/churn@champion -i rows.csv -o out.csv
+    /// Score the rows of a file
+    #[command(
+        after_help = "Example:\n  mlctl models predict models:/churn@champion -i rows.csv -o predictions.csv"
+    )]
     #[command(override_usage = "mlctl models predict [OPTIONS] <URI>")]
     Predict(PredictArgs),
-    /// Show what a model takes, what it answers, its files and what runs it
+    /// Show the inputs, outputs, files and flavors of a model
     #[command(override_usage = "mlctl models describe [OPTIONS] <URI>")]
     Describe {
         #[command(flatten)]
         model: ModelUri,
     },
-    /// Run a model on its own input example, and compare with the answer that was saved
+    /// Score a model's input example and compare the predictions with the saved ones
     #[command(override_usage = "mlctl models validate [OPTIONS] <URI>")]
     Validate {
         #[command(flatten)]
         model: ModelUri,
-        /// By how much numbers may differ, relative to their size
+        /// Largest relative difference between numbers that count as equal
         #[arg(long, default_value_t = 1e-5)]
         tolerance: f64,
     },
-    /// Measure rows per second by the number of rows at once
+    /// Measure how many rows a model scores per second, for several batch sizes
     #[command(override_usage = "mlctl models bench [OPTIONS] <URI>")]
     Bench {
         #[command(flatten)]
         model: ModelUri,
-        /// Rows to score, repeated as needed; by default the model's own input example
+        /// File of rows to score, repeated as needed [default: the model's input example]
         #[arg(long, short, value_name = "FILE")]
         input: Option<PathBuf>,
-        /// How many rows at once, separated by commas
+        /// Batch sizes to measure, separated by commas
         #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 100, 1_000, 10_000])]
         rows: Vec<usize>,
-        /// How long to measure each, in seconds
+        /// Duration of each measurement, in seconds
         #[arg(long, default_value_t = 1.0)]
         seconds: f64,
     },
-    /// Convert a model of trees or weighted sums: mlctl models convert churn/ --to onnx -o churn-onnx/
+    /// Convert a tree or linear model to another format
+    #[command(after_help = "Example:\n  mlctl models convert churn/ --to onnx -o churn-onnx/")]
     #[command(override_usage = "mlctl models convert [OPTIONS] --to <FORMAT> --output <DIR> <URI>")]
     Convert(ConvertArgs),
     /// Create a model folder from a file
     #[command(subcommand)]
     Save(SaveCommand),
-    /// Serve predictions over HTTP: mlctl models serve models:/churn@champion spam=./spam
+    /// Start a server that answers prediction requests
+    #[command(after_help = "Example:\n  mlctl models serve models:/churn@champion spam=./spam")]
     #[command(override_usage = "mlctl models serve [OPTIONS] <[NAME=]URI>...")]
     Serve(ServeArgs),
-    /// Build a container image that serves a model: mlctl models build-image models:/churn@champion
-    /// -t churn:1 -o churn.tar
+    /// Build a container image that serves a model, without Docker
+    #[command(
+        after_help = "Example:\n  mlctl models build-image models:/churn@champion -t churn:1 -o churn.tar"
+    )]
     #[command(override_usage = "mlctl models build-image [OPTIONS] <URI>")]
     BuildImage(Box<BuildImageArgs>),
-    /// Print a Dockerfile that serves a model; build-image needs no Docker
+    /// Print a Dockerfile for an image that serves a model
     BuildDocker(BuildDockerArgs),
-    /// Write a Dockerfile with all that it copies, as MLflow has it
+    /// Write a Dockerfile and all files that it copies into a folder
     #[command(hide = true)]
     GenerateDockerfile(BuildDockerArgs),
-    /// Create the Python environment that --python uses
+    /// Create the Python environment that --python uses, so that later commands start at once
     #[command(override_usage = "mlctl models prepare-env [OPTIONS] <URI>")]
     PrepareEnv {
         #[command(flatten)]
@@ -96,16 +103,16 @@ pub(crate) enum ModelsCommand {
     },
 }
 
-/// Which model.
+/// Selects a model, and what scores it.
 #[derive(Debug, Args)]
 pub(crate) struct ModelUri {
     #[command(flatten)]
     pub(crate) which: WhichModel,
-    /// Let Python score the model, in an environment made of its requirements: for what does not
-    /// run here by itself
+    /// Score the model with Python, in an environment with its requirements; needed for models that
+    /// mlctl cannot run itself
     #[arg(long)]
     pub(crate) python: bool,
-    /// What makes that environment; by default uv when it is there, else venv
+    /// Tool that creates this environment [default: uv if it is installed, otherwise virtualenv]
     #[arg(long, value_name = "MANAGER")]
     pub(crate) env_manager: Option<EnvManagerChoice>,
 }
@@ -117,10 +124,11 @@ impl ModelUri {
     }
 }
 
-/// A flag of MLflow without a meaning here.
+/// A flag of MLflow that has no effect.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct InstallMlflow {
-    /// Nothing here needs MLflow; what the model needs is in its requirements
+    /// No effect: mlctl does not need MLflow, and the model's requirements name what the model
+    /// needs
     #[arg(long, hide = true)]
     pub(crate) install_mlflow: bool,
 }
@@ -131,26 +139,26 @@ pub(crate) struct PredictArgs {
     pub(crate) model: ModelUri,
     #[command(flatten)]
     pub(crate) install: InstallMlflow,
-    /// A variable that the model's Python gets; may be given several times
+    /// Environment variable to set for --python; can be repeated
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) variables: Vec<(String, String)>,
-    /// The rows: a .csv, .json or .parquet file, - for standard input
+    /// File of rows to score: .csv, .json or .parquet; - reads standard input
     #[arg(long, short, alias = "input-path", value_name = "FILE", default_value = "-")]
     pub(crate) input: PathBuf,
-    /// Where the predictions go: a .csv, .json or .parquet file; standard output by default
+    /// File to write the predictions to: .csv, .json or .parquet [default: standard output]
     #[arg(long, short, alias = "output-path", value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// The format of the input, if its name does not show it
+    /// Format of the input [default: as the file name says]
     #[arg(long, short = 't', alias = "content-type", value_name = "FORMAT")]
     pub(crate) input_format: Option<RowFormat>,
-    /// The format of the output, if its name does not show it; json by default
+    /// Format of the output [default: as the file name says, or json]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) output_format: Option<RowFormat>,
-    /// How many rows are scored at once
+    /// Number of rows to score at a time
     #[arg(long, value_name = "ROWS", default_value_t = 10_000)]
     pub(crate) batch_rows: usize,
-    /// Params of the prediction, as the model's signature declares them: '{"top": 3}'; instead of
-    /// those in a JSON body
+    /// Inference params that the model's signature declares, such as '{"top": 3}'; they replace the
+    /// params of a JSON input
     #[arg(long, value_name = "JSON", value_parser = object)]
     pub(crate) params: Option<Map<String, Value>>,
 }
@@ -173,31 +181,31 @@ const NETWORK: &str = "Network";
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
-    /// The models: folders, runs:/ID/NAME, models:/NAME/VERSION-OR-STAGE or models:/NAME@ALIAS, each
-    /// under a name of its own when that is written before it as NAME=URI
+    /// Models to serve: a folder, runs:/RUN_ID/NAME, models:/NAME/VERSION, models:/NAME/STAGE or
+    /// models:/NAME@ALIAS; NAME= before it sets the name that requests use
     #[arg(value_name = "[NAME=]URI", required_unless_present = "model_uri")]
     pub(crate) models: Vec<String>,
-    /// The same, as MLflow has it
+    /// MLflow's spelling of URI
     #[arg(long, short, value_name = "URI", hide = true)]
     pub(crate) model_uri: Vec<String>,
-    /// Let Python score the models, in environments made of their requirements: for what does not
-    /// run here by itself
+    /// Score the models with Python, in environments with their requirements; needed for models
+    /// that mlctl cannot run itself
     #[arg(long)]
     pub(crate) python: bool,
-    /// What makes those environments; by default uv when it is there, else venv
+    /// Tool that creates these environments [default: uv if it is installed, otherwise virtualenv]
     #[arg(long, value_name = "MANAGER")]
     pub(crate) env_manager: Option<EnvManagerChoice>,
-    /// The same as --env-manager local, as MLflow has it
+    /// MLflow's spelling of --env-manager local
     #[arg(long, hide = true, conflicts_with = "env_manager")]
     pub(crate) no_conda: bool,
     #[command(flatten)]
     pub(crate) install: InstallMlflow,
-    /// How often an alias or a stage is looked at, in seconds; a new version is loaded beside the
-    /// old one and replaces it between two requests
+    /// Seconds between two checks for a new version of an alias or a stage; the new version is
+    /// loaded while the old one still answers
     #[arg(long, value_name = "SECONDS", default_value_t = 1.0)]
     pub(crate) follow_every: f64,
 
-    /// How many inputs are scored at the same time; by default as many as there are cores
+    /// Maximum number of batches to score in parallel [default: number of cores]
     #[arg(
         long,
         short,
@@ -206,7 +214,7 @@ pub(crate) struct ServeArgs {
         help_heading = SCORING
     )]
     pub(crate) workers: Option<NonZero<usize>>,
-    /// After how many seconds a request is answered with 504
+    /// Seconds after which a request fails with status 504
     #[arg(
         long,
         short,
@@ -216,30 +224,30 @@ pub(crate) struct ServeArgs {
         help_heading = SCORING
     )]
     pub(crate) timeout: f64,
-    /// How many rows of requests that wait are scored together; by default 1,024 where rows are
-    /// known not to depend on each other, and 1 elsewhere
+    /// Maximum number of rows from waiting requests to score in one batch [default: 1024 if the
+    /// model is known to score each row on its own, otherwise 1]
     #[arg(long, value_name = "ROWS", help_heading = SCORING)]
     pub(crate) max_batch: Option<NonZero<usize>>,
-    /// How many milliseconds a request waits for others to be scored with while the model is busy;
-    /// it never waits for a model that is idle
+    /// Milliseconds that a request waits for others to join its batch while the model is busy; an
+    /// idle model scores at once
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 0.0, help_heading = SCORING)]
     pub(crate) max_latency: f64,
-    /// How many requests may wait for a model; others are answered with 429
+    /// Maximum number of requests that wait for a model; more fail with status 429
     #[arg(long, value_name = "COUNT", default_value_t = 1024, help_heading = SCORING)]
     pub(crate) max_queue: usize,
 
-    /// Let clients load models again and unload them (POST /v2/repository/models/NAME/load and
-    /// unload); without it they get 403
+    /// Allow clients to load and unload models (POST /v2/repository/models/NAME/load and unload);
+    /// without this flag, such requests fail with status 403
     #[arg(long, help_heading = NETWORK)]
     pub(crate) allow_repository_control: bool,
-    /// The address to listen on
+    /// Address to listen on
     #[arg(long, env = "MLFLOW_HOST", default_value = "127.0.0.1", help_heading = NETWORK)]
     pub(crate) host: String,
-    /// The port to listen on; 0 takes a free one and prints it
+    /// Port to listen on; 0 picks a free port and prints it
     #[arg(long, short, env = "MLFLOW_PORT", default_value_t = 5000, help_heading = NETWORK)]
     pub(crate) port: u16,
-    /// Names that this server goes by, with * as a wildcard; by default localhost and addresses of
-    /// private networks
+    /// Host names that requests may use for this server; * is a wildcard [default: localhost and
+    /// the addresses of private networks]
     #[arg(
         long,
         env = "MLFLOW_SERVER_ALLOWED_HOSTS",
@@ -254,27 +262,27 @@ pub(crate) struct ServeArgs {
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     pub(crate) which: WhichModel,
-    /// What it becomes
+    /// Format to convert to
     #[arg(long, value_name = "FORMAT")]
     pub(crate) to: ConvertFormat,
-    /// The folder to make
+    /// Folder to create
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,
 }
 
-/// What a model becomes.
+/// The formats that a model can be converted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ConvertFormat {
     /// An ONNX graph in a model folder
     Onnx,
 }
 
-/// What rows are written in.
+/// The formats of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RowFormat {
     /// Comma-separated values with a header
     Csv,
-    /// A body of /invocations
+    /// A request body of /invocations
     Json,
     /// Apache Parquet
     Parquet,
@@ -282,29 +290,30 @@ pub(crate) enum RowFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SaveCommand {
-    /// Create a model folder from an ONNX file: mlctl models save onnx churn.onnx -o churn/
+    /// Create a model folder from an ONNX file
+    #[command(after_help = "Example:\n  mlctl models save onnx churn.onnx -o churn/")]
     Onnx(SaveOnnxArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct SaveOnnxArgs {
-    /// The ONNX file
+    /// ONNX file to save as a model
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// The folder to make
+    /// Folder to create
     #[arg(long, short, value_name = "DIR", required_unless_present = "run_id")]
     pub(crate) output: Option<PathBuf>,
-    /// Log the model into this run instead
+    /// ID of a run to log the model to, instead of creating a folder
     #[arg(long, value_name = "ID", conflicts_with = "output")]
     pub(crate) run_id: Option<String>,
-    /// The name of the logged model
+    /// Name of the logged model
     #[arg(long, value_name = "NAME", default_value = "model", requires = "run_id")]
     pub(crate) name: String,
-    /// A JSON file with the types: {"inputs": [...], "outputs": [...]} as an MLmodel has them; by
-    /// default what the example and the answer to it show
+    /// JSON file with the signature, as in an MLmodel file: {"inputs": [...], "outputs": [...]}
+    /// [default: inferred from the example and its predictions]
     #[arg(long, value_name = "FILE")]
     pub(crate) signature: Option<PathBuf>,
-    /// A few rows to keep as the input example: a .csv, .json or .parquet file
+    /// File with a few rows to save as the input example: .csv, .json or .parquet
     #[arg(long, value_name = "FILE")]
     pub(crate) example: Option<PathBuf>,
 }

@@ -1,7 +1,7 @@
 //! `docs/reference/cli.md` is the help of every command: written and compared here.
 
-use super::Cli;
-use clap::{Command, CommandFactory};
+use super::command;
+use clap::Command;
 
 /// The width of the page's lines.
 const WIDTH_COLUMNS: usize = 96;
@@ -9,16 +9,16 @@ const WIDTH_COLUMNS: usize = 96;
 const TOP: &str = "\
 # Command line
 
-What `mlctl … --help` prints for every command. This page is generated: change the help texts in \
-`mlctl/src/cli`, then run `just reference`.
+This page shows what `mlctl COMMAND --help` prints for every command. It is generated: change the \
+help texts in `mlctl/src/cli`, then run `just reference`.
 
-Every command also takes `--json`, and ends with one of the [exit codes](exit-codes.md). Where the \
-values of flags come from when they are not given is in [Configuration](configuration.md).
+`mlctl COMMAND` ends with one of the [exit codes](exit-codes.md). If a flag is not given, its value \
+comes from the [configuration](configuration.md).
 ";
 
 /// Renders the page.
 fn render() -> String {
-    let command = independent_of_surroundings(Cli::command());
+    let command = independent_of_surroundings(command());
     let mut page = TOP.to_owned();
     append_section(&command, &command, &mut vec![command.get_name()], &mut page);
     page

@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RegistryCommand {
-    /// Create a model without versions: mlctl registry create churn --tag team=growth
+    /// Create a registered model
+    #[command(after_help = "Example:\n  mlctl registry create churn --tag team=growth")]
     Create {
-        /// The name
+        /// Name of the registered model
         name: String,
-        /// What people should know about it
+        /// Description of the model
         #[arg(long)]
         description: Option<String>,
-        /// A tag; may be given several times
+        /// Tag of the model; can be repeated
         #[arg(long = "tag", value_name = "KEY=VALUE")]
         tags: Vec<String>,
         #[command(flatten)]
@@ -20,102 +21,113 @@ pub(crate) enum RegistryCommand {
     },
     /// List registered models and their latest versions
     List {
-        /// How to order, such as "last_updated_timestamp DESC"; may be given several times
+        /// Sort order, such as "last_updated_timestamp DESC"; can be repeated
         #[arg(long, value_name = "CLAUSE")]
         order_by: Vec<String>,
     },
-    /// Find models: mlctl registry search "name LIKE 'ch%' AND tags.team = 'growth'"
+    /// Search registered models
+    #[command(
+        after_help = "Example:\n  mlctl registry search \"name LIKE 'ch%' AND tags.team = 'growth'\""
+    )]
     Search {
-        /// The filter
+        /// Filter expression
         filter: String,
-        /// How to order, such as "last_updated_timestamp DESC"; may be given several times
+        /// Sort order, such as "last_updated_timestamp DESC"; can be repeated
         #[arg(long, value_name = "CLAUSE")]
         order_by: Vec<String>,
     },
-    /// Show everything about a model, now or as it was
+    /// Show a registered model, as it is now or as it was at a given time
     Show {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// As it was then, such as 2026-03-01 or 2026-03-01T12:00Z
+        /// Show the model as it was at this time, such as 2026-03-01 or 2026-03-01T12:00Z
         #[arg(long, value_name = "TIME")]
         at: Option<String>,
     },
-    /// Register a model's next version: mlctl registry register runs:/ID/model churn
+    /// Register a model as the next version of a registered model
+    #[command(after_help = "Example:\n  mlctl registry register runs:/RUN_ID/model churn")]
     Register {
-        /// The model: runs:/ID/NAME, models:/MODEL-ID or a folder
+        /// Model to register: runs:/RUN_ID/NAME, models:/MODEL_ID or a folder
         #[arg(value_name = "MODEL_URI")]
         model_uri: String,
-        /// The registered model; it is made when it does not exist
+        /// Name of the registered model; it is created if it does not exist
         name: String,
-        /// The description of this version
+        /// Description of the version
         #[arg(long)]
         description: Option<String>,
         #[command(flatten)]
         reason: Reason,
     },
-    /// List the versions of a model
+    /// List the versions of a registered model
     Versions {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// Only these, such as "current_stage = 'Production'"
+        /// Filter expression, such as "current_stage = 'Production'"
         #[arg(long, default_value = "", hide_default_value = true)]
         filter: String,
     },
-    /// Move a version to a stage: mlctl registry transition churn 1 Production
+    /// Move a version to a stage
+    #[command(after_help = "Example:\n  mlctl registry transition churn 1 Production")]
     Transition {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// The version: a number, a stage, @ALIAS or latest
+        /// Version: a number, a stage, @ALIAS or "latest"
         version: String,
-        /// None, Staging, Production, Archived, or a stage of the model's own
+        /// Stage: None, Staging, Production, Archived, or one that `mlctl registry stages` defines
         stage: String,
-        /// Archive the versions that are in this stage now
+        /// Move the versions that are in this stage now to Archived
         #[arg(long)]
         archive_existing_versions: bool,
-        /// Move it whatever gates and rules say; the history keeps that, so it needs --why
+        /// Ignore gates and stage rules; requires --why, which the history records
         #[arg(long, requires = "why")]
         force: bool,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Check whether a version may enter a stage: exits with 0 if so, with 1 if not
+    /// Check whether a version may enter a stage; the exit code is 0 if it may, 1 if not
     Check {
         #[command(flatten)]
         candidate: Candidate,
     },
-    /// Show or set what a version must meet to enter a stage: mlctl registry gates churn
-    /// "Production: rmse <= 0.8; rmse lower by 1%; tag reviewed; approval"
+    /// Show or set the gates of a model: what a version must meet to enter a stage
+    #[command(
+        after_help = "Example:\n  mlctl registry gates churn \"Production: rmse <= 0.8; rmse lower by 1%; tag reviewed; approval\""
+    )]
     Gates {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// The gates, which replace those that there are; an empty text removes them
+        /// Gates to set; they replace the existing ones; an empty string removes all [default: show
+        /// them]
         gates: Option<String>,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Show or set which stages a model has and where a version may go: mlctl registry stages
-    /// churn "Staging -> Shadow -> Production"
+    /// Show or set the stages of a model, and the moves between them that are allowed
+    #[command(
+        after_help = "Example:\n  mlctl registry stages churn \"Staging -> Shadow -> Production\""
+    )]
     Stages {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// The rules, which replace those that there are; an empty text removes them
+        /// Stages to set; they replace the existing ones; an empty string removes all [default:
+        /// show them]
         rules: Option<String>,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Request that a version enters a stage
+    /// Request approval for a version to enter a stage
     Request {
         #[command(flatten)]
         candidate: Candidate,
         #[command(flatten)]
         reason: Reason,
     },
-    /// List the open requests
+    /// List the open approval requests of a model
     Requests {
-        /// The registered model
+        /// Name of the registered model
         name: String,
     },
-    /// Approve a request of another user
+    /// Approve the request of another user
     Approve {
         #[command(flatten)]
         candidate: Candidate,
@@ -129,106 +141,108 @@ pub(crate) enum RegistryCommand {
         #[command(flatten)]
         reason: Reason,
     },
-    /// Roll back a stage to its previous version: mlctl registry rollback churn Production
+    /// Roll back a stage to its previous version
+    #[command(after_help = "Example:\n  mlctl registry rollback churn Production")]
     Rollback {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// Staging, Production, or a stage of the model's own
+        /// Stage: Staging, Production, or one that `mlctl registry stages` defines
         stage: String,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Set and delete aliases
+    /// Set and delete aliases of versions
     #[command(subcommand)]
     Alias(AliasCommand),
-    /// Set a tag of a model or version, or delete it
+    /// Set or delete a tag of a model or of a version
+    #[command(after_help = "Example:\n  mlctl registry tag churn reviewed yes --version 3")]
     Tag {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// The tag's name
+        /// Name of the tag
         key: String,
-        /// The value
+        /// Value of the tag
         #[arg(required_unless_present = "delete")]
         value: Option<String>,
-        /// Of this version: a number, a stage, @ALIAS or latest
+        /// Version to tag, instead of the model: a number, a stage, @ALIAS or "latest"
         #[arg(long)]
         version: Option<String>,
-        /// Delete it
+        /// Delete the tag
         #[arg(long, conflicts_with = "value")]
         delete: bool,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Set the description of a model or version; an empty text removes it
+    /// Set or remove the description of a model or of a version
     Describe {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// What people should know about it
+        /// Description; an empty string removes it
         description: String,
-        /// This version: a number, a stage, @ALIAS or latest
+        /// Version to describe, instead of the model: a number, a stage, @ALIAS or "latest"
         #[arg(long)]
         version: Option<String>,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Rename a model
+    /// Rename a registered model
     Rename {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// The new name
+        /// New name of the registered model
         new_name: String,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Delete a model with all its versions, or one version; its history stays
+    /// Delete a registered model with all its versions, or one version; the history is kept
     Delete {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// Only this version: a number, a stage, @ALIAS or latest
+        /// Delete only this version: a number, a stage, @ALIAS or "latest"
         #[arg(long)]
         version: Option<String>,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
         #[command(flatten)]
         reason: Reason,
     },
-    /// Register a version as the next version of another model
+    /// Copy a version: register it as the next version of another model
     Copy {
-        /// The version: models:/NAME/VERSION, models:/NAME/STAGE or models:/NAME@ALIAS
+        /// Version to copy: models:/NAME/VERSION, models:/NAME/STAGE or models:/NAME@ALIAS
         #[arg(value_name = "MODEL_URI")]
         model_uri: String,
-        /// The model that gets it; it is made when it does not exist
+        /// Registered model to copy it to; it is created if it does not exist
         name: String,
         #[command(flatten)]
         reason: Reason,
     },
     /// Show the history of a model: what changed, when, by whom and why
     History {
-        /// The registered model; one that was deleted has its history still
+        /// Name of the registered model; it may have been deleted
         name: String,
-        /// Only of this version: its number
+        /// Show only the history of this version number
         #[arg(long)]
         version: Option<String>,
     },
-    /// Show where a version came from, and which stages and models it reached
+    /// Show the lineage of a version: its run, data and project, and the stages it was in
     Lineage {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// The version: a number, a stage, @ALIAS or latest
+        /// Version: a number, a stage, @ALIAS or "latest"
         version: String,
-        /// The format; --json is another one
+        /// Output format; --json prints JSON instead
         #[arg(long, value_enum, default_value_t)]
         format: LineageFormat,
     },
-    /// Create, list, test and delete webhooks, which report changes by HTTP
+    /// Manage webhooks, which send changes of the registry to a URL
     #[command(subcommand)]
     Webhooks(WebhooksCommand),
-    /// Import the models of MLflow's registry of files
+    /// Import registered models from MLflow's file-based registry
     Import {
-        /// The folder: `models` in a folder of runs, or that folder itself
+        /// Folder to import: the `models` folder of an mlruns folder, or the mlruns folder itself
         folder: PathBuf,
-        /// Show what would be done, and change nothing
+        /// Show what would be imported, without importing it
         #[arg(long)]
         dry_run: bool,
     },
@@ -236,22 +250,23 @@ pub(crate) enum RegistryCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AliasCommand {
-    /// Set an alias to a version: mlctl registry alias set churn champion 3
+    /// Set an alias of a version
+    #[command(after_help = "Example:\n  mlctl registry alias set churn champion 3")]
     Set {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// The alias
+        /// Alias to set
         alias: String,
-        /// The version: a number, a stage, @ALIAS or latest
+        /// Version: a number, a stage, @ALIAS or "latest"
         version: String,
         #[command(flatten)]
         reason: Reason,
     },
     /// Delete an alias
     Delete {
-        /// The registered model
+        /// Name of the registered model
         name: String,
-        /// The alias
+        /// Alias to delete
         alias: String,
         #[command(flatten)]
         reason: Reason,
@@ -262,82 +277,83 @@ pub(crate) enum AliasCommand {
 pub(crate) enum WebhooksCommand {
     /// List webhooks
     List,
-    /// Create a webhook, which sends changes to a URL: mlctl registry webhooks create ci
-    /// https://ci.example.com/hook --event
-    /// model_version.stage_transitioned
+    /// Create a webhook
+    #[command(
+        after_help = "Example:\n  mlctl registry webhooks create ci https://ci.example.com/hook --event model_version.created"
+    )]
     Create {
-        /// The name
+        /// Name of the webhook
         name: String,
-        /// Where requests go
+        /// URL to send events to
         url: String,
-        /// An event to send, such as model_version.created; may be given several times
+        /// Event to send, such as model_version.created; can be repeated
         #[arg(long = "event", value_name = "EVENT", required = true)]
         events: Vec<String>,
-        /// What people should know about it
+        /// Description of the webhook
         #[arg(long)]
         description: Option<String>,
-        /// A file with the secret that requests are signed with; - reads standard input
+        /// File with the secret that signs requests; - reads standard input
         #[arg(long, value_name = "FILE")]
         secret_file: Option<PathBuf>,
     },
     /// Enable a webhook
     Enable {
-        /// Its name or id
+        /// Name or ID of the webhook
         name: String,
     },
-    /// Disable a webhook; nothing is sent until it is enabled
+    /// Disable a webhook: it sends nothing until it is enabled again
     Disable {
-        /// Its name or id
+        /// Name or ID of the webhook
         name: String,
     },
-    /// Delete a webhook, with the messages that it has not got yet
+    /// Delete a webhook, with its messages that were not yet delivered
     Delete {
-        /// Its name or id
+        /// Name or ID of the webhook
         name: String,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long, short)]
         yes: bool,
     },
-    /// Send a made-up event now
+    /// Send a test event to a webhook now
     Test {
-        /// Its name or id
+        /// Name or ID of the webhook
         name: String,
-        /// Which event; by default the first of its events
+        /// Event to send [default: the first event of the webhook]
         #[arg(long)]
         event: Option<String>,
     },
-    /// List the messages that wait, and those that could not be delivered
+    /// List messages that wait for delivery, and messages that could not be delivered
     Deliveries {
-        /// Only of this webhook: its name or id
+        /// List only the messages of this webhook: its name or ID
         name: Option<String>,
     },
 }
 
-/// A version, and the stage that it is to enter.
+/// A version, and the stage that it should enter.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Candidate {
-    /// The registered model
+    /// Name of the registered model
     pub(crate) name: String,
-    /// The version: a number, a stage, @ALIAS or latest
+    /// Version: a number, a stage, @ALIAS or "latest"
     pub(crate) version: String,
-    /// The stage
+    /// Stage that the version should enter
     pub(crate) stage: String,
 }
 
-/// Why something is changed.
+/// The reason for a change.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Reason {
-    /// Why, for the history
+    /// Reason for the change, recorded in the history
     #[arg(long, value_name = "REASON")]
     pub(crate) why: Option<String>,
 }
 
-/// How a lineage is shown.
+/// The formats of a lineage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LineageFormat {
-    /// Lines for people
+    /// Plain text
     #[default]
     Text,
-    /// A diagram for Markdown pages
+    /// Mermaid diagram for Markdown pages
     Mermaid,
 }

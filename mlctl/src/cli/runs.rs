@@ -7,37 +7,40 @@ use clap::{Args, Subcommand, ValueEnum};
 pub(crate) enum RunsCommand {
     /// List the newest runs of an experiment
     List(ListArgs),
-    /// Find runs: mlctl runs search "metrics.rmse < 70 and params.alpha = '0.5'"
+    /// Search the runs of an experiment
+    #[command(
+        after_help = "Example:\n  mlctl runs search \"metrics.rmse < 70 and params.alpha = '0.5'\""
+    )]
     Search {
-        /// The filter
+        /// Filter expression
         filter: String,
         #[command(flatten)]
         list: ListArgs,
     },
-    /// Create a run that has ended already; `mlctl log` adds to it
+    /// Create a run that has already ended, to log to with `mlctl log`
     Create(CreateRunArgs),
-    /// Show everything about a run
+    /// Show a run with its params, metrics and tags
     #[command(override_usage = "mlctl runs show [OPTIONS] <RUN_ID>")]
     Show {
         #[command(flatten)]
         which: WhichRun,
     },
-    /// Print a run as the JSON that MLflow prints
+    /// Print a run as JSON, in MLflow's format
     #[command(hide = true, override_usage = "mlctl runs describe [OPTIONS] <RUN_ID>")]
     Describe {
         #[command(flatten)]
         which: WhichRun,
     },
-    /// Show side by side what differs between runs
+    /// Compare runs side by side
     Compare {
-        /// The runs' ids, beginnings of them, or latest
+        /// Run IDs, beginnings of run IDs, or "latest"
         #[arg(required = true, num_args = 2..)]
         run_ids: Vec<String>,
-        /// Also show what is equal
+        /// Show equal values too, not only those that differ
         #[arg(long)]
         all: bool,
     },
-    /// Delete runs; `runs restore` restores them
+    /// Mark runs as deleted; `mlctl runs restore` undoes it
     #[command(override_usage = "mlctl runs delete [OPTIONS] <RUN_ID>...")]
     Delete {
         #[command(flatten)]
@@ -55,16 +58,16 @@ pub(crate) enum RunsCommand {
 pub(crate) struct ListArgs {
     #[command(flatten)]
     pub(crate) experiment: ExperimentChoice,
-    /// Look in all experiments
+    /// Include the runs of all experiments
     #[arg(long, conflicts_with_all = ["experiment_name", "experiment_id"])]
     pub(crate) all_experiments: bool,
-    /// How to order, such as "metrics.rmse DESC"; may be given several times
+    /// Sort order, such as "metrics.rmse DESC"; can be repeated
     #[arg(long, value_name = "CLAUSE")]
     pub(crate) order_by: Vec<String>,
-    /// How many at most
+    /// Maximum number of runs to list
     #[arg(long, short = 'n', default_value_t = 20, value_name = "COUNT")]
     pub(crate) max_results: usize,
-    /// Show the active runs, the deleted ones, or all
+    /// List active runs, deleted ones, or all
     #[arg(long, short_alias = 'v', value_enum, ignore_case = true, default_value_t)]
     pub(crate) view: View,
 }
@@ -73,19 +76,19 @@ pub(crate) struct ListArgs {
 pub(crate) struct CreateRunArgs {
     #[command(flatten)]
     pub(crate) experiment: ExperimentChoice,
-    /// Name the run
+    /// Name of the run
     #[arg(long, value_name = "NAME")]
     pub(crate) run_name: Option<String>,
-    /// What people should know about it
+    /// Description of the run
     #[arg(long)]
     pub(crate) description: Option<String>,
-    /// A tag; may be given several times
+    /// Tag of the run; can be repeated
     #[arg(long = "tag", alias = "tags", short_alias = 't', value_name = "KEY=VALUE")]
     pub(crate) tags: Vec<String>,
-    /// How it ended
+    /// Status of the run
     #[arg(long, value_enum, ignore_case = true, default_value_t)]
     pub(crate) status: EndedAs,
-    /// The run that it is a part of
+    /// ID of the parent run
     #[arg(long, value_name = "ID")]
     pub(crate) parent_run_id: Option<String>,
 }
@@ -94,11 +97,11 @@ pub(crate) struct CreateRunArgs {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "UPPER")]
 pub(crate) enum EndedAs {
-    /// It did what it should
+    /// The run was successful
     #[default]
     Finished,
-    /// It did not
+    /// The run failed
     Failed,
-    /// Somebody stopped it
+    /// The run was stopped
     Killed,
 }

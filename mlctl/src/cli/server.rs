@@ -1,48 +1,46 @@
 //! The flags of `mlctl server`: those of `mlflow server`, and a few of our own.
 //!
-//! What starts `mlflow server` starts `mlctl server` too, so flags that have no meaning here are
-//! taken and explained. A flag that would make a promise which is not kept is refused.
+//! A script that starts `mlflow server` must be able to start `mlctl server`, so flags that have no
+//! effect here are accepted with a notice. A flag that promises protection that mlctl does not
+//! have is refused.
 
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
-    /// The store to serve, as --store: a folder or sqlite:///FILE
+    /// Tracking store: a folder or sqlite:///FILE; same as --store
     #[arg(long, env = "MLFLOW_BACKEND_STORE_URI", value_name = "URI", help_heading = STORAGE)]
     pub(crate) backend_store_uri: Option<String>,
-    /// Where registered models are; by default with the store
+    /// Registry store; same as --registry-store
     #[arg(long, env = "MLFLOW_REGISTRY_STORE_URI", value_name = "URI", help_heading = STORAGE)]
     pub(crate) registry_store_uri: Option<String>,
-    /// Where the artifacts of new experiments go; by default through this server
+    /// Where clients store the artifacts of new experiments [default: on this server]
     #[arg(long, env = "MLFLOW_DEFAULT_ARTIFACT_ROOT", value_name = "URI", help_heading = STORAGE)]
     pub(crate) default_artifact_root: Option<String>,
-    /// Where the artifacts that pass through this server are kept; by default ./mlartifacts, and
-    /// the store itself when that is a folder
+    /// Where this server stores artifacts [default: the tracking store if it is a folder, otherwise
+    /// ./mlartifacts]
     #[arg(long, env = "MLFLOW_ARTIFACTS_DESTINATION", value_name = "URI", help_heading = STORAGE)]
     pub(crate) artifacts_destination: Option<String>,
-    /// Pass artifacts through this server, as it does anyway
+    /// Let clients upload and download artifacts through this server: the default
     #[arg(
         long,
         env = "MLFLOW_SERVE_ARTIFACTS",
-        hide_env = true,
         default_value_t = true,
-        hide_default_value = true,
         num_args = 0..=1,
         default_missing_value = "true",
         action = clap::ArgAction::Set,
         value_parser = clap::builder::BoolishValueParser::new(),
-        hide_possible_values = true,
         value_name = "BOOL",
         require_equals = true,
         overrides_with = "no_serve_artifacts",
-        help_heading = STORAGE
+        hide = true
     )]
     pub(crate) serve_artifacts: bool,
-    /// Leave artifacts to the clients, which then need access to where they are
+    /// Do not serve artifacts: clients need direct access to the artifact storage
     #[arg(long, overrides_with = "serve_artifacts", help_heading = STORAGE)]
     pub(crate) no_serve_artifacts: bool,
-    /// Serve artifacts and nothing else
+    /// Serve artifacts only
     #[arg(
         long,
         env = "MLFLOW_ARTIFACTS_ONLY",
@@ -52,33 +50,32 @@ pub(crate) struct ServerArgs {
         help_heading = STORAGE
     )]
     pub(crate) artifacts_only: bool,
-    /// A folder of this machine, besides the store's own places, whose artifacts a server that
-    /// others can reach opens; can be given several times
+    /// Folder on this machine that artifact locations may name, besides the folders of the store,
+    /// when other machines can reach this server; can be repeated
     #[arg(long, value_name = "DIR", help_heading = STORAGE)]
     pub(crate) allow_artifact_root: Vec<PathBuf>,
-    /// What a write to a database, or of an artifact, has survived when it is answered: the loss of
-    /// power, or only the end of the process
+    /// What a database change or an uploaded artifact survives once the server has answered
     #[arg(long, default_value = "full", value_name = "HOW", help_heading = STORAGE)]
     pub(crate) durability: Durability,
 
-    /// The address to listen on
+    /// Address to listen on
     #[arg(long, env = "MLFLOW_HOST", default_value = "127.0.0.1", help_heading = NETWORK)]
     pub(crate) host: String,
-    /// The port to listen on; 0 takes a free one and prints it
+    /// Port to listen on; 0 picks a free port and prints it
     #[arg(long, short, env = "MLFLOW_PORT", default_value_t = 5000, help_heading = NETWORK)]
     pub(crate) port: u16,
-    /// What every path begins with, such as /mlflow
+    /// Prefix of all URL paths, such as /mlflow
     #[arg(
         long,
         env = "MLFLOW_STATIC_PREFIX",
-        value_parser = static_prefix,
+        value_parser = parse_static_prefix,
         default_value = "",
         hide_default_value = true,
         value_name = "PATH",
         help_heading = NETWORK
     )]
     pub(crate) static_prefix: String,
-    /// Show MLflow's own pages: the folder mlflow of an installed mlflow
+    /// Serve MLflow's own web pages from this folder: the package folder of an installed mlflow
     #[arg(
         long,
         env = "MLCTL_MLFLOW_UI",
@@ -87,16 +84,15 @@ pub(crate) struct ServerArgs {
         help_heading = NETWORK
     )]
     pub(crate) mlflow_ui: Option<PathBuf>,
-    /// Serve only while another process holds a lock on this file (flock, shared or exclusive), and
-    /// stop when the last one has gone, however it ended
+    /// Stop as soon as no process holds a lock on this file any more (flock, shared or exclusive)
     #[arg(long, value_name = "FILE", help_heading = NETWORK)]
     pub(crate) while_locked: Option<PathBuf>,
-    /// Count requests and show the counts at /metrics; the folder is not needed and not used
+    /// Serve Prometheus metrics at /metrics; the folder is accepted for compatibility and not used
     #[arg(long, env = "MLFLOW_EXPOSE_PROMETHEUS", value_name = "DIR", help_heading = NETWORK)]
     pub(crate) expose_prometheus: Option<PathBuf>,
 
-    /// Names that this server goes by, with * as a wildcard; by default localhost and addresses of
-    /// private networks
+    /// Host names that requests may use for this server; * is a wildcard [default: localhost and
+    /// the addresses of private networks]
     #[arg(
         long,
         env = "MLFLOW_SERVER_ALLOWED_HOSTS",
@@ -105,8 +101,8 @@ pub(crate) struct ServerArgs {
         help_heading = SECURITY
     )]
     pub(crate) allowed_hosts: Vec<String>,
-    /// Web pages elsewhere that may use this server, such as https://app.example.com; * is a
-    /// wildcard; by default those of this machine
+    /// Origins of other web pages that may use this server, such as https://app.example.com; * is a
+    /// wildcard [default: pages on this machine]
     #[arg(
         long,
         env = "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS",
@@ -115,7 +111,7 @@ pub(crate) struct ServerArgs {
         help_heading = SECURITY
     )]
     pub(crate) cors_allowed_origins: Vec<String>,
-    /// Who may show pages of this server in a frame
+    /// Which sites may show pages of this server in a frame
     #[arg(
         long,
         env = "MLFLOW_SERVER_X_FRAME_OPTIONS",
@@ -125,7 +121,7 @@ pub(crate) struct ServerArgs {
         help_heading = SECURITY
     )]
     pub(crate) x_frame_options: FrameOptions,
-    /// Look at neither hosts nor origins: any web page that its user opens can then use this server
+    /// Do not check hosts and origins; then any web page that a user opens can use this server
     #[arg(
         long,
         env = "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE",
@@ -134,62 +130,73 @@ pub(crate) struct ServerArgs {
         help_heading = SECURITY
     )]
     pub(crate) disable_security_middleware: bool,
-    /// Take approvals, believing the name that a client gives itself in the header x-mlctl-user:
-    /// whoever can reach the server can then approve under any name
+    /// Accept approvals, and trust the user name in the x-mlctl-user header; then anybody who can
+    /// reach this server can approve under any name
     #[arg(long, help_heading = SECURITY)]
     pub(crate) trust_user_header: bool,
-    /// Refused: there are no users and permissions yet
-    #[arg(long, value_name = "NAME", value_parser = ["basic-auth"], help_heading = SECURITY)]
+    /// Refused: users and permissions are not supported
+    #[arg(long, value_name = "NAME", value_parser = ["basic-auth"], hide = true)]
     pub(crate) app_name: Option<String>,
 
     #[command(flatten)]
-    pub(crate) meaningless: Meaningless,
+    pub(crate) ignored: IgnoredFlags,
 }
 
 const STORAGE: &str = "Storage";
 const NETWORK: &str = "Network";
 const SECURITY: &str = "Security";
-const MEANINGLESS: &str = "Flags of mlflow server without a meaning here";
 
-/// Flags that are taken and explained.
+/// Flags of `mlflow server` that have no effect: accepted with a notice, and not listed in help.
 #[derive(Debug, Args)]
-#[command(next_help_heading = MEANINGLESS)]
-pub(crate) struct Meaningless {
+pub(crate) struct IgnoredFlags {
     /// One process serves everything
-    #[arg(long, short, env = "MLFLOW_WORKERS", value_name = "N")]
+    #[arg(hide = true, long, short, env = "MLFLOW_WORKERS", value_name = "N")]
     workers: Option<String>,
     /// Reads go to the store itself
-    #[arg(long, env = "MLFLOW_READ_REPLICA_BACKEND_STORE_URI", value_name = "URI")]
+    #[arg(hide = true, long, env = "MLFLOW_READ_REPLICA_BACKEND_STORE_URI", value_name = "URI")]
     read_replica_backend_store_uri: Option<String>,
     /// There is no gunicorn
-    #[arg(long, env = "MLFLOW_GUNICORN_OPTS", value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(
+        hide = true,
+        long,
+        env = "MLFLOW_GUNICORN_OPTS",
+        value_name = "TEXT",
+        allow_hyphen_values = true
+    )]
     gunicorn_opts: Option<String>,
     /// There is no waitress
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(hide = true, long, value_name = "TEXT", allow_hyphen_values = true)]
     waitress_opts: Option<String>,
     /// There is no uvicorn
-    #[arg(long, env = "MLFLOW_UVICORN_OPTS", value_name = "TEXT", allow_hyphen_values = true)]
+    #[arg(
+        hide = true,
+        long,
+        env = "MLFLOW_UVICORN_OPTS",
+        value_name = "TEXT",
+        allow_hyphen_values = true
+    )]
     uvicorn_opts: Option<String>,
-    /// There is nothing to reload; --verbose says more
-    #[arg(long)]
+    /// There is nothing to reload; --verbose shows more detail
+    #[arg(hide = true, long)]
     dev: bool,
     /// There are no traces
-    #[arg(long, env = "MLFLOW_TRACE_ARCHIVAL_CONFIG", value_name = "FILE")]
+    #[arg(hide = true, long, env = "MLFLOW_TRACE_ARCHIVAL_CONFIG", value_name = "FILE")]
     trace_archival_config: Option<PathBuf>,
     /// There are no secrets
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(hide = true, long, value_name = "SECONDS")]
     secrets_cache_ttl: Option<String>,
     /// There are no secrets
-    #[arg(long, value_name = "N")]
+    #[arg(hide = true, long, value_name = "N")]
     secrets_cache_max_size: Option<String>,
     /// There are no workspaces
-    #[arg(long, env = "MLFLOW_WORKSPACE_STORE_URI", value_name = "URI")]
+    #[arg(hide = true, long, env = "MLFLOW_WORKSPACE_STORE_URI", value_name = "URI")]
     workspace_store_uri: Option<String>,
     /// There are no workspaces
-    #[arg(long, overrides_with = "enable_workspaces")]
+    #[arg(hide = true, long, overrides_with = "enable_workspaces")]
     disable_workspaces: bool,
-    /// Refused: there are no workspaces yet
+    /// Refused: workspaces are not supported
     #[arg(
+        hide = true,
         long,
         env = "MLFLOW_ENABLE_WORKSPACES",
         hide_env_values = true,
@@ -198,9 +205,9 @@ pub(crate) struct Meaningless {
     pub(crate) enable_workspaces: bool,
 }
 
-impl Meaningless {
-    /// Lists the flags that are given, each with the reason why it changes nothing.
-    pub(crate) fn given(&self) -> Vec<(&'static str, &'static str)> {
+impl IgnoredFlags {
+    /// Lists the flags that are set, each with the reason why it has no effect.
+    pub(crate) fn list_set(&self) -> Vec<(&'static str, &'static str)> {
         let flags = [
             ("--workers", self.workers.is_some(), "one process serves everything"),
             (
@@ -211,7 +218,7 @@ impl Meaningless {
             ("--gunicorn-opts", self.gunicorn_opts.is_some(), "there is no gunicorn"),
             ("--waitress-opts", self.waitress_opts.is_some(), "there is no waitress"),
             ("--uvicorn-opts", self.uvicorn_opts.is_some(), "there is no uvicorn"),
-            ("--dev", self.dev, "there is nothing to reload; --verbose says more"),
+            ("--dev", self.dev, "there is nothing to reload; --verbose shows more detail"),
             (
                 "--trace-archival-config",
                 self.trace_archival_config.is_some(),
@@ -233,12 +240,12 @@ impl Meaningless {
     }
 }
 
-/// What a change has survived when it is acknowledged.
+/// What an acknowledged change survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Durability {
-    /// The loss of power
+    /// A power failure
     Full,
-    /// The end of the process
+    /// A crash of the server, but not a power failure
     Normal,
 }
 
@@ -246,16 +253,16 @@ pub(crate) enum Durability {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "UPPER")]
 pub(crate) enum FrameOptions {
-    /// Pages of this server
+    /// This server only
     SameOrigin,
-    /// Nobody
+    /// No site
     Deny,
-    /// Everybody
+    /// Any site
     None,
 }
 
-/// Checks what every path begins with, by MLflow's rules.
-fn static_prefix(text: &str) -> Result<String, &'static str> {
+/// Checks the prefix of all URL paths, by MLflow's rules.
+fn parse_static_prefix(text: &str) -> Result<String, &'static str> {
     if text.is_empty() {
         return Ok(String::new());
     }
@@ -277,10 +284,10 @@ mod tests {
 
     #[test]
     fn a_prefix_is_a_plain_path() {
-        assert_eq!(static_prefix("/mlflow").as_deref(), Ok("/mlflow"));
-        assert_eq!(static_prefix("").as_deref(), Ok(""));
+        assert_eq!(parse_static_prefix("/mlflow").as_deref(), Ok("/mlflow"));
+        assert_eq!(parse_static_prefix("").as_deref(), Ok(""));
         for wrong in ["mlflow", "/mlflow/", "/", "/a//b", "/{a}"] {
-            assert!(static_prefix(wrong).is_err(), "{wrong}");
+            assert!(parse_static_prefix(wrong).is_err(), "{wrong}");
         }
     }
 }

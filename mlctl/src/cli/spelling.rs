@@ -1,18 +1,24 @@
-//! What of MLflow's spelling cannot be said to clap: `-h` is the host of a server.
+//! Spellings that clap cannot express: `-h` is the host of a server, as in MLflow, and `help` comes
+//! before the command.
 
 use super::Cli;
 use clap::CommandFactory;
 use std::ffi::OsString;
 
-/// The commands that listen, for which MLflow's `-h` is `--host`.
+/// The commands that listen on a port, where MLflow's `-h` is `--host`.
 const LISTENING: [&[&str]; 2] = [&["server"], &["models", "serve"]];
 
-/// Reads `-h HOST` of a command that listens as `--host HOST`.
+/// Replaces `help COMMAND` with `COMMAND --help`, and `-h HOST` with `--host HOST` for a command
+/// that listens on a port.
 ///
-/// Only an `-h` with nothing behind it asks for help there. One that is followed by a flag lacks
-/// its host, which clap then says: a script whose host is empty must not end with the help and
-/// success.
-pub(crate) fn read(mut arguments: Vec<OsString>) -> Vec<OsString> {
+/// For such a command, `-h` asks for help only as the last word. If a flag follows, clap reports that the host
+/// is missing: a script whose host variable is empty must not print the help and succeed.
+pub(crate) fn expand(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if arguments.get(1).is_some_and(|word| word == "help") {
+        arguments.remove(1);
+        arguments.push("--help".into());
+        return arguments;
+    }
     let path = command_path(&arguments);
     if !LISTENING.iter().any(|command| path == *command) {
         return arguments;
@@ -33,7 +39,7 @@ pub(crate) fn read(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// Finds which command the arguments name, by its own name where they use an alias.
+/// Finds the command that the arguments name. An alias is replaced by the name of the command.
 pub(super) fn command_path(arguments: &[OsString]) -> Vec<String> {
     let mut command = Cli::command();
     let mut path = Vec::new();
@@ -53,9 +59,9 @@ mod tests {
     #[track_caller]
     fn check(line: &str, want: &str) {
         let arguments = line.split(' ').map(OsString::from).collect();
-        let read: Vec<_> =
-            read(arguments).iter().map(|one| one.to_str().unwrap().to_owned()).collect();
-        assert_eq!(read.join(" "), want, "for {line}");
+        let expanded: Vec<_> =
+            expand(arguments).iter().map(|one| one.to_str().unwrap().to_owned()).collect();
+        assert_eq!(expanded.join(" "), want, "for {line}");
     }
 
     #[test]
@@ -64,6 +70,13 @@ mod tests {
         check("mlctl ui -h0.0.0.0", "mlctl ui --host=0.0.0.0");
         check("mlctl models serve m -h ::1", "mlctl models serve m --host ::1");
         check("mlctl models serve m -h -p 1", "mlctl models serve m --host -p 1");
+    }
+
+    #[test]
+    fn help_of_a_command_is_its_help_flag() {
+        check("mlctl help", "mlctl --help");
+        check("mlctl help runs list", "mlctl runs list --help");
+        check("mlctl log tag help me", "mlctl log tag help me");
     }
 
     #[test]

@@ -3,13 +3,13 @@
 
 use clap::Args;
 
-/// Which run.
+/// Selects a run.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WhichRun {
-    /// The run's id, a beginning of it, or latest
+    /// Run ID, the beginning of one, or "latest"
     #[arg(value_name = "RUN_ID", required_unless_present = "run_flag")]
     run: Option<String>,
-    /// The same, as MLflow has it
+    /// MLflow's spelling of RUN_ID
     #[arg(
         id = "run_flag",
         long = "run-id",
@@ -33,13 +33,13 @@ impl WhichRun {
     }
 }
 
-/// Which runs.
+/// Selects runs.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WhichRuns {
-    /// The runs' ids, beginnings of them, or latest
+    /// Run IDs, beginnings of run IDs, or "latest"
     #[arg(value_name = "RUN_ID", required_unless_present = "run_flags")]
     runs: Vec<String>,
-    /// The same, as MLflow has it
+    /// MLflow's spelling of RUN_ID
     #[arg(id = "run_flags", long = "run-id", short = 'r', value_name = "ID", hide = true)]
     flags: Vec<String>,
 }
@@ -51,16 +51,16 @@ impl WhichRuns {
     }
 }
 
-/// Which experiment.
+/// Selects an experiment.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WhichExperiment {
-    /// Its name or id
+    /// Name or ID of the experiment
     #[arg(
         value_name = "EXPERIMENT",
         required_unless_present_any = ["experiment_id_flag", "experiment_name_flag"]
     )]
     pub(crate) experiment: Option<String>,
-    /// Its id, as MLflow has it
+    /// ID of the experiment, in MLflow's spelling
     #[arg(
         id = "experiment_id_flag",
         long = "experiment-id",
@@ -70,7 +70,7 @@ pub(crate) struct WhichExperiment {
         conflicts_with_all = ["experiment", "experiment_name_flag"]
     )]
     pub(crate) id: Option<String>,
-    /// Its name, as MLflow has it
+    /// Name of the experiment, in MLflow's spelling
     #[arg(
         id = "experiment_name_flag",
         long = "experiment-name",
@@ -82,13 +82,14 @@ pub(crate) struct WhichExperiment {
     pub(crate) name: Option<String>,
 }
 
-/// Which model.
+/// Selects a model.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct WhichModel {
-    /// The model: a folder, runs:/ID/NAME, models:/NAME/VERSION-OR-STAGE or models:/NAME@ALIAS
+    /// Model: a folder, runs:/RUN_ID/NAME, models:/NAME/VERSION, models:/NAME/STAGE or
+    /// models:/NAME@ALIAS
     #[arg(value_name = "URI", required_unless_present = "model_flag")]
     model: Option<String>,
-    /// The same, as MLflow has it
+    /// MLflow's spelling of URI
     #[arg(
         id = "model_flag",
         long = "model-uri",

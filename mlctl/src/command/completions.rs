@@ -1,15 +1,14 @@
 //! `mlctl completions`.
 
 use crate::Outcome;
-use crate::cli::Cli;
+use crate::cli;
 use crate::output;
-use clap::CommandFactory;
 use clap_complete::{Shell, generate};
 use std::process::ExitCode;
 
 pub(crate) fn print(shell: Shell) -> Outcome {
     let mut script = Vec::new();
-    generate(shell, &mut Cli::command(), "mlctl", &mut script);
+    generate(shell, &mut cli::command(), "mlctl", &mut script);
     output::print(&String::from_utf8_lossy(&script))?;
     Ok(ExitCode::SUCCESS)
 }

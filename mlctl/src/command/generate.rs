@@ -2,9 +2,9 @@
 //! command line.
 
 use crate::Outcome;
-use crate::cli::{Cli, GenerateCommand};
+use crate::cli::{self, GenerateCommand};
 use anyhow::{Context as _, Result};
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_complete::Shell;
 use clap_mangen::Man;
 use std::fs;
@@ -22,7 +22,7 @@ pub(crate) fn write_files(what: &GenerateCommand) -> Outcome {
 
 fn write_man_pages(dir: &Path) -> Result<()> {
     create_folder(dir)?;
-    let mut command = Cli::command();
+    let mut command = cli::command();
     command.build();
     write_man_page(command, dir)
         .with_context(|| format!("cannot write man pages into `{}`", dir.display()))
@@ -41,7 +41,7 @@ fn write_man_page(command: Command, dir: &Path) -> io::Result<()> {
 fn write_completions(dir: &Path) -> Result<()> {
     create_folder(dir)?;
     for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
-        clap_complete::generate_to(shell, &mut Cli::command(), "mlctl", dir)
+        clap_complete::generate_to(shell, &mut cli::command(), "mlctl", dir)
             .with_context(|| format!("cannot write completions into `{}`", dir.display()))?;
     }
     Ok(())

@@ -140,7 +140,7 @@ fn refuse(args: &ServerArgs) -> Result<()> {
             "serve on 127.0.0.1, and let a proxy in front of it ask for passwords",
         ));
     }
-    if args.meaningless.enable_workspaces {
+    if args.ignored.enable_workspaces {
         return Err(Hinted::usage(
             "there are no workspaces yet, so --enable-workspaces would keep nobody apart",
             "start one server with a store of its own for each team",
@@ -183,7 +183,7 @@ fn access(args: &ServerArgs) -> Result<Access> {
 
 /// Says what a user of `mlflow server` should know about the flags.
 fn explain(args: &ServerArgs) {
-    for (flag, why) in args.meaningless.given() {
+    for (flag, why) in args.ignored.list_set() {
         tracing::warn!("{flag} changes nothing: {why}");
     }
     if let Some((_, Origin::Variable(name))) = config::variable("MLFLOW_AUTH_CONFIG_PATH") {
