@@ -29,21 +29,17 @@ impl Facts for RegisteredModel {
     }
 }
 
-/// A version as a filter sees it.
-pub(super) struct VersionFacts<'v>(pub(super) &'v ModelVersion);
-
-impl Facts for VersionFacts<'_> {
+impl Facts for ModelVersion {
     fn values<'a>(&'a self, field: &Field) -> Values<'a> {
-        let version = self.0;
         match (field.entity, field.key.as_str()) {
-            (Entity::Tag, key) => tag(&version.tags, key),
-            (_, "name") => text(version.name.as_str()),
-            (_, "version_number") => number(version.version.get().into()),
-            (_, "run_id") => version.run_id.as_deref().map_or(Values::None, text),
-            (_, "source_path") => text(&version.source),
-            (_, "current_stage") => text(version.current_stage.as_str()),
-            (_, "creation_timestamp") => number(version.creation_timestamp_ms),
-            (_, "last_updated_timestamp") => number(version.last_updated_timestamp_ms),
+            (Entity::Tag, key) => tag(&self.tags, key),
+            (_, "name") => text(self.name.as_str()),
+            (_, "version_number") => number(self.version.get().into()),
+            (_, "run_id") => self.run_id.as_deref().map_or(Values::None, text),
+            (_, "source_path") => text(&self.source),
+            (_, "current_stage") => text(self.current_stage.as_str()),
+            (_, "creation_timestamp") => number(self.creation_timestamp_ms),
+            (_, "last_updated_timestamp") => number(self.last_updated_timestamp_ms),
             _ => Values::None,
         }
     }

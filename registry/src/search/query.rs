@@ -1,8 +1,9 @@
 //! What a search asks for, and its check against what the searched things know.
 
-use mlctl_filter::{Compare, Entity, Expr, Facts, Field, Test, Value, Vocabulary};
+use mlctl_filter::{Compare, Entity, Expr, Facts, Field, OrderBy, Test, Value, Vocabulary};
+use mlctl_search::Order;
 
-use super::order::{self, Column, SortKey};
+use super::order::{RowKey, by_attribute, without_ties};
 use super::vocabulary::{MODELS, VERSIONS};
 use super::{PROMPT_TAG, is_prompt};
 use crate::entity::{Page, PageSize, Tags};
@@ -52,22 +53,24 @@ impl VersionQuery {
     }
 }
 
-/// A search that was checked.
+/// A search of models or versions that was checked, with the place where its page starts.
 #[derive(Debug)]
-pub(crate) struct Compiled {
-    pub(crate) filter: Option<Expr>,
-    pub(crate) order: Vec<Column>,
-    pub(crate) size: PageSize,
-    /// Where the page starts: after the row that stands here.
-    pub(crate) after: Option<Vec<SortKey>>,
+pub struct Compiled {
+    search: mlctl_search::Compiled,
+    /// How many rows the page holds at most.
+    pub size: PageSize,
+    /// The page starts after the row that stands here.
+    pub after: Option<RowKey>,
     shows_prompts: bool,
-    scope: String,
 }
 
 impl ModelQuery {
     /// Checks the search.
-    pub(crate) fn compile(&self) -> Result<Compiled> {
-        let ties = vec![Column::new("name", true)];
+    ///
+    /// # Errors
+    /// What is wrong with the filter, the order or the page token.
+    pub fn compile(&self) -> Result<Compiled> {
+        let ties = vec![by_attribute("name", true)];
         compile(&MODELS, &self.filter, &self.order_by, Vec::new(), ties)?
             .paged(self.size, self.page_token.as_deref())
     }
@@ -75,9 +78,12 @@ impl ModelQuery {
 
 impl VersionQuery {
     /// Checks the search.
-    pub(crate) fn compile(&self) -> Result<Compiled> {
-        let otherwise = vec![Column::new("last_updated_timestamp", false)];
-        let ties = vec![Column::new("name", true), Column::new("version_number", false)];
+    ///
+    /// # Errors
+    /// What is wrong with the filter, the order or the page token.
+    pub fn compile(&self) -> Result<Compiled> {
+        let otherwise = vec![by_attribute("last_updated_timestamp", false)];
+        let ties = vec![by_attribute("name", true), by_attribute("version_number", false)];
         compile(&VERSIONS, &self.filter, &self.order_by, otherwise, ties)?
             .paged(self.size, self.page_token.as_deref())
     }
@@ -87,8 +93,8 @@ fn compile(
     vocabulary: &Vocabulary,
     filter: &str,
     order_by: &[String],
-    otherwise: Vec<Column>,
-    ties: Vec<Column>,
+    otherwise: Vec<OrderBy>,
+    ties: Vec<OrderBy>,
 ) -> Result<Compiled> {
     let expr = mlctl_filter::parse(filter, vocabulary)?;
     let asked = mlctl_filter::parse_order(order_by, vocabulary)?;
@@ -105,14 +111,15 @@ fn compile(
             Err(Error::invalid("order_by", &field, SORTABLE).in_words(words))
         }
     });
-    let order = order::complete(asked.collect::<Result<_>>()?, otherwise, ties);
+    let order = without_ties(asked.collect::<Result<_>>()?, otherwise, ties);
     let shows_prompts = expr.as_ref().is_some_and(asks_for_prompts);
     let filter = match shows_prompts {
         true => expr,
         false => expr.and_then(without_prompt_tests),
     };
     let scope = format!("{} {filter:?} {order:?} {shows_prompts}", vocabulary.what);
-    Ok(Compiled { filter, order, size: PageSize::default(), after: None, shows_prompts, scope })
+    let search = mlctl_search::Compiled::new(filter, order, scope);
+    Ok(Compiled { search, size: PageSize::default(), after: None, shows_prompts })
 }
 
 const SORTABLE: &str =
@@ -124,56 +131,50 @@ fn is_sortable(field: &Field) -> bool {
 }
 
 impl Compiled {
-    fn paged(mut self, size: PageSize, token: Option<&str>) -> Result<Self> {
-        self.size = size;
-        if let Some(token) = token.filter(|token| !token.is_empty()) {
-            let after = order::open(&self.scope, token)?;
-            if after.len() != self.order.len() {
-                return Err(Error::PageToken);
-            }
-            self.after = Some(after);
-        }
-        Ok(self)
+    fn paged(self, size: PageSize, token: Option<&str>) -> Result<Self> {
+        let after = self.search.open_token(token).map_err(|_| Error::PageToken)?;
+        Ok(Self { size, after, ..self })
+    }
+
+    /// Returns the filter; `None` lets everything pass that [`Self::shows`] does.
+    pub fn filter(&self) -> Option<&Expr> {
+        self.search.filter.as_ref()
+    }
+
+    /// Returns the order, whose clauses decide between any two rows.
+    pub fn order(&self) -> &Order {
+        &self.search.order
     }
 
     /// Tells whether prompts are among what is found.
-    pub(crate) fn shows_prompts(&self) -> bool {
+    pub fn shows_prompts(&self) -> bool {
         self.shows_prompts
     }
 
-    /// Tells whether a thing with these tags may be shown.
-    pub(super) fn shows(&self, tags: &Tags) -> bool {
+    /// Tells whether a model with these tags, or a version with them, may be shown.
+    pub fn shows(&self, tags: &Tags) -> bool {
         self.shows_prompts || !is_prompt(tags)
     }
 
-    pub(super) fn admits(&self, facts: &impl Facts) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.matches(facts))
+    /// Tells whether the filter lets `facts` pass.
+    pub fn admits(&self, facts: &impl Facts) -> bool {
+        self.search.admits(facts)
     }
 
-    /// Takes the place of a row in the order.
-    pub(crate) fn key(&self, facts: &impl Facts) -> Vec<SortKey> {
-        order::key(&self.order, facts)
+    /// Returns the place of a model or version in the order.
+    pub fn key(&self, facts: &impl Facts) -> RowKey {
+        self.search.order.key(facts, ())
     }
 
-    /// Takes the place of a version in the order.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn version_key(&self, version: &crate::ModelVersion) -> Vec<SortKey> {
-        self.key(&super::facts::VersionFacts(version))
-    }
-
-    /// Makes the token for the page after a row.
-    pub(crate) fn token(&self, last: &[SortKey]) -> String {
-        mlctl_wire::page::seal(&self.scope, &last)
+    /// Makes the token of the page after a row.
+    pub fn token_after(&self, last: &RowKey) -> String {
+        self.search.token_after(last)
     }
 
     /// Orders rows and cuts the page that is asked for.
-    pub(super) fn page<T>(&self, mut rows: Vec<(Vec<SortKey>, T)>) -> Result<Page<T, String>> {
-        if let Some(after) = &self.after {
-            rows.retain(|(key, _)| order::compare(&self.order, key, after).is_gt());
-        }
-        rows.sort_by(|(a, _), (b, _)| order::compare(&self.order, a, b));
-        let page = Page::cut(rows, self.size, |(key, _)| self.token(key));
-        Ok(Page { items: page.items.into_iter().map(|(_, item)| item).collect(), next: page.next })
+    pub fn page<T>(&self, rows: Vec<(RowKey, T)>) -> Page<T, String> {
+        let page = self.search.page_after(rows, self.size.get(), self.after.as_ref());
+        Page { items: page.items, next: page.next_page_token }
     }
 }
 
@@ -212,12 +213,13 @@ fn without_prompt_tests(filter: Expr) -> Option<Expr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mlctl_search::SortKey;
 
     #[track_caller]
     fn check(filter: &str, shows_prompts: bool, left: Option<&str>) {
         let query = ModelQuery { filter: filter.to_owned(), ..ModelQuery::default() };
         let compiled = query.compile().unwrap();
-        let got = compiled.filter.as_ref().map(ToString::to_string);
+        let got = compiled.filter().map(ToString::to_string);
         assert_eq!((compiled.shows_prompts, got.as_deref()), (shows_prompts, left), "{filter}");
     }
 
@@ -237,8 +239,10 @@ mod tests {
         let told = |clauses: &[&str]| {
             let order_by = clauses.iter().map(ToString::to_string).collect();
             let query = VersionQuery { order_by, ..VersionQuery::default() };
-            let order = query.compile().unwrap().order;
-            let columns = order
+            let compiled = query.compile().unwrap();
+            let columns = compiled
+                .order()
+                .clauses()
                 .iter()
                 .map(|c| format!("{}{}", ["-", "+"][usize::from(c.ascending)], c.field));
             columns.collect::<Vec<_>>().join(" ")
@@ -254,7 +258,8 @@ mod tests {
     #[test]
     fn a_token_of_another_search_is_refused() {
         let query = ModelQuery::default();
-        let token = query.compile().unwrap().token(&[SortKey::Text("a".to_owned())]);
+        let last = RowKey { values: vec![SortKey::Text("a".to_owned())], tie: () };
+        let token = query.compile().unwrap().token_after(&last);
         let again = ModelQuery { page_token: Some(token.clone()), ..query };
         assert!(again.compile().unwrap().after.is_some());
         let other = ModelQuery { filter: "name = 'a'".to_owned(), ..again };

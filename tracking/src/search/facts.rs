@@ -6,8 +6,8 @@ use crate::entity::{DatasetInput, Experiment, LoggedModel, Metric, Run, RunInfo,
 use mlctl_filter::{Entity, Facts, Field, Scalar, Values};
 use std::cmp::Reverse;
 
-/// Looks up a run's attribute.
-pub(crate) fn run_attribute<'a>(info: &'a RunInfo, key: &str) -> Values<'a> {
+/// Looks up a run's attribute, by its name in [`RUNS`](super::RUNS).
+pub fn run_attribute<'a>(info: &'a RunInfo, key: &str) -> Values<'a> {
     match key {
         "run_id" => one(info.run_id.as_str()),
         "run_name" => one(&info.run_name),
@@ -53,7 +53,7 @@ impl Facts for Run {
 }
 
 /// Collects one attribute of all the datasets that a run used.
-pub(crate) fn dataset_values<'a>(inputs: &'a RunInputs, key: &str) -> Values<'a> {
+pub fn dataset_values<'a>(inputs: &'a RunInputs, key: &str) -> Values<'a> {
     let of_input = |input: &'a DatasetInput| match key {
         "name" => Some(input.dataset.name.as_str()),
         "digest" => Some(input.dataset.digest.as_str()),
@@ -82,9 +82,9 @@ impl Facts for Experiment {
 }
 
 /// A logged model seen through the datasets that a search names.
-pub(crate) struct ScopedModel<'a> {
-    pub(crate) model: &'a LoggedModel,
-    pub(crate) datasets: &'a [DatasetScope],
+pub(super) struct ScopedModel<'a> {
+    pub(super) model: &'a LoggedModel,
+    pub(super) datasets: &'a [DatasetScope],
 }
 
 impl ScopedModel<'_> {

@@ -1,20 +1,11 @@
 //! What a search asks for, and its check against what the searched things know.
 
-use super::order::Order;
 use super::vocabulary::{EXPERIMENTS, LOGGED_MODELS, RUNS};
 use crate::entity::{LoggedModel, Metric, ViewType};
 use crate::{Error, ExperimentId, Result};
-use mlctl_filter::{Entity, Expr, Facts, Field, OrderBy};
+use mlctl_filter::{Entity, Expr, Field, OrderBy};
+use mlctl_search::{Compiled, Order};
 use mlctl_wire::limits;
-
-/// A part of a result, and where the next part starts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Page<T> {
-    /// The rows.
-    pub items: Vec<T>,
-    /// What to ask for the next rows with; `None` at the end.
-    pub next_page_token: Option<String>,
-}
 
 /// Which runs to find.
 #[derive(Clone, Debug)]
@@ -112,85 +103,55 @@ pub struct LoggedModelOrder {
     pub dataset: Option<DatasetScope>,
 }
 
-/// A filter and an order, checked.
-#[derive(Debug)]
-pub(crate) struct Compiled {
-    pub(crate) filter: Option<Expr>,
-    pub(crate) order: Order,
-    /// What a page token is bound to.
-    pub(crate) scope: String,
-}
-
-impl Compiled {
-    /// Tells whether the filter lets `facts` pass.
-    pub(crate) fn admits(&self, facts: &impl Facts) -> bool {
-        self.filter.as_ref().is_none_or(|filter| filter.matches(facts))
-    }
-
-    /// Parts the filter into tests that must all hold.
-    #[cfg(feature = "file")]
-    pub(crate) fn conjuncts(&self) -> Vec<&Expr> {
-        match &self.filter {
-            Some(Expr::And(tests)) => tests.iter().collect(),
-            other => other.iter().collect(),
-        }
-    }
-
-    /// Lists what the filter and the order look at.
-    #[cfg(any(feature = "file", feature = "sqlite"))]
-    pub(crate) fn fields(&self) -> impl Iterator<Item = &Field> {
-        self.filter.iter().flat_map(Expr::fields).chain(self.order.fields())
-    }
-}
-
 impl RunQuery {
-    pub(crate) fn compile(&self) -> Result<Compiled> {
+    /// Checks the search.
+    ///
+    /// # Errors
+    /// What is wrong with the filter, the order or the number of rows.
+    pub fn compile(&self) -> Result<Compiled> {
         check_max_results(self.max_results)?;
         check_experiments(&self.experiment_ids)?;
-        Ok(Compiled {
-            filter: mlctl_filter::parse(&self.filter, &RUNS)?,
-            order: Order::new(mlctl_filter::parse_order(&self.order_by, &RUNS)?),
-            scope: format!(
-                "runs {:?} {:?} {:?} {:?}",
-                self.experiment_ids, self.filter, self.view, self.order_by
-            ),
-        })
+        let Self { experiment_ids, filter, view, order_by, .. } = self;
+        let scope = format!("runs {experiment_ids:?} {filter:?} {view:?} {order_by:?}");
+        Ok(Compiled::parse(filter, order_by, &RUNS, scope)?)
     }
 }
 
 impl ExperimentQuery {
-    pub(crate) fn compile(&self) -> Result<Compiled> {
+    /// Checks the search.
+    ///
+    /// # Errors
+    /// What is wrong with the filter, the order or the number of rows.
+    pub fn compile(&self) -> Result<Compiled> {
         check_max_results(self.max_results)?;
-        Ok(Compiled {
-            filter: mlctl_filter::parse(&self.filter, &EXPERIMENTS)?,
-            order: Order::new(mlctl_filter::parse_order(&self.order_by, &EXPERIMENTS)?),
-            scope: format!("experiments {:?} {:?} {:?}", self.filter, self.view, self.order_by),
-        })
+        let Self { filter, view, order_by, .. } = self;
+        let scope = format!("experiments {filter:?} {view:?} {order_by:?}");
+        Ok(Compiled::parse(filter, order_by, &EXPERIMENTS, scope)?)
     }
 }
 
 impl LoggedModelQuery {
-    pub(crate) fn compile(&self) -> Result<Compiled> {
+    /// Checks the search.
+    ///
+    /// # Errors
+    /// What is wrong with the filter, the order, the datasets or the number of rows.
+    pub fn compile(&self) -> Result<Compiled> {
         check_max_results(self.max_results)?;
         check_experiments(&self.experiment_ids)?;
         check_clauses("order_by", self.order_by.len())?;
         check_clauses("datasets", self.datasets.len())?;
         let clauses = self.order_by.iter().map(LoggedModelOrder::clause).collect::<Result<_>>()?;
-        Ok(Compiled {
-            filter: mlctl_filter::parse(&self.filter, &LOGGED_MODELS)?,
-            order: Order::new(clauses),
-            scope: format!(
-                "models {:?} {:?} {:?} {:?}",
-                self.experiment_ids, self.filter, self.datasets, self.order_by
-            ),
-        })
+        let Self { experiment_ids, filter, datasets, order_by, .. } = self;
+        let scope = format!("models {experiment_ids:?} {filter:?} {datasets:?} {order_by:?}");
+        let filter = mlctl_filter::parse(filter, &LOGGED_MODELS)?;
+        Ok(Compiled::new(filter, Order::new(clauses), scope))
     }
 
     /// Tells whether a model has a metric that the named datasets ask for.
     ///
     /// As in MLflow, naming datasets without filtering by a metric finds the models that were
     /// measured on one of them.
-    pub(crate) fn admits_datasets(&self, model: &LoggedModel, compiled: &Compiled) -> bool {
+    pub(super) fn admits_datasets(&self, model: &LoggedModel, compiled: &Compiled) -> bool {
         let filters_metrics =
             compiled.filter.iter().flat_map(Expr::fields).any(|f| f.entity == Entity::Metric);
         self.datasets.is_empty()
@@ -242,7 +203,7 @@ fn check_experiments(ids: &[ExperimentId]) -> Result<()> {
     Err(Error::invalid("experiment_ids", &count, "one search takes 32766 experiments at most"))
 }
 
-pub(crate) fn check_max_results(rows: usize) -> Result<()> {
+fn check_max_results(rows: usize) -> Result<()> {
     if (1..=limits::PAGE_ROWS_MAX).contains(&rows) {
         return Ok(());
     }

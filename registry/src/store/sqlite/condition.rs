@@ -1,10 +1,10 @@
 //! A filter as a condition of SQL, exactly as [`mlctl_filter::Expr::matches`] reads it.
 
-use mlctl_filter::{Compare, Entity, Expr, Field, Test, Value};
+use mlctl_filter::{Compare, Entity, Expr, Field, OrderBy, Test, Value};
+use mlctl_search::SortKey;
 use rusqlite::types::Value as Bound;
 
 use super::{Failure, json};
-use crate::search::{Column, SortKey};
 
 /// What a search goes over, and how its columns are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Sql {
     }
 
     /// Adds that the row stands after another in an order.
-    pub(super) fn after(&mut self, table: Table, order: &[Column], last: &[SortKey]) {
+    pub(super) fn after(&mut self, table: Table, order: &[OrderBy], last: &[SortKey<String>]) {
         let Some(((column, key), rest)) = order
             .split_first()
             .zip(last.split_first())
@@ -157,15 +157,17 @@ impl Sql {
         self.push("))");
     }
 
-    fn sort_key(&mut self, key: &SortKey) {
+    fn sort_key(&mut self, key: &SortKey<String>) {
         match key {
-            SortKey::Number(number) => self.bind(*number),
+            // What models and versions are ordered by are times and version numbers.
+            SortKey::Number(bits) => self.bind(f64::from_bits(*bits) as i64),
             SortKey::Text(text) => self.bind(text.clone()),
+            SortKey::Nan | SortKey::Missing => self.bind(Bound::Null),
         }
     }
 
     /// Adds an order.
-    pub(super) fn order(&mut self, table: Table, order: &[Column]) {
+    pub(super) fn order(&mut self, table: Table, order: &[OrderBy]) {
         for (number, column) in order.iter().enumerate() {
             self.push(if number == 0 { " ORDER BY " } else { ", " });
             self.push(table.column(&column.field));

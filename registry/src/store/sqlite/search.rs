@@ -21,9 +21,9 @@ pub(super) fn models(
     }
     page(&mut found, Table::Models, query)?;
     let mut sql = Sql { text: load::models_of(&found.text), bound: found.bound };
-    sql.order(Table::Models, &query.order);
+    sql.order(Table::Models, query.order().clauses());
     let items = load::models(db, &sql.text, params_from_iter(sql.bound))?;
-    let page = Page::cut(items, query.size, |last| query.token(&query.key(last)));
+    let page = Page::cut(items, query.size, |last| query.token_after(&query.key(last)));
     Ok(page)
 }
 
@@ -34,9 +34,9 @@ pub(super) fn versions(
 ) -> Result<Page<ModelVersion, String>, Failure> {
     let found = version_rows(query)?;
     let mut sql = Sql { text: load::versions_of(&found.text), bound: found.bound };
-    sql.order(Table::Versions, &query.order);
+    sql.order(Table::Versions, query.order().clauses());
     let items = load::versions(db, &sql.text, params_from_iter(sql.bound))?;
-    Ok(Page::cut(items, query.size, |last| query.token(&query.version_key(last))))
+    Ok(Page::cut(items, query.size, |last| query.token_after(&query.key(last))))
 }
 
 fn version_rows(query: &Compiled) -> Result<Sql, Failure> {
@@ -70,15 +70,15 @@ fn prompts(sql: &mut Sql) {
 /// Adds the filter, where the page starts, the order and the number of rows: one more than the
 /// page holds.
 fn page(sql: &mut Sql, table: Table, query: &Compiled) -> Result<(), Failure> {
-    if let Some(filter) = &query.filter {
+    if let Some(filter) = query.filter() {
         sql.push(" AND ");
         sql.filter(table, filter)?;
     }
     if let Some(last) = &query.after {
         sql.push(" AND ");
-        sql.after(table, &query.order, last);
+        sql.after(table, query.order().clauses(), &last.values);
     }
-    sql.order(table, &query.order);
+    sql.order(table, query.order().clauses());
     sql.push(" LIMIT ");
     sql.bind(i64::from(query.size.and_one_more()));
     Ok(())

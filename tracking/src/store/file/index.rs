@@ -127,7 +127,7 @@ fn search_in(
         .map(|candidate| {
             let row = Row { candidate: &candidate, fields: &fields };
             let info = &candidate.info;
-            (compiled.order.key(&row, info.start_time, info.run_id.as_str()), candidate)
+            (search::row_key(compiled, &row, info.start_time, info.run_id.as_str()), candidate)
         })
         .collect();
     let page = search::page(rows, compiled, query.max_results, query.page_token.as_deref())?;

@@ -107,7 +107,7 @@ impl LoggedModelStore for FileStore {
     }
 
     fn search_logged_models(&self, query: &LoggedModelQuery) -> Result<Page<LoggedModel>> {
-        search::select_models(query, self.models_of(&query.experiment_ids)?.into_iter())
+        search::select_logged_models(query, self.models_of(&query.experiment_ids)?.into_iter())
     }
 }
 

@@ -103,6 +103,6 @@ impl LoggedModelStore for MemoryStore {
         let state = self.state();
         let wanted =
             state.models.values().filter(|one| query.experiment_ids.contains(&one.experiment_id));
-        search::select_models(query, wanted.cloned())
+        search::select_logged_models(query, wanted.cloned())
     }
 }

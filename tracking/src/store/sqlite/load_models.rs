@@ -96,7 +96,7 @@ pub(super) fn search(
     };
     let list = experiments::numbers(&query.experiment_ids)?;
     let seen = select(db, BY_EXPERIMENT, &list, keys)?;
-    let page = crate::search::select_models(query, seen.into_iter())?;
+    let page = crate::search::select_logged_models(query, seen.into_iter())?;
     let ids = load::id_list(page.items.iter().map(|model| model.model_id.as_str()));
     let whole = select(db, BY_ID, &ids, |_| None)?;
     let mut whole: HashMap<ModelId, LoggedModel> =

@@ -11,10 +11,11 @@ use super::columns::{Column, Seen, Table, Who, parse_id};
 use super::database::{Session, lock};
 use super::failure::Failure;
 use super::{experiments, load, search};
+use crate::Error;
 use crate::entity::Run;
-use crate::search::{After, Compiled, Page, RowKey, Rows, RunQuery, SortKey, is_experiment_id};
+use crate::search::{Compiled, NewestFirst, Page, RowKey, RunQuery, is_experiment_id, row_key};
 use mlctl_filter::{Entity, Field};
-use mlctl_wire::page as token;
+use mlctl_search::{Rows, SortKey};
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 use std::collections::{HashMap, HashSet};
@@ -60,11 +61,13 @@ impl Memory {
         compiled: &Compiled,
     ) -> Result<Option<Page<Run>>, Failure> {
         let fields = search::distinct(compiled);
-        let after = match query.page_token.as_deref().filter(|text| !text.is_empty()) {
+        let after: Option<RowKey> =
+            compiled.open_token(query.page_token.as_deref()).map_err(|_| Error::PageToken)?;
+        let after = match after {
             None => None,
-            Some(text) => match After::open(compiled, text, parse_id)? {
+            Some(key) => match parse_id(&key.tie.id) {
                 None => return Ok(None),
-                after => after,
+                Some(id) => Some(key.with_tie(|tie| NewestFirst { time: tie.time, id })),
             },
         };
         let is_other = |field: &Field| field.entity == Entity::Dataset || is_experiment_id(field);
@@ -99,13 +102,13 @@ fn page(
     more: bool,
 ) -> Result<Option<Page<Run>>, Failure> {
     let items = load::runs(db, ids)?;
-    let key = |run: &Run| compiled.order.key(run, run.info.start_time, run.info.run_id.as_str());
+    let key = |run: &Run| row_key(compiled, run, run.info.start_time, run.info.run_id.as_str());
     let keys: Vec<RowKey> = items.iter().map(key).collect();
     let is_found = |run: &Run| query.view.shows(run.info.lifecycle_stage) && compiled.admits(run);
     let is_right = items.len() == ids.len()
         && items.iter().all(is_found)
-        && keys.windows(2).all(|pair| compiled.order.is_before(&pair[0], &pair[1]));
-    let next_page_token = keys.last().filter(|_| more).map(|key| token::seal(&compiled.scope, key));
+        && keys.windows(2).all(|pair| compiled.order.compare(&pair[0], &pair[1]).is_lt());
+    let next_page_token = keys.last().filter(|_| more).map(|key| compiled.token_after(key));
     Ok(is_right.then_some(Page { items, next_page_token }))
 }
 
@@ -151,7 +154,7 @@ impl Tables {
         &self,
         experiments: &[i64],
         fields: &[Field],
-        after: Option<&After>,
+        after: Option<&mlctl_search::RowKey<NewestFirst<u128>>>,
         query: &RunQuery,
         compiled: &Compiled,
     ) -> (Vec<String>, bool) {
@@ -347,6 +350,8 @@ impl Parts<'_> {
 }
 
 impl Rows for Parts<'_> {
+    type Tie = NewestFirst<u128>;
+
     fn value(&self, row: u32, clause: usize) -> SortKey<&str> {
         let (part, place) = self.at(row);
         match part.clauses.get(clause) {
@@ -355,8 +360,8 @@ impl Rows for Parts<'_> {
         }
     }
 
-    fn tie(&self, row: u32) -> (i64, u128) {
+    fn tie(&self, row: u32) -> NewestFirst<u128> {
         let (part, place) = self.at(row);
-        (part.runs[place].start_time, part.runs[place].id)
+        NewestFirst::new(part.runs[place].start_time, part.runs[place].id)
     }
 }

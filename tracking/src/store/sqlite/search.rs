@@ -33,7 +33,7 @@ pub(super) fn runs(
         let seen = Seen::of(row, &fields)?;
         if compiled.admits(&seen) {
             let id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-            found.push((compiled.order.key(&seen, row.get(0)?, id), id.to_owned()));
+            found.push((search::row_key(compiled, &seen, row.get(0)?, id), id.to_owned()));
         }
     }
     let page = search::page(found, compiled, query.max_results, query.page_token.as_deref())?;
