@@ -10,9 +10,11 @@ test:
 reference:
     MLCTL_WRITE_REFERENCE=1 cargo test --workspace --bin mlctl reference
 
-# The binary as it is shipped: slow to build, small and fast.
+# The binary as it is shipped (slow to build, small and fast), and its archive with man pages,
+# completions, a list of all crates (SBOM) and a checksum, in target/archive.
 dist:
-    cargo build --profile dist -p mlctl
+    cargo build --profile dist --locked -p mlctl
+    packaging/archive target/dist/mlctl target/archive
 
 # The Python wheel with that binary, in target/wheels.
 wheel:

@@ -53,6 +53,9 @@ impl Model {
     /// # Errors
     /// [`Error::SchemaMismatch`] when the input does not fit; [`Error::Evaluation`] when the model
     /// itself cannot take it.
+    ///
+    /// [`Error::SchemaMismatch`]: crate::Error::SchemaMismatch
+    /// [`Error::Evaluation`]: crate::Error::Evaluation
     pub fn predict(&self, input: Input) -> Result<Predictions> {
         self.predict_checked(input, &self.defaults)
     }
@@ -62,6 +65,9 @@ impl Model {
     /// # Errors
     /// As [`predict`](Self::predict); [`Error::SchemaMismatch`] names params that do not fit, and
     /// [`Error::Evaluation`] those whose values the model cannot honour.
+    ///
+    /// [`Error::SchemaMismatch`]: crate::Error::SchemaMismatch
+    /// [`Error::Evaluation`]: crate::Error::Evaluation
     pub fn predict_with(&self, input: Input, params: Option<&Value>) -> Result<Predictions> {
         if params.is_none() {
             return self.predict(input);
@@ -112,6 +118,8 @@ impl Model {
     ///
     /// # Errors
     /// As [`predict`](Self::predict); [`Error::Evaluation`] when the model has no such method.
+    ///
+    /// [`Error::Evaluation`]: crate::Error::Evaluation
     pub fn call(&self, method: &str, input: Input) -> Result<Predictions> {
         let input = self.enforce(input)?;
         Ok(laid_out(self.predictor.call(method, &input)?, rows(&input)))
@@ -132,6 +140,10 @@ impl Model {
 /// [`Error::NotAModel`] without an `MLmodel`, or when a file is not the one whose digest the
 /// `MLmodel` states; [`Error::NoFlavor`] when none of its flavors runs
 /// here; [`Error::UnsupportedOperators`] when its graph needs what is missing.
+///
+/// [`Error::NotAModel`]: crate::Error::NotAModel
+/// [`Error::NoFlavor`]: crate::Error::NoFlavor
+/// [`Error::UnsupportedOperators`]: crate::Error::UnsupportedOperators
 pub fn load(folder: &Path) -> Result<Model> {
     let info = read_info(folder)?;
     manifest::check(folder, &info)?;

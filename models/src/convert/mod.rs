@@ -1,6 +1,6 @@
 //! Models of trees and weighted sums as ONNX.
 //!
-//! A flavor tells what its model computes ([`Recipe`]); one writer makes the graph of it. For
+//! A flavor tells what its model computes (a `Recipe`); one writer makes the graph of it. For
 //! inputs of 32 bits, trees take the same ways as in the model itself: thresholds are rounded so
 //! that every comparison stays what it was, and a scaler before trees is worked into them. What
 //! has no such form is refused by its name.
