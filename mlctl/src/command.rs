@@ -73,8 +73,8 @@ fn run_id(store: &dyn TrackingStore, text: &str) -> Result<RunId> {
         [one] => Ok(one.clone()),
         several => {
             let ids: Vec<&str> = several.iter().map(RunId::as_str).collect();
-            let message = format!("more than one run begins with `{text}`");
-            Err(Hinted::error(message, format!("give more of it: {}", ids.join(", "))))
+            let message = format!("more than one run ID begins with `{text}`");
+            Err(Hinted::error(message, format!("use a longer part of the ID: {}", ids.join(", "))))
         }
     }
 }
@@ -130,7 +130,7 @@ fn experiment(store: &dyn TrackingStore, name_or_id: &str) -> Result<Experiment>
 fn unknown_experiment(store: &dyn TrackingStore, name: &str) -> anyhow::Error {
     /// Names less alike than this are no suggestion.
     const ALIKE_MIN: f64 = 0.7;
-    let message = format!("there is no experiment with the name or id `{name}`");
+    let message = format!("there is no experiment with the name or ID `{name}`");
     let all = store.search_experiments(&ExperimentQuery::default()).map(|page| page.items);
     let nearest = all
         .unwrap_or_default()
@@ -139,7 +139,7 @@ fn unknown_experiment(store: &dyn TrackingStore, name: &str) -> anyhow::Error {
         .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     match nearest.filter(|near| strsim::jaro_winkler(near, name) >= ALIKE_MIN) {
         Some(near) => Hinted::error(message, format!("did you mean `{near}`?")),
-        None => Hinted::error(message, "list them with `mlctl experiments list --view all`"),
+        None => Hinted::error(message, "`mlctl experiments list --view all` lists the experiments"),
     }
 }
 
@@ -151,9 +151,9 @@ fn confirm(yes: bool, what: &str) -> Result<()> {
     if yes {
         return Ok(());
     }
-    let hint = "say --yes to do it without being asked";
+    let hint = "add --yes to skip the question";
     if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        return Err(Hinted::usage(format!("nobody is here to be asked: {what}?"), hint));
+        return Err(Hinted::usage(format!("cannot ask without a terminal: {what}?"), hint));
     }
     write!(io::stderr(), "{what}? [y/N] ")?;
     let mut answer = String::new();

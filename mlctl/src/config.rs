@@ -147,7 +147,7 @@ fn default_store() -> (String, Origin) {
     if has_experiments(Path::new("mlruns")) || !Path::new("mlflow.db").is_file() {
         return ("./mlruns".to_owned(), Origin::Default);
     }
-    let origin = Origin::Found("mlflow.db is here, and mlruns holds no experiment");
+    let origin = Origin::Found("mlflow.db exists here, and mlruns has no experiments");
     ("sqlite:///mlflow.db".to_owned(), origin)
 }
 
@@ -169,7 +169,7 @@ fn relative_to(folder: &Path, uri: String) -> String {
 
 /// Looks for the file in this folder and those above it.
 fn find_file() -> Result<(PathBuf, File)> {
-    let here = env::current_dir().context("cannot tell the current folder")?;
+    let here = env::current_dir().context("cannot find the current folder")?;
     let Some(path) = here.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file())
     else {
         return Ok((PathBuf::new(), File::default()));
@@ -181,7 +181,8 @@ fn find_file() -> Result<(PathBuf, File)> {
         let place = line.map_or(String::new(), |line| format!(":{line}"));
         Hinted::error(
             format!("{}{place}: {}", path.display(), error.message()),
-            "the settings are store, registry_store, registry_stages, experiment_name and cache_dir",
+            "the valid settings are store, registry_store, registry_stages, experiment_name and \
+             cache_dir",
         )
     })?;
     Ok((path, file))

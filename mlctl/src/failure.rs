@@ -110,9 +110,11 @@ fn model_hint(error: &mlctl_models::Error) -> Option<String> {
         | E::UnsupportedOperators { .. }
         | E::UnsupportedGraph { .. }
         | E::UnsupportedModel { .. } => {
-            Some("with --python the model is scored by Python, in its own environment".to_owned())
+            Some("add --python to score the model with Python, in its own environment".to_owned())
         }
-        E::Unconvertible { .. } => Some("save it with skl2onnx or onnxmltools instead".to_owned()),
+        E::Unconvertible { .. } => {
+            Some("convert the model with skl2onnx or onnxmltools instead".to_owned())
+        }
         _ => None,
     }
 }
@@ -121,13 +123,13 @@ fn tracking_hint(error: &tracking::Error) -> Option<String> {
     use tracking::Error as E;
     let text = match error {
         E::ExperimentNotFound(_) | E::ExperimentNameNotFound(_) => {
-            "list them with `mlctl experiments list --view all`"
+            "`mlctl experiments list --view all` lists the experiments"
         }
-        E::RunNotFound(_) => "list runs with `mlctl runs list --all-experiments`",
+        E::RunNotFound(_) => "`mlctl runs list --all-experiments` lists the runs",
         E::NotActive { .. } => {
-            "`mlctl runs restore` and `mlctl experiments restore` bring things back"
+            "restore it with `mlctl runs restore` or `mlctl experiments restore`"
         }
-        E::Corrupt { .. } => "mend or move the file away; everything else in the store still works",
+        E::Corrupt { .. } => "repair the file or move it away; the rest of the store still works",
         E::Remote { code: mlctl_wire::ErrorCode::Unauthenticated, .. } => {
             "set MLFLOW_TRACKING_TOKEN, or MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
         }
@@ -141,13 +143,13 @@ fn project_hint(error: &mlctl_projects::Error) -> Option<String> {
     let text = match error {
         E::MissingParameters { names } => {
             let given: Vec<String> = names.iter().map(|name| format!("-P {name}=…")).collect();
-            format!("give them with {}", given.join(" "))
+            format!("pass {}", given.join(" "))
         }
         E::UnknownEntryPoint { known, .. } if !known.is_empty() => {
-            format!("run one of them with `-e {}`", known[0])
+            format!("choose an entry point with -e, such as `-e {}`", known[0])
         }
         E::ToolNotFound { .. } => {
-            "install it, or choose another way with --env-manager local|uv|virtualenv|conda"
+            "install it, or choose another tool with --env-manager local|uv|virtualenv|conda"
                 .to_owned()
         }
         _ => return None,
@@ -158,7 +160,7 @@ fn project_hint(error: &mlctl_projects::Error) -> Option<String> {
 fn registry_hint(error: &mlctl_registry::Error) -> Option<String> {
     use mlctl_registry::Error as E;
     match error {
-        E::ModelNotFound(_) => Some("list models with `mlctl registry list`".to_owned()),
+        E::ModelNotFound(_) => Some("`mlctl registry list` lists the models".to_owned()),
         E::VersionNotFound { newest: Some(newest), .. } => {
             Some(format!("the newest version is {newest}"))
         }

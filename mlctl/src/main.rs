@@ -45,7 +45,8 @@ fn outlive_file_size_limit() {
     // It is caught and not ignored, since programs that are started here would ignore it too.
     let noted = Arc::default();
     if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, noted) {
-        tracing::debug!(%error, "a file beyond the limit of its size will end this process");
+        tracing::debug!(%error, "cannot handle SIGXFSZ: writing beyond the file size limit will \
+                                 end this process");
     }
 }
 

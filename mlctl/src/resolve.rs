@@ -44,7 +44,7 @@ pub(crate) fn locate(context: &Context, uri: &str) -> Result<Located> {
 
 fn follow(context: &Context, uri: &str, hops: usize) -> Result<Located> {
     if hops == 0 {
-        anyhow::bail!("`{uri}` is at the end of too many references");
+        anyhow::bail!("`{uri}` points to another model through too many references");
     }
     if let Some(rest) = uri.strip_prefix("runs:/") {
         return of_run(context, uri, rest);
@@ -61,7 +61,7 @@ fn follow(context: &Context, uri: &str, hops: usize) -> Result<Located> {
         // The run may be gone while the files are still where they were.
         Err(gone) => match version.storage_location.filter(|place| *place != version.source) {
             Some(place) => follow(context, &place, hops - 1),
-            None => Err(gone.context(format!("the source of `{uri}` cannot be found"))),
+            None => Err(gone.context(format!("cannot find the source of `{uri}`"))),
         },
     }
 }
@@ -75,7 +75,7 @@ fn of_folder(uri: &str) -> Result<Located> {
         }
         return Err(Hinted::error(
             format!("cannot load a model from `{uri}`: this kind of URI is not supported"),
-            "a model is a folder, runs:/RUN_ID/NAME, models:/NAME/VERSION or models:/NAME@ALIAS",
+            "use a folder, runs:/RUN_ID/NAME, models:/NAME/VERSION or models:/NAME@ALIAS",
         ));
     };
     let path = std::path::absolute(&path)?;
@@ -147,7 +147,7 @@ fn logged_names(
 
 fn no_model(uri: &str, run: &str, logged: &[String]) -> anyhow::Error {
     let hint = if logged.is_empty() {
-        format!("see its files with `mlctl artifacts list {run}`")
+        format!("`mlctl artifacts list {run}` lists the artifacts of the run")
     } else {
         format!("the run logged {}", logged.join(", "))
     };
@@ -203,5 +203,5 @@ pub(crate) fn fetch(context: &Context, uri: &str) -> Result<ModelFolder> {
 /// Makes a folder of this user's alone for a model that is on its way.
 pub(crate) fn draft() -> Result<Scratch> {
     Scratch::make(&std::env::temp_dir(), "mlctl-model-", Access::Private)
-        .context("cannot make a temporary folder")
+        .context("cannot create a temporary folder")
 }

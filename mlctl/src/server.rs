@@ -114,12 +114,12 @@ fn server_info(tracking: &Tracking, is_direct: bool) -> Json<serde_json::Value> 
 
 /// Answers a path that there is not.
 pub(crate) async fn unknown_path(request: extract::Request) -> Failure {
-    let message = format!("nothing answers {} {}", request.method(), request.uri().path());
+    let message = format!("no such endpoint: {} {}", request.method(), request.uri().path());
     Failure::new(ErrorCode::EndpointNotFound, message)
 }
 
 async fn artifacts_only() -> Failure {
-    let message = "this server was started with --artifacts-only: it serves artifacts, \
-                   and neither experiments nor runs";
+    let message = "this server was started with --artifacts-only: it does not serve experiments \
+                   and runs";
     Failure::new(ErrorCode::TemporarilyUnavailable, message)
 }

@@ -60,8 +60,9 @@ pub(crate) struct Choices {
 }
 
 /// Why a server opens no other folder.
-const ALLOWED: &str = "others can reach this server, so of its own disk it opens only its store, its \
-     artifact root and destination, and the folders named by --allow-artifact-root DIR";
+const ALLOWED: &str = "other machines can reach this server, so on its disk it opens only the \
+                       store, the artifact root and destination, and folders that \
+                       --allow-artifact-root DIR allows";
 
 /// Where a store is.
 #[derive(Debug, PartialEq, Eq)]
@@ -82,8 +83,8 @@ impl Place {
         location_path(uri).map(Self::Folder).ok_or_else(|| {
             Hinted::error(
                 format!("cannot open the store `{uri}`: this kind of URI is not supported"),
-                "a store is a folder such as ./mlruns, a file sqlite:///mlflow.db, \
-                 or the address of a server: http://…",
+                "use a folder such as ./mlruns, a database such as sqlite:///mlflow.db, or the \
+                 URL of a server: http://…",
             )
         })
     }
@@ -103,7 +104,7 @@ fn tell_ignored(uri: &str) {
         && !database.ignored.is_empty()
     {
         let ignored = database.ignored.join("`, `");
-        tracing::warn!("`{ignored}` of `{uri}` means nothing here and is ignored");
+        tracing::warn!("`{ignored}` of `{uri}` has no effect");
     }
 }
 
@@ -124,8 +125,8 @@ pub(crate) fn database(text: &str) -> Result<PathBuf> {
     }
     location_path(text).ok_or_else(|| {
         Hinted::error(
-            format!("`{text}` is no database that can be upgraded here"),
-            "name a file: a path or sqlite:///PATH, with four slashes for an absolute path",
+            format!("`{text}` is not a database that mlctl can upgrade"),
+            "pass a path or sqlite:///PATH, with four slashes for an absolute path",
         )
     })
 }
@@ -143,7 +144,7 @@ pub(crate) fn sweep(tracking: &Tracking) -> Result<()> {
         let removed: usize =
             folders.iter().map(|folder| mlctl_scratch::sweep_below(folder, &kinds)).sum();
         if removed > 0 {
-            tracing::info!("{removed} unfinished files of killed processes removed");
+            tracing::info!("removed {removed} unfinished files of killed processes");
         }
     };
     thread::Builder::new().name("sweep".to_owned()).spawn(work).context("cannot start a thread")?;
@@ -170,7 +171,8 @@ pub(crate) fn open_tracking(
         };
         return Err(Hinted::error(
             format!("there is no store at `{path}`"),
-            "name one with --store or MLFLOW_TRACKING_URI; `mlctl run` and `mlctl experiments create` make one",
+            "set --store or MLFLOW_TRACKING_URI; `mlctl run` and `mlctl experiments create` \
+             create a store",
         ));
     }
     tell_ignored(uri);
@@ -313,8 +315,8 @@ impl RegistryPlace {
         location_path(uri).map(Self::File).ok_or_else(|| {
             Hinted::error(
                 format!("cannot open the registry `{uri}`: this kind of URI is not supported"),
-                "a registry is a file: sqlite:///PATH, with four slashes for an absolute path, \
-                 or the address of a server: http://…",
+                "use sqlite:///PATH, with four slashes for an absolute path, or the URL of a \
+                 server: http://…",
             )
         })
     }
@@ -352,7 +354,7 @@ impl RegistryPlace {
             Self::File(path) => {
                 let stages = config.registry_stages.value.as_deref().unwrap_or_default();
                 let stages = StageRules::parse(stages).with_context(|| {
-                    format!("registry_stages in {}", config.registry_stages.origin)
+                    format!("invalid registry_stages in {}", config.registry_stages.origin)
                 })?;
                 let durability = match durability {
                     Durability::Full => mlctl_registry::Durability::Full,
@@ -431,7 +433,7 @@ fn open_registry(config: &Config, missing: Missing) -> Result<OpenRegistry> {
     {
         return Err(Hinted::error(
             format!("there is no registry at `{}`", path.display()),
-            "`mlctl registry register` makes one; --registry-store names another",
+            "`mlctl registry register` creates one; --registry-store selects another",
         ));
     }
     let settings = config.clone();
@@ -454,7 +456,7 @@ fn registry_place(config: &Config) -> Result<RegistryPlace> {
 fn no_store(folder: &Path) -> anyhow::Error {
     Hinted::error(
         format!("there is no store at `{}`", folder.display()),
-        "name one with --store, or a registry with --registry-store sqlite:///FILE",
+        "pass --store, or a registry with --registry-store sqlite:///FILE",
     )
 }
 

@@ -34,8 +34,8 @@ pub(crate) fn settings() -> Result<DeliverySettings> {
     if let Some((text, origin)) = variable("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY") {
         let key = SecretKey::parse(&text).map_err(|_| {
             Hinted::usage(
-                format!("{origin} is no key"),
-                "a key is 32 bytes in URL-safe base64, as Python's Fernet.generate_key() makes it",
+                format!("{origin} is not a key"),
+                "create a key with Python's Fernet.generate_key(): 32 bytes in URL-safe base64",
             )
         })?;
         settings.secret_key = Some(key);

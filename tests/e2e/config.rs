@@ -65,8 +65,8 @@ fn an_unknown_key_in_the_file_is_an_error_with_its_line() {
     assert_eq!(finished.code, Some(1));
     let begin = format!("error: {}:2: unknown field `stroe`", place.text("mlctl.toml"));
     assert!(finished.stderr.starts_with(&begin), "{finished:?}");
-    let hint = "hint: the settings are store, registry_store, registry_stages, experiment_name \
-                and cache_dir\n";
+    let hint = "hint: the valid settings are store, registry_store, registry_stages, \
+                experiment_name and cache_dir\n";
     assert!(finished.stderr.ends_with(hint), "{finished:?}");
 }
 

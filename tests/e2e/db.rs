@@ -127,7 +127,13 @@ fn an_upgrade_says_what_it_does_and_where_the_copy_is() {
     let place = Place::new();
     old(&place);
     let planned = place.ok(&["db", "upgrade", "mlflow.db", "--dry-run"]);
-    assert!(planned.starts_with("mlflow.db is at 0584bdc529eb; 39 steps to take:\n"), "{planned}");
+    assert!(
+        planned.starts_with(
+            "mlflow.db is at revision 0584bdc529eb; the upgrade takes 39 \
+                                 steps:\n"
+        ),
+        "{planned}"
+    );
     assert!(planned.contains("400f98739977") && planned.contains("logged models"), "{planned}");
 
     let said = place.ok(&["db", "upgrade", URI]);
@@ -137,11 +143,11 @@ fn an_upgrade_says_what_it_does_and_where_the_copy_is() {
         said,
         format!(
             "upgraded mlflow.db from 0584bdc529eb to dc11669786a5 in 39 steps\n\
-             its old state is in {copy}\n"
+             the old database was saved as {copy}\n"
         )
     );
     let again = place.ok(&["db", "upgrade", "mlflow.db"]);
-    assert_eq!(again, "mlflow.db is at the newest revision, dc11669786a5\n");
+    assert_eq!(again, "mlflow.db is already at the newest revision, dc11669786a5\n");
     let shown = place.json(&["runs", "list", "--store", URI, "--all-experiments"]);
     assert!(!shown.as_array().unwrap().is_empty());
     let server = serve(&place);
@@ -166,7 +172,7 @@ fn what_is_no_database_of_mlflow_is_refused_plainly() {
     old(&place);
     sql(&place, "mlflow.db", "UPDATE alembic_version SET version_num = 'ffffffffffff'");
     refused("mlflow.db", "update mlctl");
-    refused("https://example.org", "is no database that can be upgraded here");
+    refused("https://example.org", "is not a database that mlctl can upgrade");
 }
 
 #[test]
@@ -353,7 +359,7 @@ fn a_file_of_mlflow_3_18_is_written_to_and_needs_no_upgrade() {
     let (status, said) = log(&server, &run, 2, 0.5);
     assert_eq!(status, 200, "{said}");
     let upgrade = place.ok(&["db", "upgrade", "mlflow.db"]);
-    assert!(upgrade.contains("works as it is"), "{upgrade}");
+    assert!(upgrade.contains("no upgrade is needed"), "{upgrade}");
 }
 
 #[test]

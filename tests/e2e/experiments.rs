@@ -39,13 +39,13 @@ fn an_unknown_experiment_is_answered_with_the_nearest_name() {
     place.check_failure(
         &["runs", "list", "--experiment-name", "chrun"],
         1,
-        "error: there is no experiment with the name or id `chrun`\nhint: did you mean `churn`?",
+        "error: there is no experiment with the name or ID `chrun`\nhint: did you mean `churn`?",
     );
     place.check_failure(
         &["experiments", "show", "zzz"],
         1,
-        "error: there is no experiment with the name or id `zzz`\n\
-         hint: list them with `mlctl experiments list --view all`",
+        "error: there is no experiment with the name or ID `zzz`\n\
+         hint: `mlctl experiments list --view all` lists the experiments",
     );
 }
 

@@ -92,7 +92,7 @@ fn orphans_are_told_of_and_deleted_only_when_asked() {
 
         let told = place.ok(&["gc", "--store", store]);
         assert!(told.contains(&format!("{orphan} (2.0 KiB)\n")), "{told}");
-        assert!(told.contains("1 orphans are left, --orphans deletes them"), "{told}");
+        assert!(told.contains("1 orphans remain; --orphans deletes them"), "{told}");
         assert!(place.path(&orphan).exists());
         let planned = place.json(&["gc", "--store", store, "--orphans", "--dry-run"]);
         assert_eq!(planned["bytes"], 2048);
@@ -156,7 +156,10 @@ fn what_cannot_be_reached_is_told_of_and_keeps_its_metadata() {
         finished.stdout.contains(&format!("kept run {far}: artifacts at `ftp://")),
         "{finished:?}"
     );
-    assert!(finished.stdout.contains("not looked for orphans at ftp://nowhere/a"), "{finished:?}");
+    assert!(
+        finished.stdout.contains("did not search for orphans at ftp://nowhere/a"),
+        "{finished:?}"
+    );
     assert!(!folder(&place, &near).exists());
     place.ok(&["runs", "restore", &far, "--store", store]);
 }
@@ -182,8 +185,11 @@ fn a_server_says_where_to_do_it() {
     let finished = Place::new().run(&["gc", "--tracking-uri", "http://127.0.0.1:9"]);
 
     assert_eq!(finished.code, Some(1));
-    assert!(finished.stderr.contains("is a server, and a server deletes nothing"), "{finished:?}");
-    assert!(finished.stderr.contains("hint: run this where its store is"), "{finished:?}");
+    assert!(
+        finished.stderr.contains("is a server: the REST API cannot delete permanently"),
+        "{finished:?}"
+    );
+    assert!(finished.stderr.contains("hint: run this on the server's machine"), "{finished:?}");
 }
 
 #[test]

@@ -346,8 +346,8 @@ fn what_cannot_become_an_image_is_told_before_anything_is_packed() {
     place.check_failure(
         &build(&["py", "-t", "net", "-o", "x.tar"]),
         1,
-        "error: the model `py` does not run without Python: no flavor of this model runs here: it \
-         has `python_function`; `onnx`, `xgboost`, `lightgbm` and `sklearn` would\n\
+        "error: mlctl cannot run the model `py` without Python: no flavor of this model runs \
+         here: it has `python_function`; `onnx`, `xgboost`, `lightgbm` and `sklearn` would\n\
          hint: `mlctl models build-docker -m py` prints a Dockerfile with Python",
     );
     place.write("base.tar", "no tar at all");
@@ -365,8 +365,8 @@ fn what_cannot_become_an_image_is_told_before_anything_is_packed() {
     place.check_failure(
         &build(&[&model, "--push", "net:1"]),
         2,
-        "error: `net:1` does not say which registry to push to\n\
-         hint: say it before the name: docker.io/you/net:1",
+        "error: `net:1` has no registry to push to\n\
+         hint: write the registry before the name: docker.io/you/net:1",
     );
     let left: Vec<_> =
         fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -412,8 +412,8 @@ fn a_model_of_python_gets_python_in_its_dockerfile() {
     place.check_failure(
         &["models", "build-docker", "-m", "py"],
         1,
-        "error: the model `py` does not say which packages it needs\n\
-         hint: it has no requirements.txt; save it again with a newer MLflow",
+        "error: the model `py` does not list the packages that it needs\n\
+         hint: it has no requirements.txt; save the model again with a newer MLflow",
     );
     place.write("py/requirements.txt", "mlflow==3.17.2\n");
 

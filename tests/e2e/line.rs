@@ -190,21 +190,21 @@ fn a_model_that_is_not_there_is_said_so() {
         1,
         &format!(
             "error: there is no model at `runs:/{id}/model`\n\
-             hint: see its files with `mlctl artifacts list {id}`"
+             hint: `mlctl artifacts list {id}` lists the artifacts of the run"
         ),
     );
     place.check_failure(
         &["models", "serve", "models:/churn/3", "--port", "0"],
         1,
         "error: there is no registry at `./mlruns/registry.db`\n\
-         hint: `mlctl registry register` makes one; --registry-store names another",
+         hint: `mlctl registry register` creates one; --registry-store selects another",
     );
     place.check_failure(
         &["registry", "register", &format!("runs:/{id}/model"), "churn"],
         1,
         &format!(
             "error: there is no model at `runs:/{id}/model`\n\
-             hint: see its files with `mlctl artifacts list {id}`"
+             hint: `mlctl artifacts list {id}` lists the artifacts of the run"
         ),
     );
 }

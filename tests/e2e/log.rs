@@ -21,7 +21,8 @@ fn outside_of_a_run_it_asks_for_one() {
             &args,
             2,
             "error: no run to log to: neither --run-id nor MLFLOW_RUN_ID is given\n\
-             hint: inside of `mlctl run` MLFLOW_RUN_ID is set; elsewhere name a run with --run-id",
+             hint: pass --run-id ID; `mlctl run` sets MLFLOW_RUN_ID for the commands that it \
+             starts",
         );
     }
 }
@@ -85,7 +86,7 @@ fn a_param_keeps_its_value() {
 fn a_run_that_does_not_exist_is_named() {
     let place = Place::new();
     run(&place);
-    let hint = "hint: list runs with `mlctl runs list --all-experiments`";
+    let hint = "hint: `mlctl runs list --all-experiments` lists the runs";
 
     place.check_failure(
         &["log", "metric", "loss", "1", "--run-id", "f00d"],

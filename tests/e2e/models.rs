@@ -126,8 +126,8 @@ fn what_cannot_be_read_is_said_in_one_line() {
     place.check_failure(
         &["models", "predict", &model(), "-i", "rows.txt"],
         2,
-        "error: the name `rows.txt` does not tell what the file is written in\n\
-         hint: say it with --input-format or --output-format: csv, json or parquet",
+        "error: cannot tell the format of `rows.txt` from its name\n\
+         hint: pass --input-format or --output-format: csv, json or parquet",
     );
     place.check_failure(
         &["models", "predict", &model(), "-i", "gone.csv"],
@@ -148,14 +148,13 @@ fn what_cannot_be_done_is_said_before_anything_is_made() {
     place.check_failure(
         &["models", "predict", &model()],
         2,
-        "error: there are no rows to score: no file is named, and nothing is said of standard input\n\
-         hint: name a file with -i, or say with -t what comes in: csv or json",
+        "error: no input\nhint: pass -i FILE, or -t csv or -t json to read standard input",
     );
     place.check_failure(
         &["models", "predict", &model(), "-i", "rows.csv", "-o", "gone/out.csv"],
         1,
-        "error: cannot write `gone/out.csv`: its folder is not there\n\
-         hint: make it with `mkdir -p gone`",
+        "error: cannot write `gone/out.csv`: its folder does not exist\n\
+         hint: create it with `mkdir -p gone`",
     );
     place.check_failure(
         &["models", "save", "onnx", "gone.onnx", "-o", "saved"],
@@ -166,13 +165,13 @@ fn what_cannot_be_done_is_said_before_anything_is_made() {
     place.check_failure(
         &["models", "convert", "onnx", "--to", "onnx", "-o", "converted"],
         1,
-        "error: the model `onnx` is ONNX already\n\
-         hint: score it with `mlctl models predict`, or copy its folder",
+        "error: the model `onnx` is already an ONNX model\n\
+         hint: score it with `mlctl models predict`, or copy the folder",
     );
     place.check_failure(
         &["models", "bench", "onnx", "--rows", "1,0"],
         2,
-        "error: cannot measure 0 rows at once\nhint: one is the least",
+        "error: invalid --rows 0\nhint: use numbers from 1 on",
     );
     assert!(!place.path("saved").exists() && !place.path("converted").exists());
 }
@@ -356,7 +355,8 @@ fn a_model_of_trees_becomes_onnx_or_is_refused_by_name() {
         &["models", "convert", "bayes", "--to", "onnx", "-o", "other"],
         1,
         "error: the model `/W/bayes` cannot be converted to ONNX: `GaussianNB` has no conversion \
-         here\nhint: save it with skl2onnx or onnxmltools instead",
+         here\n\
+         hint: convert the model with skl2onnx or onnxmltools instead",
     );
     assert!(!place.path("other").exists());
 }
@@ -385,9 +385,10 @@ fn an_example_that_is_answered_otherwise_is_told() {
     place.check_failure(
         &["models", "validate", "model"],
         1,
-        "error: the model `model` answers its input example otherwise than when it was saved: \
-         predictions[1].variable was 1, is 104.67330169677734\n\
-         hint: its files, or what runs them, have changed; `mlctl models describe` shows both",
+        "error: the predictions of the model `model` for its input example differ from the saved \
+         ones: predictions[1].variable was 1, is 104.67330169677734\n\
+         hint: the model's files, or the program that runs them, have changed; `mlctl models \
+         describe` shows both",
     );
 }
 

@@ -39,7 +39,7 @@ fn an_experiment_that_is_named_is_made() {
         &["run", "empty", "--experiment-id", "77"],
         1,
         "error: experiment `77` does not exist\n\
-         hint: list them with `mlctl experiments list --view all`",
+         hint: `mlctl experiments list --view all` lists the experiments",
     );
 }
 
@@ -61,7 +61,8 @@ fn a_run_is_resumed_by_its_id() {
     place.check_failure(
         &["run", "second", "--run-id", "f00d"],
         1,
-        "error: run `f00d` does not exist\nhint: list runs with `mlctl runs list --all-experiments`",
+        "error: run `f00d` does not exist\n\
+         hint: `mlctl runs list --all-experiments` lists the runs",
     );
 }
 

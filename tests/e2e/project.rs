@@ -54,7 +54,7 @@ fn a_missing_parameter_is_named() {
     check_refused(
         &sample(),
         &[],
-        "error: no value given for missing parameters: 'alpha'\nhint: give them with -P alpha=…",
+        "error: no value given for missing parameters: 'alpha'\nhint: pass -P alpha=…",
     );
 }
 
@@ -76,8 +76,9 @@ fn an_unknown_entry_point_is_answered_with_those_there_are() {
     check_refused(
         &sample(),
         &["-e", "tain"],
-        "error: could not find `tain` among the entry points [`main`], and it is not a script of the project: \
-         scripts end in .py, .sh or .R\nhint: run one of them with `-e main`",
+        "error: could not find `tain` among the entry points [`main`], and it is not a script of \
+         the project: scripts end in .py, .sh or .R\n\
+         hint: choose an entry point with -e, such as `-e main`",
     );
 }
 
@@ -135,8 +136,9 @@ fn a_failed_command_leaves_a_failed_run_with_its_code_and_last_lines() {
     let id = text(&run["info"]["run_id"]);
     assert_eq!(finished.code, Some(1));
     let want = format!(
-        "no more memory\nerror: run sad ({id}) failed: the command exited with code 7\n\
-         hint: its output: mlctl artifacts get {id} logs/stderr.txt\n"
+        "no more memory\n\
+         error: run sad ({id}) failed: the command exited with code 7\n\
+         hint: to see its output: mlctl artifacts get {id} logs/stderr.txt\n"
     );
     assert_eq!(finished.stderr, want);
     assert_eq!(run["info"]["status"], "FAILED");

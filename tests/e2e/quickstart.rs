@@ -70,7 +70,7 @@ fn the_example_keeps_its_model_and_what_it_printed() {
     let id = place.json(&["runs", "list"])[0]["info"]["run_id"].as_str().unwrap().to_owned();
     let line = "y = 2.06262 * x + 0.80276, loss 0.0426288 after 5 steps\n";
     assert!(shown.starts_with(line), "{shown}");
-    assert!(shown.ends_with(&format!("look at it: mlctl runs show {id}\n")), "{shown}");
+    assert!(shown.ends_with(&format!("to see it: mlctl runs show {id}\n")), "{shown}");
     let files = place.json(&["artifacts", "list", &id, "--recursive"]);
     let files: Vec<_> = files.as_array().unwrap().iter().map(|file| &file["path"]).collect();
     assert_eq!(files, ["logs/stderr.txt", "logs/stdout.txt", "model/line.json"]);

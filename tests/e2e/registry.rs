@@ -110,19 +110,19 @@ fn versions_are_promoted_and_rolled_back() {
             &["registry", "rollback", "churn", "Production"],
             1,
             "error: no other version of `churn` was in Production before\n\
-             hint: see what happened with `mlctl registry history churn`",
+             hint: `mlctl registry history churn` shows the changes",
         );
         desk.fails(
             &["registry", "rollback", "churn", "Archived"],
             1,
-            "error: nothing serves from stage Archived, so there is nothing to roll back\n\
-             hint: stages that serve are Staging, Production",
+            "error: versions in stage Archived are not in use, so there is nothing to roll back\n\
+             hint: the stages that can be rolled back are Staging, Production",
         );
 
         let history = desk.ok(&["registry", "history", "churn"]);
         assert!(history.contains("ann"), "{history}");
         assert!(history.contains("too slow"), "{history}");
-        assert!(history.contains("Production → Archived, to make room for version 2"), "{history}");
+        assert!(history.contains("Production → Archived, replaced by version 2"), "{history}");
         let second = desk.json(&["registry", "history", "churn", "--version", "2"]);
         let kinds: Vec<String> =
             second.as_array().unwrap().iter().map(|event| text(&event["change"]["kind"])).collect();
@@ -167,15 +167,15 @@ fn aliases_tags_texts_and_names_are_changed() {
         desk.fails(
             &["registry", "delete", "loss", "--version", "1"],
             2,
-            "error: nobody is here to be asked: delete version 1 of loss, stage None?\n\
-             hint: say --yes to do it without being asked",
+            "error: cannot ask without a terminal: delete version 1 of loss, stage None?\n\
+             hint: add --yes to skip the question",
         );
         desk.ok(&["registry", "delete", "loss", "--version", "1", "--yes"]);
         desk.ok(&["registry", "delete", "loss", "--yes", "--why", "out of use"]);
         desk.fails(
             &["registry", "show", "los"],
             1,
-            "error: model `los` does not exist\nhint: list models with `mlctl registry list`",
+            "error: model `los` does not exist\nhint: `mlctl registry list` lists the models",
         );
         let history = desk.ok(&["registry", "history", "loss"]);
         assert!(history.contains("renamed from churn"), "{history}");
@@ -201,13 +201,13 @@ fn the_past_can_be_seen() {
         let before =
             desk.place.run(&desk.args(&["registry", "show", "churn", "--at", "2001-01-01"]));
         assert_eq!(before.code, Some(1));
-        let want = "error: there was no model `churn` on 2001-01-01 00:00:00\nhint: its history";
+        let want = "error: there was no model `churn` at 2001-01-01 00:00:00\nhint: its history";
         assert!(before.stderr.starts_with(want), "{before:?}");
         desk.fails(
             &["registry", "show", "churn", "--at", "soon"],
             2,
-            "error: `soon` is no time\n\
-             hint: a time is 2026-03-01, 2026-03-01T12:00 in your own zone, or 2026-03-01T12:00Z",
+            "error: `soon` is not a time\n\
+             hint: write a time as 2026-03-01, 2026-03-01T12:00 (local time) or 2026-03-01T12:00Z",
         );
     }
 }
@@ -252,8 +252,8 @@ fn what_is_not_there_is_answered_with_what_is() {
         desk.fails(
             &["registry", "transition", "churn", "newest", "Production"],
             1,
-            "error: `newest` is no version\n\
-             hint: a version is a number, a stage such as Production, @ALIAS or latest",
+            "error: `newest` is not a version\n\
+             hint: use a number, a stage such as Production, @ALIAS or latest",
         );
     }
 }
@@ -321,7 +321,7 @@ fn what_one_requests_another_approves() {
         assert!(requests.starts_with("no requests\n"), "{requests}");
         assert_eq!(requests.contains("nobody checks it"), desk._server.is_some(), "{requests}");
         let history = desk.ok(&["registry", "history", "churn"]);
-        assert!(history.contains("Production approved, which ann requested"), "{history}");
+        assert!(history.contains("approved Production, requested by ann"), "{history}");
 
         desk.ok(&["registry", "request", "churn", "1", "Staging"]);
         let rejected = desk.as_bob(&["registry", "reject", "churn", "1", "Staging"]);
@@ -410,8 +410,9 @@ fn a_registry_of_files_is_taken_over() {
     place.check_failure(
         &["registry", "import", "elsewhere"],
         1,
-        "error: there are no registered models in `elsewhere`: `elsewhere/models` is not there\n\
-         hint: name the folder of runs, or `models` in it, of an MLflow that kept both in files",
+        "error: there are no registered models in `elsewhere`: `elsewhere/models` does not \
+         exist\n\
+         hint: pass an mlruns folder that MLflow wrote, or the `models` folder in it",
     );
 }
 
@@ -423,7 +424,7 @@ fn experiments_are_not_imported_as_models() {
     let finished = place.run(&["registry", "import", "./mlruns", "--store", "./mlruns"]);
 
     assert_eq!(finished.code, Some(1), "{finished:?}");
-    assert!(finished.stderr.contains("mlruns/models` is not there"), "{finished:?}");
+    assert!(finished.stderr.contains("mlruns/models` does not exist"), "{finished:?}");
     assert!(!place.path("mlruns/registry.db").exists());
 }
 

@@ -367,8 +367,8 @@ fn several_models_are_served_under_names_of_their_own() {
     place.check_failure(
         &["models", "serve", "first", "other/first"],
         2,
-        "error: two models would be served as `first`\n\
-         hint: name them: NAME=URI, such as first-2=other/first",
+        "error: two models have the name `first`\n\
+         hint: give one of them another name with NAME=URI, such as first-2=other/first",
     );
 }
 
@@ -380,7 +380,7 @@ fn what_cannot_be_served_is_said_at_once() {
         let flag = format!("--timeout={time}");
         let finished = place.run(&["models", "serve", "first", "--port", "0", &flag]);
         assert_eq!(finished.code, Some(2), "{time}: {finished:?}");
-        let hint = "seconds are no time for --timeout\nhint: give a number above 0, such as 1\n";
+        let hint = "hint: use a number of seconds above 0, such as 1\n";
         assert!(finished.stderr.ends_with(hint), "{time}: {finished:?}");
     }
     place.check_failure(

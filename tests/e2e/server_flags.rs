@@ -47,15 +47,15 @@ fn flags_without_a_meaning_are_taken_and_explained() {
     server.process.signal(rustix::process::Signal::TERM);
     let finished = server.process.end();
     let named = [
-        "--workers changes nothing: one process serves everything",
-        "--gunicorn-opts changes nothing",
-        "--waitress-opts changes nothing",
-        "--uvicorn-opts changes nothing",
-        "--dev changes nothing",
-        "--secrets-cache-ttl changes nothing",
-        "--secrets-cache-max-size changes nothing",
-        "--workspace-store-uri changes nothing",
-        "--read-replica-backend-store-uri changes nothing",
+        "--workers has no effect: one process serves everything",
+        "--gunicorn-opts has no effect",
+        "--waitress-opts has no effect",
+        "--uvicorn-opts has no effect",
+        "--dev has no effect",
+        "--secrets-cache-ttl has no effect",
+        "--secrets-cache-max-size has no effect",
+        "--workspace-store-uri has no effect",
+        "--read-replica-backend-store-uri has no effect",
     ];
     for text in named {
         assert!(finished.stderr.contains(&format!("warning: {text}")), "{text}: {finished:?}");
@@ -81,14 +81,16 @@ fn what_would_only_look_protected_is_refused() {
     place.check_failure(
         &["server", "--app-name", "basic-auth"],
         2,
-        "error: there are no users and permissions yet, so --app-name basic-auth would protect \
-         nothing\nhint: serve on 127.0.0.1, and let a proxy in front of it ask for passwords",
+        "error: --app-name basic-auth is refused: mlctl does not support users and permissions, \
+         so it would protect nothing\n\
+         hint: listen on 127.0.0.1, behind a proxy that asks for passwords",
     );
     place.check_failure(
         &["server", "--enable-workspaces"],
         2,
-        "error: there are no workspaces yet, so --enable-workspaces would keep nobody apart\n\
-         hint: start one server with a store of its own for each team",
+        "error: --enable-workspaces is refused: mlctl does not support workspaces, so it would \
+         separate nobody\n\
+         hint: start a server with a separate store for each team",
     );
 }
 
@@ -109,8 +111,8 @@ fn a_server_is_no_store_for_a_server() {
     let finished = crate::harness::finish(command.env("MLFLOW_TRACKING_URI", "http://localhost:1"));
 
     assert_eq!(finished.code, Some(2));
-    let want = "error: MLFLOW_TRACKING_URI names the server `http://localhost:1`: \
-                a server needs a store of its own\n";
+    let want = "error: MLFLOW_TRACKING_URI is the server `http://localhost:1`, but a server \
+                needs a folder or a database as its store\n";
     assert!(finished.stderr.starts_with(want), "{finished:?}");
 }
 
@@ -312,7 +314,7 @@ fn where_model_versions_come_from_can_be_narrowed() {
     let mut command = place.command(&["server", "--port", "0"]);
     let finished = crate::harness::finish(command.env(variable, "("));
     assert_eq!(finished.code, Some(2));
-    let want = format!("error: {variable} is no regular expression: ");
+    let want = format!("error: {variable} is not a regular expression: ");
     assert!(finished.stderr.starts_with(&want), "{finished:?}");
 }
 

@@ -112,8 +112,9 @@ fn a_project_runs_on_the_local_backend_and_on_no_other() {
     place.check_failure(
         &["run", "fit", "-b", "databricks"],
         2,
-        "error: the backend `databricks` is left out: projects run on this machine\nhint: leave \
-         --backend away, or start `mlctl run` where the project should run",
+        "error: the backend `databricks` is not supported: mlctl runs projects on this machine\n\
+         hint: leave out --backend, or start `mlctl run` on the machine where the project should \
+         run",
     );
     place.check_failure(
         &["run", "fit", "-A", "gpus=all"],

@@ -29,8 +29,8 @@ fn a_store_that_is_not_there_is_not_made_by_reading() {
             &args,
             1,
             "error: there is no store at `./mlruns`\n\
-             hint: name one with --store or MLFLOW_TRACKING_URI; `mlctl run` and \
-             `mlctl experiments create` make one",
+             hint: set --store or MLFLOW_TRACKING_URI; `mlctl run` and `mlctl experiments \
+             create` create a store",
         );
     }
 
@@ -55,7 +55,8 @@ fn a_store_of_an_unknown_kind_says_what_a_store_is() {
         &["runs", "list", "--store", "ftp://example.org/x"],
         1,
         "error: cannot open the store `ftp://example.org/x`: this kind of URI is not supported\n\
-         hint: a store is a folder such as ./mlruns, a file sqlite:///mlflow.db, or the address of a server: http://…",
+         hint: use a folder such as ./mlruns, a database such as sqlite:///mlflow.db, or the URL \
+         of a server: http://…",
     );
 }
 
@@ -88,7 +89,7 @@ fn a_run_whose_file_is_corrupt_is_reported_and_skipped() {
     let shown = place.run(&["runs", "show", &bad]);
     assert_eq!(shown.code, Some(1));
     assert!(shown.stderr.contains(&format!("{bad}/meta.yaml`: ")), "{shown:?}");
-    let hint = "hint: mend or move the file away; everything else in the store still works\n";
+    let hint = "hint: repair the file or move it away; the rest of the store still works\n";
     assert!(shown.stderr.ends_with(hint), "{shown:?}");
     assert_eq!(runs(&place, ["next"]).len(), 1);
     // Nothing of it was thrown away.
@@ -175,7 +176,10 @@ fn the_folder_that_mlflow_3_leaves_is_found() {
     assert!(listed.contains("churn"), "{listed}");
     let settings = place.ok(&["config", "show"]);
     assert!(settings.contains("sqlite:///mlflow.db"), "{settings}");
-    assert!(settings.contains("mlflow.db is here, and mlruns holds no experiment"), "{settings}");
+    assert!(
+        settings.contains("mlflow.db exists here, and mlruns has no experiments"),
+        "{settings}"
+    );
 
     place.ok(&["experiments", "create", "older", "--store", "./mlruns"]);
     let listed = place.ok(&["experiments", "list"]);

@@ -144,7 +144,7 @@ fn webhooks_of_a_server_are_its_clients_too() {
     server.post_json("/api/2.0/mlflow/model-versions/create", &version);
     let failed = || done(url, &client, &["deliveries", "ci"]).contains("it cannot be reached");
     until("the delivery fails", failed);
-    refused(url, &client, &["test", "ci"], "error: the webhook ci did not take the message");
+    refused(url, &client, &["test", "ci"], "error: the webhook ci did not accept the message");
 
     done(url, &client, &["disable", "ci"]);
     assert_eq!(listed(url, &client)[0]["status"], "DISABLED");
@@ -266,7 +266,7 @@ fn a_server_refuses_settings_that_mean_nothing() {
     for (name, value, want) in [
         ("MLFLOW_WEBHOOK_REQUEST_TIMEOUT", "soon", "hint: it must be a whole number"),
         ("MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS", "maybe", "hint: it must be true or false"),
-        ("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY", "short", "hint: a key is 32 bytes"),
+        ("MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY", "short", "hint: create a key"),
     ] {
         let mut command = place.command(&["server", "--port", "0"]);
         let finished = crate::harness::finish(command.env(name, value));

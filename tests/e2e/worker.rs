@@ -71,7 +71,7 @@ fn a_model_of_python_code_scores_files_in_its_own_environment() {
         1,
         "error: cannot load the model `model`: no flavor of this model runs here: it has \
          `python_function`; `onnx`, `xgboost`, `lightgbm` and `sklearn` would\n\
-         hint: with --python the model is scored by Python, in its own environment",
+         hint: add --python to score the model with Python, in its own environment",
     );
 }
 

@@ -44,8 +44,8 @@ pub(crate) fn dispatch(context: &Context, command: ArtifactsCommand) -> Outcome 
         ArtifactsCommand::LogArtifacts { local_dir, to } => {
             if !local_dir.is_dir() {
                 return Err(Hinted::usage(
-                    format!("`{}` is no folder", local_dir.display()),
-                    "`mlctl artifacts put RUN_ID FILE` stores a file",
+                    format!("`{}` is not a folder", local_dir.display()),
+                    "use `mlctl artifacts put RUN_ID FILE` to upload a file",
                 ));
             }
             let artifacts = of_run(store, &to.run_id)?;
@@ -76,7 +76,7 @@ fn get(context: &Context, store: &dyn TrackingStore, args: &GetArgs) -> Result<(
 fn target(args: &GetArgs) -> Result<PathBuf> {
     if let Some(folder) = &args.dst_path {
         fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make the folder `{}`", folder.display()))?;
+            .with_context(|| format!("cannot create the folder `{}`", folder.display()))?;
         return Ok(folder.clone());
     }
     match &args.output {

@@ -29,7 +29,11 @@ fn show_plan(context: &Context, path: &Path, plan: &Plan) -> Result<()> {
         let row = |step: &upgrade::Step| vec![step.revision.to_owned(), step.change.to_owned()];
         let rows = plan.steps.iter().map(row).collect();
         let count = plan.steps.len();
-        let head = format!("{} is at {}; {count} steps to take:\n", path.display(), plan.from);
+        let head = format!(
+            "{} is at revision {}; the upgrade takes {count} steps:\n",
+            path.display(),
+            plan.from
+        );
         head + &table(&["REVISION", "CHANGE"], rows, "")
     })
 }
@@ -40,7 +44,7 @@ fn show_upgrade(context: &Context, path: &Path, done: &Upgraded) -> Result<()> {
     context.output.show(&value, |_| match &done.copy {
         None => up_to_date(path, &done.plan),
         Some(copy) => format!(
-            "upgraded {} from {} to {} in {} steps\nits old state is in {}\n",
+            "upgraded {} from {} to {} in {} steps\nthe old database was saved as {}\n",
             path.display(),
             done.plan.from,
             upgrade::newest(),
@@ -58,9 +62,9 @@ fn described(path: &Path, plan: &Plan) -> Value {
 
 fn up_to_date(path: &Path, plan: &Plan) -> String {
     match plan.from == upgrade::newest() {
-        true => format!("{} is at the newest revision, {}\n", path.display(), plan.from),
+        true => format!("{} is already at the newest revision, {}\n", path.display(), plan.from),
         false => format!(
-            "{} is at {}, a newer revision than mlctl makes, and works as it is\n",
+            "{} is at revision {}, which is newer than what mlctl creates; no upgrade is needed\n",
             path.display(),
             plan.from
         ),

@@ -28,9 +28,9 @@ pub(crate) fn collect(context: &Context, args: &GcArgs) -> Outcome {
     let uri = args.backend_store_uri.as_ref().unwrap_or(&context.config.store.value);
     if stores::is_server(uri) {
         return Err(Hinted::error(
-            format!("`{uri}` is a server, and a server deletes nothing for good"),
-            "run this where its store is: mlctl gc --backend-store-uri STORE \
-             --artifacts-destination PLACE, as the server was started with",
+            format!("`{uri}` is a server: the REST API cannot delete permanently"),
+            "run this on the server's machine, with the values the server was started with: \
+             mlctl gc --backend-store-uri STORE --artifacts-destination URI",
         ));
     }
     let wanted = wanted(args, context.clock.now())?;
@@ -93,7 +93,7 @@ fn sweep(store: &dyn TrackingStore, selected: &Selected, places: &Places, report
     for experiment in &selected.experiments {
         let id = &experiment.experiment_id;
         if report.is_kept(id) {
-            report.keep_experiment(id, "something in it could not be deleted");
+            report.keep_experiment(id, "some of its content could not be deleted");
             continue;
         }
         match if report.dry_run { Ok(()) } else { store.purge_experiment(id) } {

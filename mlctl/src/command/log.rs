@@ -41,7 +41,7 @@ fn chosen(run: &RunChoice) -> Result<RunId> {
         Some(id) => Ok(RunId::parse(id.as_str())?),
         None => Err(Hinted::usage(
             "no run to log to: neither --run-id nor MLFLOW_RUN_ID is given",
-            "inside of `mlctl run` MLFLOW_RUN_ID is set; elsewhere name a run with --run-id",
+            "pass --run-id ID; `mlctl run` sets MLFLOW_RUN_ID for the commands that it starts",
         )),
     }
 }
@@ -49,8 +49,12 @@ fn chosen(run: &RunChoice) -> Result<RunId> {
 /// Stores a file or folder under its own name in `folder` among a run's artifacts.
 pub(super) fn put(store: &dyn TrackingStore, run: &RunId, file: &Path, folder: &str) -> Result<()> {
     let Some(name) = file.file_name().map(|name| name.to_string_lossy()) else {
-        let message = format!("`{}` has no name of its own to be stored under", file.display());
-        return Err(Hinted::usage(message, "name the file or folder by its path"));
+        let message = format!("`{}` does not end with a file or folder name", file.display());
+        return Err(Hinted::usage(
+            message,
+            "pass a path that ends with the name of the file or \
+                                           folder",
+        ));
     };
     let destination = ArtifactPath::parse(folder)?.join(&ArtifactPath::parse(&name)?);
     let info = store.run(run)?.info;

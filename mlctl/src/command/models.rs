@@ -82,7 +82,8 @@ fn prepare(context: &Context, asked: &ModelUri) -> Result<()> {
     let folder = resolve::fetch(context, asked.uri())?;
     if !asked.python && mlctl_models::load(&folder.path).is_ok() {
         let text = format!(
-            "`{}` runs here by itself and needs no environment; --python makes one all the same",
+            "mlctl runs `{}` itself, so it needs no environment; add --python to create one \
+             anyway",
             asked.uri()
         );
         return context.output.say(&text);
@@ -91,14 +92,17 @@ fn prepare(context: &Context, asked: &ModelUri) -> Result<()> {
     let info = mlctl_models::read_info(&folder.path).with_context(cannot)?;
     let python = python::interpreter(context, asked, &folder.path, &info).with_context(cannot)?;
     context.output.show(&json!({ "python": python }), |_| {
-        format!("prepared; its Python is {}\n", python.display())
+        format!("created the environment; its Python is {}\n", python.display())
     })
 }
 
 /// Says which flags of MLflow change nothing here.
 fn explain(install: &InstallMlflow) {
     if install.install_mlflow {
-        notice("--install-mlflow changes nothing: a model has the packages that its files name");
+        notice(
+            "--install-mlflow has no effect: the environment has the packages that the \
+                model's files list",
+        );
     }
 }
 
@@ -109,7 +113,7 @@ fn rows_of(path: &Path, format: Option<RowFormat>) -> Result<(Format, Source)> {
         if format == Format::Parquet {
             return Err(Hinted::usage(
                 "Parquet cannot be read from standard input",
-                "name a file with -i",
+                "pass a file with -i FILE",
             ));
         }
         return Ok((format, Source::Stream(Box::new(io::stdin()))));
@@ -129,13 +133,13 @@ fn format_of(path: &Path, said: Option<RowFormat>) -> Result<Format> {
     said.or_else(|| Format::of(path)).ok_or_else(|| {
         if path == Path::new("-") {
             return Hinted::usage(
-                "there are no rows to score: no file is named, and nothing is said of standard input",
-                "name a file with -i, or say with -t what comes in: csv or json",
+                "no input",
+                "pass -i FILE, or -t csv or -t json to read standard input",
             );
         }
         Hinted::usage(
-            format!("the name `{}` does not tell what the file is written in", path.display()),
-            "say it with --input-format or --output-format: csv, json or parquet",
+            format!("cannot tell the format of `{}` from its name", path.display()),
+            "pass --input-format or --output-format: csv, json or parquet",
         )
     })
 }

@@ -162,7 +162,7 @@ fn which(text: &str) -> Result<VersionRef> {
 
 fn no_version(text: &str) -> anyhow::Error {
     Hinted::error(
-        format!("`{text}` is no version"),
-        "a version is a number, a stage such as Production, @ALIAS or latest",
+        format!("`{text}` is not a version"),
+        "use a number, a stage such as Production, @ALIAS or latest",
     )
 }

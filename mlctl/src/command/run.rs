@@ -57,12 +57,16 @@ pub(crate) fn run(context: &Arc<Context>, args: &RunArgs) -> Outcome {
 fn refuse_backend(args: &RunArgs) -> Result<()> {
     if let Some(backend) = args.backend.as_ref().filter(|backend| *backend != "local") {
         return Err(Hinted::usage(
-            format!("the backend `{backend}` is left out: projects run on this machine"),
-            "leave --backend away, or start `mlctl run` where the project should run",
+            format!(
+                "the backend `{backend}` is not supported: mlctl runs projects on this \
+                     machine"
+            ),
+            "leave out --backend, or start `mlctl run` on the machine where the project should \
+             run",
         ));
     }
     if args.backend_config.is_some() {
-        tracing::warn!("--backend-config changes nothing: this machine needs no settings");
+        tracing::warn!("--backend-config has no effect: projects run on this machine");
     }
     Ok(())
 }
@@ -133,7 +137,7 @@ fn request(
     let mut environ: Environ = env::vars_os().collect();
     environ.prepend_path(own_folder.0.path());
     let temp_dir = args.storage_dir.clone().unwrap_or_else(env::temp_dir);
-    let current_dir = env::current_dir().context("cannot tell the current folder")?;
+    let current_dir = env::current_dir().context("cannot find the current folder")?;
     let cache_dir = &context.config.cache_dir.value;
     let mut request =
         Request::new(args.uri.as_str(), current_dir, cache_dir.clone(), temp_dir, environ);
@@ -175,8 +179,8 @@ struct OwnFolder(Scratch);
 impl OwnFolder {
     fn make() -> Result<Self> {
         let folder = Scratch::make(&env::temp_dir(), "mlctl-bin-", Access::Private);
-        let folder = folder.context("cannot make a temporary folder")?;
-        let program = env::current_exe().context("cannot tell where mlctl is")?;
+        let folder = folder.context("cannot create a temporary folder")?;
+        let program = env::current_exe().context("cannot find the mlctl program file")?;
         std::os::unix::fs::symlink(program, folder.path().join("mlctl"))?;
         Ok(Self(folder))
     }
@@ -224,7 +228,7 @@ fn report(
     match outcome {
         Ended::Finished => {
             context.output.show(&answer("FINISHED"), |_| {
-                format!("run {name} ({id}) finished in {took}\nlook at it: mlctl runs show {id}\n")
+                format!("run {name} ({id}) finished in {took}\nto see it: mlctl runs show {id}\n")
             })?;
             Ok(ExitCode::SUCCESS)
         }
@@ -247,6 +251,6 @@ fn failed(info: &RunInfo, failure: &Failure) -> anyhow::Error {
     let id = &info.run_id;
     Hinted::error(
         format!("run {} ({id}) failed: {}", info.run_name, failure.cause),
-        format!("its output: mlctl artifacts get {id} logs/stderr.txt"),
+        format!("to see its output: mlctl artifacts get {id} logs/stderr.txt"),
     )
 }

@@ -76,7 +76,7 @@ fn find(
     let page = store.search_runs(&query)?;
     context.output.show(&page.items, |runs| runs_table(runs))?;
     if page.next_page_token.is_some() {
-        notice("there are more runs; --max-results shows more of them");
+        notice("there are more runs; use --max-results to list more");
     }
     Ok(())
 }
@@ -235,7 +235,7 @@ fn compare(
         let cells = rows
             .into_iter()
             .map(|(kind, key, values)| [kind.to_owned(), key].into_iter().chain(values).collect());
-        table(&header, cells.collect(), "the runs have equal params, metrics and tags")
+        table(&header, cells.collect(), "the runs have the same params, metrics and tags")
     })
 }
 

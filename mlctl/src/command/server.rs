@@ -85,7 +85,7 @@ fn registry(
     let opened = stores::registry_beside(&context.config, uri, store, durability, tracking);
     let opened = opened.map_err(|error| format!("{error:#}"));
     if let Err(why) = &opened {
-        tracing::warn!("there will be no registered models: {why}");
+        tracing::warn!("the model registry is not available: {why}");
     }
     let sender = Arc::new(Sender::new(webhooks::settings()?));
     Ok(Registry {
@@ -114,8 +114,8 @@ fn source_rules(args: &ServerArgs) -> Result<SourceRules> {
         .map(|(text, origin)| {
             Pattern::parse(&text).map_err(|error| {
                 Hinted::usage(
-                    format!("{origin} is no regular expression: {error}"),
-                    "it is what the source of every new model version must match",
+                    format!("{origin} is not a regular expression: {error}"),
+                    "the source of every new model version must match it",
                 )
             })
         })
@@ -136,14 +136,16 @@ fn source_rules(args: &ServerArgs) -> Result<SourceRules> {
 fn refuse(args: &ServerArgs) -> Result<()> {
     if args.app_name.is_some() {
         return Err(Hinted::usage(
-            "there are no users and permissions yet, so --app-name basic-auth would protect nothing",
-            "serve on 127.0.0.1, and let a proxy in front of it ask for passwords",
+            "--app-name basic-auth is refused: mlctl does not support users and permissions, so \
+             it would protect nothing",
+            "listen on 127.0.0.1, behind a proxy that asks for passwords",
         ));
     }
     if args.ignored.enable_workspaces {
         return Err(Hinted::usage(
-            "there are no workspaces yet, so --enable-workspaces would keep nobody apart",
-            "start one server with a store of its own for each team",
+            "--enable-workspaces is refused: mlctl does not support workspaces, so it would \
+             separate nobody",
+            "start a server with a separate store for each team",
         ));
     }
     Ok(())
@@ -158,8 +160,11 @@ fn store_uri<'a>(context: &'a Context, args: &'a ServerArgs) -> Result<&'a str> 
             (None, origin) => origin.to_string(),
         };
         return Err(Hinted::usage(
-            format!("{origin} names the server `{uri}`: a server needs a store of its own"),
-            "name a folder or sqlite:///FILE with --backend-store-uri",
+            format!(
+                "{origin} is the server `{uri}`, but a server needs a folder or a database \
+                     as its store"
+            ),
+            "pass a folder or sqlite:///FILE with --backend-store-uri",
         ));
     }
     Ok(uri)
@@ -184,26 +189,29 @@ fn access(args: &ServerArgs) -> Result<Access> {
 /// Says what a user of `mlflow server` should know about the flags.
 fn explain(args: &ServerArgs) {
     for (flag, why) in args.ignored.list_set() {
-        tracing::warn!("{flag} changes nothing: {why}");
+        tracing::warn!("{flag} has no effect: {why}");
     }
     if let Some((_, Origin::Variable(name))) = config::variable("MLFLOW_AUTH_CONFIG_PATH") {
-        tracing::warn!("{name} changes nothing: there are no users and permissions yet");
+        tracing::warn!("{name} has no effect: mlctl does not support users and permissions");
     }
     if !is_loopback(&args.host) {
         tracing::warn!(
-            "there is no authentication: whoever reaches this server can read, change and delete \
-             everything; let only those reach it who may"
+            "there is no authentication: anybody who can reach this server can read, change and \
+             delete everything"
         );
     }
     if args.trust_user_header {
-        tracing::warn!("approvals are by whom clients say they are: one can request and approve");
+        tracing::warn!(
+            "the names in approvals are not verified: one person can both request and \
+                        approve"
+        );
     }
     if args.disable_security_middleware {
-        tracing::warn!("neither hosts nor origins are looked at: any web page can use this server");
+        tracing::warn!("hosts and origins are not checked: any web page can use this server");
     } else if args.allowed_hosts.is_empty() && !is_loopback(&args.host) {
         tracing::warn!(
-            "requests to names other than localhost and private addresses are turned away: \
-             --allowed-hosts says what this server is called"
+            "requests are refused unless their host name is localhost or a private address; set \
+             other host names with --allowed-hosts"
         );
     }
 }

@@ -69,7 +69,7 @@ impl Patterns {
             .map(|text| {
                 let pattern = regex::escape(text).replace(r"\*", ".*");
                 Regex::new(&format!("^(?si:{pattern})$"))
-                    .with_context(|| format!("`{text}` is no name with wildcards"))
+                    .with_context(|| format!("`{text}` is not a name with wildcards"))
             })
             .collect::<Result<_>>()?;
         Ok(Self { patterns, is_any })
@@ -181,8 +181,9 @@ impl IntoResponse for Refusal {
             Self::Host => "Invalid Host header - possible DNS rebinding attack detected",
             Self::Origin => "Cross-origin request blocked",
             Self::Token => {
-                let message = "this server needs its token: clients take it from \
-                               MLFLOW_TRACKING_TOKEN, and browsers as the password of any user";
+                let message = "this server requires a token: set MLFLOW_TRACKING_TOKEN for \
+                               clients; in a browser, enter the token as the password with any \
+                               user name";
                 let failure = Failure::new(ErrorCode::Unauthenticated, message);
                 return ([(header::WWW_AUTHENTICATE, "Basic realm=\"mlctl\"")], failure)
                     .into_response();
@@ -262,7 +263,7 @@ fn named_host(request: &Request) -> Result<Option<&str>, Refusal> {
     };
     match request.uri().authority() {
         Some(target) if Authority::parse("http", target.as_str()) != Some(named) => {
-            Err(Refusal::Malformed("the request is for another host than its Host header names"))
+            Err(Refusal::Malformed("the host of the request and its Host header differ"))
         }
         _ => Ok(Some(host)),
     }
@@ -335,7 +336,7 @@ mod tests {
         let access = Access::default();
         let host = [("host", "localhost:5000")];
         check(&access, "GET http://localhost:5000/api/x", &host, &Ok(()));
-        let other = "the request is for another host than its Host header names";
+        let other = "the host of the request and its Host header differ";
         for target in ["http://evil.example/api/x", "http://localhost/api/x"] {
             let line = format!("GET {target}");
             check(&access, &line, &host, &Err(Refusal::Malformed(other)));

@@ -107,7 +107,7 @@ async fn accept(
     loop {
         if places.available_permits() == 0 && !is_warned {
             let number = limits.connections;
-            tracing::warn!("{number} connections are open, which is the limit: further ones wait");
+            tracing::warn!("the limit of {number} open connections is reached: new ones wait");
             is_warned = true;
         }
         let next = async { (places.clone().acquire_owned().await, next(&listener).await) };
@@ -162,7 +162,8 @@ fn prepared(stream: TcpStream) -> io::Result<TcpStream> {
 pub(crate) fn stop_when_unlocked(file: File) -> Result<()> {
     let wait = move || {
         if let Err(error) = file.lock() {
-            tracing::error!(%error, "cannot wait for a lock: this server stops on a signal only");
+            tracing::error!(%error, "cannot watch the lock file: this server stops only on a \
+                                     signal");
             return;
         }
         let _ = signal_hook::low_level::raise(signal_hook::consts::SIGTERM);

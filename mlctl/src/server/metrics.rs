@@ -49,9 +49,9 @@ pub(super) fn counted(app: Router) -> Router {
     };
     let mut registry = Registry::with_prefix("mlflow");
     let about = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-    registry.register("exporter", "What shows these numbers", about);
-    registry.register("http_request", "Requests that were answered", requests.count.clone());
-    let help = "Seconds until a request was answered";
+    registry.register("exporter", "The program that reports these metrics", about);
+    registry.register("http_request", "Number of requests answered", requests.count.clone());
+    let help = "Duration of requests in seconds";
     registry.register("http_request_duration_seconds", help, requests.seconds.clone());
     let registry = Arc::new(registry);
     app.layer(middleware::from_fn_with_state(requests, count))

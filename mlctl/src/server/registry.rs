@@ -125,6 +125,6 @@ impl Sources for Logged {
     fn registered(&self, model_id: &str, model: &ModelName, version: VersionNumber) -> Result<()> {
         ModelId::parse(model_id)
             .and_then(|id| self.tracking.add_model_version(&id, model.as_str(), version.get()))
-            .map_err(|error| Error::backend("noting a version with its logged model", error))
+            .map_err(|error| Error::backend("recording a version with its logged model", error))
     }
 }

@@ -34,6 +34,6 @@ pub(super) fn root_routes() -> Router {
 }
 
 fn refuse(what: &str) -> Failure {
-    let message = format!("mlctl does not support {what} yet; a server of MLflow does");
+    let message = format!("mlctl does not support {what}; use an MLflow server for this");
     Failure::new(ErrorCode::NotImplemented, message)
 }

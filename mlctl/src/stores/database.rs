@@ -29,28 +29,34 @@ pub(super) fn parse(uri: &str) -> Option<Result<Database>> {
 fn refuse(uri: &str, why: impl std::fmt::Display) -> anyhow::Error {
     Hinted::error(
         format!("cannot open the database `{uri}`: {why}"),
-        "name a file: sqlite:///PATH, with four slashes for an absolute path",
+        "use sqlite:///PATH, with four slashes for an absolute path",
     )
 }
 
 fn read(uri: &str, driver: &str, rest: &str) -> Result<Database> {
     if driver != "pysqlite" {
-        return Err(refuse(uri, format!("the driver `{driver}` is not known here")));
+        return Err(refuse(uri, format!("the driver `{driver}` is not supported")));
     }
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (host, name) = place.split_once('/').unwrap_or((place, ""));
     if !host.is_empty() {
-        return Err(refuse(uri, format!("a file has no host, and `{host}` stands for one")));
+        return Err(refuse(
+            uri,
+            format!(
+                "the URI of a file must not have a host, and it has the \
+                                        host `{host}`"
+            ),
+        ));
     }
     let options = Options::read(uri, query)?;
     let path = match name.strip_prefix("file:") {
         _ if matches!(name, "" | ":memory:" | "file::memory:") => {
-            return Err(refuse(uri, "a database in memory ends with the program that made it"));
+            return Err(refuse(uri, "a database in memory would be lost when the program ends"));
         }
         Some(path) if options.is_uri => decoded(path).map_err(|why| refuse(uri, why))?,
         Some(_) => return Err(refuse(uri, "a name that begins with `file:` needs `?uri=true`")),
         None if options.is_uri => {
-            return Err(refuse(uri, "with `uri=true` the name begins with `file:`"));
+            return Err(refuse(uri, "with `uri=true` the name must begin with `file:`"));
         }
         None => name.to_owned(),
     };
@@ -77,13 +83,11 @@ impl Options {
                 (name, _) if OF_PYTHON.contains(&name) => options.ignored.push(name.to_owned()),
                 ("mode", "rw" | "rwc") | ("cache", "private" | "shared") => of_file.push(pair),
                 ("mode" | "immutable", _) => {
-                    let why = format!(
-                        "`{pair}` is not supported: take the right to write away from the file instead"
-                    );
+                    let why = format!("`{pair}` is not supported: make the file read-only instead");
                     return Err(refuse(uri, why));
                 }
                 (name, _) => {
-                    return Err(refuse(uri, format!("the option `{name}` is not known here")));
+                    return Err(refuse(uri, format!("the option `{name}` is not supported")));
                 }
             }
         }
@@ -101,14 +105,14 @@ fn decoded(path: &str) -> Result<String, &'static str> {
         Some(rest) => rest
             .strip_prefix("localhost")
             .filter(|rest| rest.starts_with('/'))
-            .ok_or("a file has no host")?,
+            .ok_or("the URI of a file must not have a host")?,
         None => path,
     };
     let path = path.split('#').next().unwrap_or_default();
     let decoded = percent_encoding::percent_decode_str(path).decode_utf8();
     let decoded = decoded.map_err(|_| "its name is not UTF-8")?;
     match decoded.is_empty() || decoded.contains('\0') {
-        true => Err("it has no name that a file can have"),
+        true => Err("its name is not a valid file name"),
         false => Ok(decoded.into_owned()),
     }
 }
@@ -162,7 +166,7 @@ mod tests {
         refused("sqlite:///a.db?journal=wal", "option `journal`");
         refused("sqlite:///a.db?mode=ro&uri=true", "`mode=ro` is not supported");
         refused("sqlite:///a.db?mode=rw", "needs `uri=true`");
-        refused("sqlite:///a.db?uri=true", "begins with `file:`");
+        refused("sqlite:///a.db?uri=true", "begin with `file:`");
         refused("sqlite:///file:a.db", "needs `?uri=true`");
         assert!(parse("./sqlite").is_none());
         assert!(parse("postgresql://host/db").is_none());

@@ -11,8 +11,8 @@ const UNITS: [(char, f64); 4] =
 pub(super) fn parse(text: &str) -> Result<i64> {
     read(text).ok_or_else(|| {
         Hinted::usage(
-            format!("`{text}` is no age"),
-            "give days, hours, minutes and seconds in this order: 30d, 7d12h, 1.5h, 2m4s",
+            format!("`{text}` is not a duration"),
+            "write days, hours, minutes and seconds in this order: 30d, 7d12h, 1.5h, 2m4s",
         )
     })
 }

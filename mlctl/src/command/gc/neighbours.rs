@@ -59,7 +59,7 @@ impl Neighbours {
         for database in &self.databases {
             for statement in &database.statements {
                 let row = database.connection.query_row(statement, [id], |_| Ok(()));
-                if row.optional().context("cannot read a database beside the artifacts")?.is_some()
+                if row.optional().context("cannot read a database next to the artifacts")?.is_some()
                 {
                     return Ok(true);
                 }
@@ -77,7 +77,10 @@ fn databases_in(folder: &Path) -> Result<Vec<Database>> {
         if ending.is_some_and(|ending| ENDINGS.contains(&ending)) && is_sqlite(&path) {
             let opened = open(&path);
             let opened = opened.with_context(|| {
-                format!("cannot tell what `{}` owns, so nothing is an orphan", path.display())
+                format!(
+                    "cannot tell which artifacts `{}` owns, so no orphans are deleted",
+                    path.display()
+                )
             })?;
             found.extend(opened);
         }

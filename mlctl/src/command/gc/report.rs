@@ -140,7 +140,7 @@ impl Report {
             lines.push(format!("kept {}: {}", kept.what, kept.why));
         }
         for place in &self.not_looked_at {
-            lines.push(format!("not looked for orphans at {}: {}", place.what, place.why));
+            lines.push(format!("did not search for orphans at {}: {}", place.what, place.why));
         }
         lines.push(self.sum());
         let lines: Vec<_> =
@@ -158,7 +158,7 @@ impl Report {
         let left = self.orphans.iter().filter(|orphan| !orphan.deleted).count();
         let hint = match left {
             0 => String::new(),
-            _ => format!("; {left} orphans are left, --orphans deletes them"),
+            _ => format!("; {left} orphans remain; --orphans deletes them"),
         };
         format!(
             "{} runs, {} logged models, {} experiments: {freed} {}{hint}",

@@ -32,11 +32,11 @@ pub(super) fn run(
 ) -> Result<()> {
     let uri = asked.uri();
     if !(seconds > 0.0 && seconds <= 3_600.0) {
-        let message = format!("cannot measure for {seconds} seconds");
-        return Err(Hinted::usage(message, "give --seconds a number above 0, such as 1"));
+        let message = format!("invalid --seconds {seconds}");
+        return Err(Hinted::usage(message, "use a number above 0, such as 1"));
     }
     if rows.contains(&0) {
-        return Err(Hinted::usage("cannot measure 0 rows at once", "one is the least"));
+        return Err(Hinted::usage("invalid --rows 0", "use numbers from 1 on"));
     }
     let (folder, model) = super::open(context, asked)?;
     let sample = match input {
@@ -69,14 +69,14 @@ fn first_batch(model: &Model, path: &Path) -> Result<Input> {
     let first = files::read(format, source, model.input_schema(), ROWS)?.next();
     first.map(|rows| rows?.decode()).transpose()?.ok_or_else(|| {
         let message = format!("there are no rows in `{}`", path.display());
-        Hinted::error(message, "one is enough: it is repeated")
+        Hinted::error(message, "add at least one row; it is repeated as needed")
     })
 }
 
 fn example(model: &Model, uri: &str, folder: &Path) -> Result<Input> {
     let example = SavedExample::read(folder, &model.info)?.ok_or_else(|| {
         let message = format!("the model `{uri}` has no input example to score");
-        Hinted::error(message, "give rows with --input FILE")
+        Hinted::error(message, "pass rows with --input FILE")
     })?;
     Ok(payload::from_json(example.body.as_bytes(), model.input_schema())?)
 }

@@ -19,8 +19,8 @@ pub(super) fn run(context: &Context, args: &ConvertArgs) -> Result<()> {
         .with_context(|| format!("cannot convert the model `{}`", args.which.uri()))?;
     if info.flavors.contains_key("onnx") {
         return Err(Hinted::error(
-            format!("the model `{}` is ONNX already", args.which.uri()),
-            "score it with `mlctl models predict`, or copy its folder",
+            format!("the model `{}` is already an ONNX model", args.which.uri()),
+            "score it with `mlctl models predict`, or copy the folder",
         ));
     }
     let converted = to_onnx(&folder.path)?;
@@ -35,7 +35,9 @@ pub(super) fn run(context: &Context, args: &ConvertArgs) -> Result<()> {
         origin: save::new_origin(context.clock.now()),
         metadata: None,
     };
-    model.complete().with_context(|| format!("what `{}` became does not run", args.which.uri()))?;
+    model
+        .complete()
+        .with_context(|| format!("the converted model `{}` does not run", args.which.uri()))?;
     save_onnx(&args.output, &model)
         .with_context(|| format!("cannot save `{}`", args.output.display()))?;
     let told = json!({ "path": args.output });

@@ -53,7 +53,7 @@ fn text(info: &ModelInfo, manifest: &Manifest, runs: &Result<String, String>) ->
         "runs with",
         vec![match runs {
             Ok(flavor) => flavor.clone(),
-            Err(problem) => format!("nothing here: {problem}"),
+            Err(problem) => format!("not supported: {problem}"),
         }],
     );
     let signature = info.signature.as_ref();
@@ -80,7 +80,7 @@ fn text(info: &ModelInfo, manifest: &Manifest, runs: &Result<String, String>) ->
 
 fn shown(schema: Option<&Schema>) -> Vec<String> {
     let mut lines: Vec<String> = match schema {
-        None => return vec!["not said".to_owned()],
+        None => return vec!["not specified".to_owned()],
         Some(Schema::Columns(columns)) => columns.iter().map(column).collect(),
         Some(Schema::Tensors(tensors)) => tensors.iter().map(tensor).collect(),
     };

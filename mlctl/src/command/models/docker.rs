@@ -35,7 +35,7 @@ pub(super) fn build(context: &Context, args: &BuildDockerArgs) -> Result<()> {
         _ => Needs::Nothing,
     };
     if args.env_manager.is_some_and(|manager| manager != DockerEnvManager::Local) {
-        notice("packages are installed into the image's own Python, whatever --env-manager says");
+        notice("--env-manager has no effect: packages are installed into the image's own Python");
     }
     let program = Program::of_this()?;
     let text = dockerfile(args, &program, &needs);
@@ -43,8 +43,8 @@ pub(super) fn build(context: &Context, args: &BuildDockerArgs) -> Result<()> {
         if let Some(name) = &args.name {
             // Who names an image expects one, as MLflow makes it.
             notice(&format!(
-                "this is a Dockerfile, and no image is built: build one with `mlctl models \
-                 build-image URI -t {name} -o FILE`, or with -d DIR and `docker build -t {name} DIR`"
+                "this prints a Dockerfile and does not build an image: use `mlctl models \
+                 build-image URI -t {name} -o FILE`, or -d DIR and `docker build -t {name} DIR`"
             ));
         }
         return context.output.show(&json!({ "dockerfile": text }), |_: &Value| text.clone());
@@ -53,7 +53,7 @@ pub(super) fn build(context: &Context, args: &BuildDockerArgs) -> Result<()> {
     let shown = output.display();
     let name = name_of(args);
     context.output.show(&json!({ "path": output }), |_| {
-        format!("wrote {shown}/Dockerfile; build it: docker build -t {name} {shown}\n")
+        format!("wrote {shown}/Dockerfile; to build the image: docker build -t {name} {shown}\n")
     })
 }
 
@@ -74,12 +74,12 @@ fn needs(uri: &str, folder: &Path, args: &BuildDockerArgs) -> Result<Needs> {
     let info = mlctl_models::read_info(folder)
         .with_context(|| format!("cannot load the model `{uri}`"))?;
     let Some(version) = python_version(&info) else {
-        anyhow::bail!("{why}; and it has no flavor `python_function`");
+        anyhow::bail!("{why}; and it has no `python_function` flavor");
     };
     if !folder.join(REQUIREMENTS).is_file() {
         return Err(Hinted::error(
-            format!("the model `{uri}` does not say which packages it needs"),
-            format!("it has no {REQUIREMENTS}; save it again with a newer MLflow"),
+            format!("the model `{uri}` does not list the packages that it needs"),
+            format!("it has no {REQUIREMENTS}; save the model again with a newer MLflow"),
         ));
     }
     let mlflow =
@@ -142,8 +142,8 @@ fn write(output: &Path, program: &Program, model: Option<&Path>, text: &str) -> 
     let is_taken = fs::read_dir(output).is_ok_and(|mut inside| inside.next().is_some());
     if is_taken {
         return Err(Hinted::error(
-            format!("`{}` exists already and is not an empty folder", output.display()),
-            "give a new one with --output-directory",
+            format!("`{}` already exists and is not an empty folder", output.display()),
+            "pass a new folder with --output-directory",
         ));
     }
     for (place, path) in program.files() {

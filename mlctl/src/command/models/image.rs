@@ -55,7 +55,7 @@ pub(super) fn runnable(uri: &str, folder: &Path) -> Result<Model> {
         | ModelError::UnsupportedOperators { .. }
         | ModelError::UnsupportedGraph { .. }
         | ModelError::UnsupportedModel { .. } => Hinted::error(
-            format!("the model `{uri}` does not run without Python: {error}"),
+            format!("mlctl cannot run the model `{uri}` without Python: {error}"),
             format!("`mlctl models build-docker -m {uri}` prints a Dockerfile with Python"),
         ),
         other => anyhow::Error::new(other).context(format!("cannot load the model `{uri}`")),
@@ -86,7 +86,7 @@ fn image(args: &BuildImageArgs, model: &Path, loaded: &Model, scratch: &Path) ->
         let model = content::model(model, seconds, scratch);
         (runtime.join(), model)
     });
-    let runtime = runtime.map_err(|_| anyhow::anyhow!("packing mlctl was broken off"))??;
+    let runtime = runtime.map_err(|_| anyhow::anyhow!("packing mlctl was interrupted"))??;
     let created = Timestamp::from_second(seconds.try_into()?)?;
     let recipe = Recipe {
         platform,
@@ -156,8 +156,14 @@ fn labels(folder: &Path, model: &Model, created: Timestamp) -> Result<BTreeMap<S
 
 fn with_login(target: Reference, args: &BuildImageArgs) -> Result<(Reference, Options)> {
     let registry = target.registry().ok_or_else(|| {
-        let message = format!("`{target}` does not say which registry to push to");
-        Hinted::usage(message, format!("say it before the name: docker.io/you/{target}"))
+        let message = format!("`{target}` has no registry to push to");
+        Hinted::usage(
+            message,
+            format!(
+                "write the registry before the name: \
+                                        docker.io/you/{target}"
+            ),
+        )
     })?;
     let credentials = login::find(registry, args.username.as_deref())?;
     Ok((target, Options { credentials, insecure: args.insecure }))
@@ -169,7 +175,7 @@ fn send(image: &Image, target: Reference, options: &Options) -> Result<(Referenc
         mlctl_oci::Error::Denied { .. } if options.credentials.is_none() => Hinted::error(
             error.to_string(),
             format!(
-                "log in with `docker login {registry}` or `podman login {registry}`, or give \
+                "log in with `docker login {registry}` or `podman login {registry}`, or set \
                  --username and MLCTL_REGISTRY_PASSWORD"
             ),
         ),
@@ -207,7 +213,7 @@ fn show(
         if let Some(output) = &args.output {
             let port = args.port;
             text.push_str(&format!(
-                "wrote {}; run it: docker load -i {0} && docker run -p 5001:{port} {name}\n",
+                "wrote {}; to run it: docker load -i {0} && docker run -p 5001:{port} {name}\n",
                 output.display()
             ));
         }

@@ -59,7 +59,7 @@ fn explain(args: &PredictArgs) {
         ("--env", is_native && !args.variables.is_empty()),
     ];
     for (flag, _) in flags.into_iter().filter(|(_, given)| *given) {
-        notice(&format!("{flag} changes nothing: without --python the model runs here by itself"));
+        notice(&format!("{flag} has no effect without --python"));
     }
 }
 
@@ -143,7 +143,7 @@ impl Scoring<'_> {
             let lanes: Vec<_> = (0..threads).map(|_| Lane::start(self, scope)).collect();
             let mut pending = VecDeque::new();
             for (batch, lane) in batches.zip(lanes.iter().cycle()) {
-                lane.work.send(batch?).context("a thread that scores has ended")?;
+                lane.work.send(batch?).context("a scoring thread stopped unexpectedly")?;
                 pending.push_back(lane);
                 if pending.len() > threads * AHEAD
                     && let Some(first) = pending.pop_front()
@@ -191,7 +191,7 @@ impl Lane {
     }
 
     fn take(&self) -> Result<Scored> {
-        self.done.recv().context("a thread that scores has ended")?
+        self.done.recv().context("a scoring thread stopped unexpectedly")?
     }
 }
 
@@ -211,8 +211,8 @@ pub(super) fn draft(output: &Path) -> Result<(NamedTempFile, File)> {
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        let hint = format!("make it with `mkdir -p {}`", folder.display());
-        return Err(Hinted::error(format!("{}: its folder is not there", cannot()), hint));
+        let hint = format!("create it with `mkdir -p {}`", folder.display());
+        return Err(Hinted::error(format!("{}: its folder does not exist", cannot()), hint));
     }
     mlctl_scratch::sweep(folder, &[UNFINISHED]);
     let draft = mlctl_scratch::draft(folder, UNFINISHED, Access::Private).with_context(cannot)?;

@@ -25,7 +25,7 @@ pub(super) fn dispatch(context: &Context, command: SaveCommand) -> Result<()> {
     match (&args.output, &args.run_id) {
         (Some(folder), _) => into_folder(context, &args, folder),
         (None, Some(id)) => into_run(context, &args, id),
-        (None, None) => Err(Hinted::usage("there is nowhere to save to", "give --output DIR")),
+        (None, None) => Err(Hinted::usage("no folder to save to", "pass --output DIR")),
     }
 }
 
@@ -103,13 +103,13 @@ fn write(args: &SaveOnnxArgs, folder: &Path, origin: Origin) -> Result<()> {
     let doubt = match model.complete() {
         Ok(()) => None,
         Err(error) if args.example.is_some() => {
-            return Err(error).context("the model does not take its example");
+            return Err(error).context("the model cannot score its input example");
         }
         Err(error) => Some(error),
     };
     save_onnx(folder, &model).with_context(cannot)?;
     if let Some(error) = doubt {
-        notice(&format!("saved, but it does not run here: {error}"));
+        notice(&format!("the model was saved, but mlctl cannot run it: {error}"));
     }
     Ok(())
 }
@@ -135,7 +135,7 @@ fn example(path: &Path) -> Result<Example> {
         Some(input @ (Input::Table(_) | Input::Tensor(_) | Input::Named(_))) => {
             Ok(Example { input, answer: None })
         }
-        None => Err(Hinted::error(cannot(), "it needs one row at least")),
+        None => Err(Hinted::error(cannot(), "it needs at least one row")),
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<()> {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
         tracing::warn!(
-            "there is no authentication: whoever reaches {address} can use the models{}",
+            "there is no authentication: anybody who can reach {address} can use the models{}",
             if args.allow_repository_control { ", and unload them" } else { "" }
         );
     }
@@ -56,17 +56,15 @@ pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<()> {
 fn explain(args: &ServeArgs) {
     super::explain(&args.install);
     if !args.python && (args.env_manager.is_some() || args.no_conda) {
-        tracing::warn!(
-            "--env-manager changes nothing: without --python the models run here by themselves"
-        );
+        tracing::warn!("--env-manager has no effect without --python");
     }
 }
 
 fn settings(args: &ServeArgs) -> Result<Settings> {
     let timeout = seconds(args.timeout, "--timeout")?;
     let latency_max = Duration::try_from_secs_f64(args.max_latency / 1000.0).map_err(|_| {
-        let message = format!("{} milliseconds are no time to wait", args.max_latency);
-        Hinted::usage(message, "give --max-latency a number from 0 on, such as 5")
+        let message = format!("invalid --max-latency {}", args.max_latency);
+        Hinted::usage(message, "use a number of milliseconds from 0 on, such as 5")
     })?;
     let default = Settings::default();
     Ok(Settings {
@@ -81,8 +79,8 @@ fn settings(args: &ServeArgs) -> Result<Settings> {
 
 fn seconds(value: f64, flag: &str) -> Result<Duration> {
     Duration::try_from_secs_f64(value).ok().filter(|time| !time.is_zero()).ok_or_else(|| {
-        let message = format!("{value} seconds are no time for {flag}");
-        Hinted::usage(message, "give a number above 0, such as 1")
+        let message = format!("invalid {flag} {value}");
+        Hinted::usage(message, "use a number of seconds above 0, such as 1")
     })
 }
 
@@ -93,8 +91,8 @@ fn open(context: &Context, args: &ServeArgs, settings: Settings) -> Result<Repos
         let (name, uri) = served::named(text);
         if let Some((taken, _)) = sources.iter().find(|(taken, _)| *taken == name) {
             return Err(Hinted::usage(
-                format!("two models would be served as `{taken}`"),
-                format!("name them: NAME=URI, such as {taken}-2={uri}"),
+                format!("two models have the name `{taken}`"),
+                format!("give one of them another name with NAME=URI, such as {taken}-2={uri}"),
             ));
         }
         let source = ServedUri::new(context.clone(), uri, args.python, manager)?;

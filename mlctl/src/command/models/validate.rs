@@ -14,15 +14,15 @@ pub(super) fn run(context: &Context, asked: &ModelUri, tolerance: f64) -> Outcom
     let (folder, model) = super::open(context, asked)?;
     let example = SavedExample::read(&folder.path, &model.info)?.ok_or_else(|| {
         Hinted::error(
-            format!("the model `{uri}` has no input example to run"),
-            "log it with input_example=…, or save it with --example",
+            format!("the model `{uri}` has no input example"),
+            "log the model with input_example=…, or save it with --example",
         )
     })?;
     let answer = answer(&model, &example.body)
-        .with_context(|| format!("the model `{uri}` does not take its own input example"))?;
+        .with_context(|| format!("the model `{uri}` cannot score its input example"))?;
     let Some(saved) = &example.answer else {
         context.output.show(&json!({ "ran": true, "compared": false }), |_| {
-            "the model runs on its input example; no answer was saved with it to compare\n"
+            "the model scores its input example; no predictions were saved with it to compare\n"
                 .to_owned()
         })?;
         return Ok(ExitCode::SUCCESS);
@@ -30,13 +30,15 @@ pub(super) fn run(context: &Context, asked: &ModelUri, tolerance: f64) -> Outcom
     if let Some(difference) = difference(saved, &answer, tolerance, "predictions") {
         return Err(Hinted::error(
             format!(
-                "the model `{uri}` answers its input example otherwise than when it was saved: {difference}"
+                "the predictions of the model `{uri}` for its input example differ from the \
+                 saved ones: {difference}"
             ),
-            "its files, or what runs them, have changed; `mlctl models describe` shows both",
+            "the model's files, or the program that runs them, have changed; `mlctl models \
+             describe` shows both",
         ));
     }
     context.output.show(&json!({ "ran": true, "compared": true }), |_| {
-        "the model answers its input example as it did when it was saved\n".to_owned()
+        "the predictions for the input example are equal to the saved ones\n".to_owned()
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -53,7 +53,7 @@ fn show_version(context: &Context, version: &ModelVersion, done: &str) -> Result
 /// Reads `KEY=VALUE`.
 fn tag(text: &str) -> Result<(TagKey, TagValue)> {
     let Some((key, value)) = text.split_once('=') else {
-        return Err(Hinted::usage(format!("`{text}` is no tag"), "a tag is KEY=VALUE"));
+        return Err(Hinted::usage(format!("`{text}` is not a tag"), "write a tag as KEY=VALUE"));
     };
     Ok((TagKey::parse(key)?, TagValue::parse(value)?))
 }
@@ -120,8 +120,11 @@ impl Desk<'_> {
         if !rules.serves(&stage) {
             let serving: Vec<String> = rules.serving().iter().map(ToString::to_string).collect();
             return Err(Hinted::error(
-                format!("nothing serves from stage {stage}, so there is nothing to roll back"),
-                format!("stages that serve are {}", serving.join(", ")),
+                format!(
+                    "versions in stage {stage} are not in use, so there is nothing to roll \
+                         back"
+                ),
+                format!("the stages that can be rolled back are {}", serving.join(", ")),
             ));
         }
         let events = self.events(&name, None)?;
@@ -133,7 +136,7 @@ impl Desk<'_> {
         let Some(before) = past::previous_holder(&events, &stage, exists, holds) else {
             return Err(Hinted::error(
                 format!("no other version of `{name}` was in {stage} before"),
-                format!("see what happened with `mlctl registry history {name}`"),
+                format!("`mlctl registry history {name}` shows the changes"),
             ));
         };
         let why = reason.why.unwrap_or_else(|| "rollback".to_owned());
@@ -150,7 +153,7 @@ impl Desk<'_> {
                 let version = self.version(&name, &version)?;
                 let (name, version) = (version.name, version.version);
                 self.store.set_alias(&name, &alias, version, &self.stamp(reason))?;
-                self.say(&format!("{name}@{alias} is version {version} now"))
+                self.say(&format!("{name}@{alias} is now version {version}"))
             }
             AliasCommand::Delete { name, alias, reason } => {
                 let (name, alias) = (ModelName::parse(&name)?, Alias::parse(&alias)?);

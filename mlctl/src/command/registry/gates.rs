@@ -51,7 +51,7 @@ impl Desk<'_> {
         let rules = rules.or_else(|| self.context.config.registry_stages.value.clone());
         let rules = rules.unwrap_or_default();
         self.context.output.show(&rules, |rules| match rules.as_str() {
-            "" => "None, Staging, Production and Archived, in any order\n".to_owned(),
+            "" => "None, Staging, Production and Archived; all moves are allowed\n".to_owned(),
             rules => format!("{rules}\n"),
         })
     }

@@ -25,11 +25,11 @@ pub(super) fn import(context: &Context, folder: &Path, dry_run: bool) -> Result<
     if models.is_empty() {
         let missing = match below.is_dir() {
             true => String::new(),
-            false => format!(": `{}` is not there", below.display()),
+            false => format!(": `{}` does not exist", below.display()),
         };
         return Err(Hinted::error(
             format!("there are no registered models in `{}`{missing}", folder.display()),
-            "name the folder of runs, or `models` in it, of an MLflow that kept both in files",
+            "pass an mlruns folder that MLflow wrote, or the `models` folder in it",
         ));
     }
     let store = stores::registry(&context.config, Missing::Make)?;

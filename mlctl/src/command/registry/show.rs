@@ -75,8 +75,8 @@ impl Desk<'_> {
             return Err(match events.first() {
                 None => mlctl_registry::Error::ModelNotFound(name).into(),
                 Some(first) => Hinted::error(
-                    format!("there was no model `{name}` on {then}"),
-                    format!("its history begins on {}", time(first.at_ms)),
+                    format!("there was no model `{name}` at {then}"),
+                    format!("its history begins at {}", time(first.at_ms)),
                 ),
             });
         };
@@ -99,11 +99,7 @@ impl Desk<'_> {
                 ]
             };
             let rows = model.versions.iter().rev().map(row).collect();
-            text.push_str(&table(
-                &["VERSION", "STAGE", "ALIASES", "SOURCE"],
-                rows,
-                "no versions were known",
-            ));
+            text.push_str(&table(&["VERSION", "STAGE", "ALIASES", "SOURCE"], rows, "no versions"));
             text
         })
     }
@@ -121,7 +117,7 @@ impl Desk<'_> {
         }
         self.context.output.show(&events, |events| {
             let rows = events.iter().map(event_row).collect();
-            let none = "nothing is noted: what other programs change is not seen";
+            let none = "no changes are recorded; changes by other programs are not recorded";
             table(&["WHEN", "WHO", "VERSION", "WHAT", "WHY"], rows, none)
         })
     }
@@ -136,8 +132,8 @@ fn moment(text: &str) -> Result<i64> {
     let zoned = local.and_then(|local| local.to_zoned(TimeZone::system()).ok());
     zoned.map(|zoned| zoned.timestamp().as_millisecond()).ok_or_else(|| {
         Hinted::usage(
-            format!("`{text}` is no time"),
-            "a time is 2026-03-01, 2026-03-01T12:00 in your own zone, or 2026-03-01T12:00Z",
+            format!("`{text}` is not a time"),
+            "write a time as 2026-03-01, 2026-03-01T12:00 (local time) or 2026-03-01T12:00Z",
         )
     })
 }
@@ -218,26 +214,28 @@ pub(super) fn told(change: &Change) -> String {
         Change::TagSet { key, to, .. } => format!("tag {key} = {to}"),
         Change::TagDeleted { key, .. } => format!("tag {key} deleted"),
         Change::StageChanged { from, to, displaced_by: Some(by) } => {
-            format!("{from} → {to}, to make room for version {by}")
+            format!("{from} → {to}, replaced by version {by}")
         }
         Change::StageChanged { from, to, .. } => format!("{from} → {to}"),
         Change::AliasSet { alias, from: Some(from), to } => {
             format!("@{alias} moved from version {from} to {to}")
         }
-        Change::AliasSet { alias, to, .. } => format!("@{alias} names version {to}"),
+        Change::AliasSet { alias, to, .. } => format!("@{alias} set to version {to}"),
         Change::AliasDeleted { alias, displaced_by: Some(by), .. } => {
-            format!("@{alias} went to version {by}")
+            format!("@{alias} moved to version {by}")
         }
         Change::AliasDeleted { alias, .. } => format!("alias @{alias} deleted"),
-        Change::TransitionRequested { to } => format!("{to} requested"),
+        Change::TransitionRequested { to } => format!("requested {to}"),
         Change::TransitionApproved { to, requested_by } => {
-            format!("{to} approved, which {requested_by} requested")
+            format!("approved {to}, requested by {requested_by}")
         }
         Change::TransitionRejected { to, requested_by } => {
-            format!("{to} rejected, which {requested_by} requested")
+            format!("rejected {to}, requested by {requested_by}")
         }
         Change::GatePassed { to, met } => format!("gate of {to} passed: {}", met.join("; ")),
-        Change::GateForced { to, failed } => format!("gate of {to} forced: {}", failed.join("; ")),
+        Change::GateForced { to, failed } => {
+            format!("gate of {to} ignored (--force): {}", failed.join("; "))
+        }
         other => other.kind().replace('_', " "),
     }
 }

@@ -58,7 +58,7 @@ impl Desk<'_> {
             (None, _) => Err(Hinted::error(format!("there is no webhook `{name}`"), hint)),
             (Some(_), Some(_)) => {
                 let message = format!("more than one webhook is called `{name}`");
-                Err(Hinted::error(message, format!("say its id; {hint}")))
+                Err(Hinted::error(message, format!("use the ID; {hint}")))
             }
         }
     }
@@ -103,7 +103,7 @@ impl Desk<'_> {
     fn set_status(&self, name: &str, status: WebhookStatus) -> Result<()> {
         let webhook = self.find(name)?;
         self.place.set_status(&webhook.id, status)?;
-        self.context.output.say(&format!("{} is {} now", webhook.name, status.as_str()))
+        self.context.output.say(&format!("{} is now {}", webhook.name, status.as_str()))
     }
 
     fn test(&self, name: &str, event: Option<&str>) -> Result<()> {
@@ -117,10 +117,13 @@ impl Desk<'_> {
             "error_message": result.error_message,
         });
         if !result.success {
-            let status = result.response_status.map(|status| format!("it answered {status}"));
+            let status = result.response_status.map(|status| format!("its answer was {status}"));
             let why = result.error_message.or(status).unwrap_or_default();
-            let message = format!("the webhook {} did not take the message: {why}", webhook.name);
-            return Err(Hinted::error(message, "nothing was queued; try again when it is mended"));
+            let message = format!("the webhook {} did not accept the message: {why}", webhook.name);
+            return Err(Hinted::error(
+                message,
+                "nothing was queued; fix the receiver and try again",
+            ));
         }
         let status = result.response_status.unwrap_or_default();
         self.context.output.show(&told, |_| format!("{} answered {status}\n", webhook.name))
@@ -136,7 +139,7 @@ impl Desk<'_> {
         self.context.output.show(&lines, |_| {
             let rows = records.iter().map(delivery_row).collect();
             let header = ["QUEUED", "EVENT", "WEBHOOK", "SENT", "STATE", "LAST FAILURE"];
-            table(&header, rows, "nothing waits and nothing failed")
+            table(&header, rows, "no messages are waiting and none failed")
         })
     }
 }

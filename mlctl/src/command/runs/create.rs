@@ -54,8 +54,8 @@ fn tags(store: &dyn TrackingStore, args: &CreateRunArgs) -> Result<Vec<Tag>> {
             return Err(Hinted::usage(format!("the tag `{text}` is not KEY=VALUE"), hint));
         };
         if tags.iter().any(|tag| tag.key.as_str() == key) {
-            let hint = "give each tag once";
-            return Err(Hinted::usage(format!("the tag `{key}` is given twice"), hint));
+            let hint = "set each tag once";
+            return Err(Hinted::usage(format!("the tag `{key}` is set twice"), hint));
         }
         tags.push(Tag::new(Key::parse(key)?, value));
     }

@@ -27,7 +27,7 @@ pub(in super::super) struct Program {
 impl Program {
     /// Looks at the running program.
     pub(in super::super) fn of_this() -> Result<Self> {
-        let path = env::current_exe().context("cannot tell where mlctl is")?;
+        let path = env::current_exe().context("cannot find the mlctl program file")?;
         let first = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
         let first = env::split_paths(&first).filter(|folder| folder.is_absolute());
         let needs = needs(&path, &Search::system(first.collect()))?;
@@ -37,7 +37,10 @@ impl Program {
     /// Says what the program runs on.
     pub(in super::super) fn platform(&self) -> Result<Platform> {
         let architecture = self.needs.machine.architecture();
-        let architecture = architecture.context("container images do not know this processor")?;
+        let architecture = architecture.context(
+            "container images do not support the processor \
+                                                 of this machine",
+        )?;
         Ok(Platform::linux(architecture))
     }
 

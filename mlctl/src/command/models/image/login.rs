@@ -46,8 +46,8 @@ pub(super) fn find(registry: &str, username: Option<&str>) -> Result<Option<Cred
         }
         if let Some(helper) = logins.helper(registry) {
             tracing::warn!(
-                "the login for `{registry}` is kept by docker-credential-{helper}, which is not \
-                 asked; give --username and MLCTL_REGISTRY_PASSWORD"
+                "the login for `{registry}` is stored by docker-credential-{helper}, which mlctl \
+                 does not use; set --username and MLCTL_REGISTRY_PASSWORD"
             );
         }
     }

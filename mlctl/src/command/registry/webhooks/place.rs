@@ -124,8 +124,8 @@ impl File {
     fn seal(&self, sender: &Sender, secret: &str) -> Result<SealedSecret> {
         let Some(key) = &sender.settings().secret_key else {
             return Err(Hinted::usage(
-                "a webhook's secret is kept sealed, and there is no key for that",
-                "set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY, for the server too",
+                "a webhook's secret is stored encrypted, and there is no key to encrypt it",
+                "set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY, also for the server",
             ));
         };
         Ok(key.seal(secret, self.clock.now()))
