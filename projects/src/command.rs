@@ -104,7 +104,7 @@ fn hole(rest: &mut Cursor<'_>, given: &Parameters) -> Result<String> {
         match rest.next() {
             Some('}') => break,
             Some('{') => {
-                let problem = "a hole inside a hole: write `{{` for a literal brace";
+                let problem = "a placeholder inside a placeholder: write `{{` for a literal brace";
                 return Err(rest.problem(rest.at, problem));
             }
             Some(character) => body.push(character),
@@ -123,7 +123,7 @@ fn hole(rest: &mut Cursor<'_>, given: &Parameters) -> Result<String> {
         Some("r" | "a") => repr_text(&quote(value)),
         Some(other) => {
             return Err(
-                rest.problem(start, format!("`!{other}` is no conversion: use `!s` or `!r`"))
+                rest.problem(start, format!("`!{other}` is not a conversion: use `!s` or `!r`"))
             );
         }
     };
@@ -159,7 +159,7 @@ fn parts(body: &str) -> (&str, Option<&str>, &str) {
 /// Applies the format language of Python's text: `[[fill]align][0][width][.precision][s]`.
 fn pad(text: &str, format: &str) -> Result<String, String> {
     let problem =
-        || format!("`:{format}` is no format for text: write for example `:>10` or `:.5`");
+        || format!("`:{format}` is not a format for text: write for example `:>10` or `:.5`");
     let characters: Vec<char> = format.chars().collect();
     let is_align = |c: Option<&char>| matches!(c, Some('<' | '>' | '^'));
     let (fill, align, rest) = if is_align(characters.get(1)) {
@@ -246,14 +246,18 @@ mod tests {
         );
         check(
             "{lr:q}",
-            Err("command template, column 1: `:q` is no format for text: \
-                              write for example `:>10` or `:.5`"),
+            Err("command template, column 1: `:q` is not a format for text: write for example \
+                 `:>10` or `:.5`"),
         );
-        check("{lr!x}", Err("command template, column 1: `!x` is no conversion: use `!s` or `!r`"));
+        check(
+            "{lr!x}",
+            Err("command template, column 1: `!x` is not a conversion: use `!s` or \
+                             `!r`"),
+        );
         check(
             "{a{b}}",
-            Err("command template, column 3: a hole inside a hole: \
-                             write `{{` for a literal brace"),
+            Err("command template, column 3: a placeholder inside a placeholder: write `{{` for \
+                 a literal brace"),
         );
     }
 

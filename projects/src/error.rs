@@ -127,7 +127,7 @@ pub enum Error {
         instead: &'static str,
     },
     /// A program that is needed is not installed.
-    #[error("could not find {} on PATH, needed to {purpose}", list(programs))]
+    #[error("could not find {} on PATH; it is needed to {purpose}", list(programs))]
     ToolNotFound {
         /// The programs that would do.
         programs: Vec<String>,

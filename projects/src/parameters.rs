@@ -30,7 +30,7 @@ impl Parameters {
             let (name, value) =
                 text.split_once('=').ok_or_else(|| invalid("must have the form name=value"))?;
             if parameters.get(name).is_some() {
-                return Err(invalid("this name has been given before"));
+                return Err(invalid("this name is already used"));
             }
             parameters.set(name, value);
         }
@@ -323,7 +323,7 @@ entry_points:
         );
         assert_eq!(
             Parameters::parse(&["a=1", "a=2"]).unwrap_err().to_string(),
-            "invalid parameter `a=2`: this name has been given before"
+            "invalid parameter `a=2`: this name is already used"
         );
     }
 }

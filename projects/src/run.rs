@@ -321,7 +321,7 @@ impl Job<'_> {
             crate::download::download(uri, &file, &limits)?;
             return Ok(file);
         }
-        Err("nothing here knows how to download it".into())
+        Err("mlctl cannot download URIs of this kind".into())
     }
 }
 

@@ -402,7 +402,7 @@ fn a_newer_file_that_asks_for_more_is_served_for_reading() {
     assert_eq!(server.history(&run, "loss").len(), 1);
     let (status, said) = log(&server, &run, 2, 0.5);
     assert_eq!(status, 403, "{said}");
-    assert!(said.contains("of the table `metrics` the trigger `strict`"), "{said}");
+    assert!(said.contains("in the table `metrics`, the trigger `strict`"), "{said}");
     assert!(said.contains("for reading only"), "{said}");
     assert_eq!(server.history(&run, "loss").len(), 1);
     let listed = place.run(&["runs", "list", "--store", URI]);

@@ -317,7 +317,7 @@ fn an_image_is_pushed_once_and_comes_back_as_it_was() {
 
     let refused = finish(&mut build("three.tar", "wrong"));
     assert_eq!(refused.code, Some(1));
-    let want = format!("error: the registry `{host}` does not allow to push to `team/net`: ");
+    let want = format!("error: the registry `{host}` does not allow pushing to `team/net`: ");
     assert!(refused.stderr.starts_with(&want), "{}", refused.stderr);
 }
 
@@ -354,8 +354,8 @@ fn what_cannot_become_an_image_is_told_before_anything_is_packed() {
     place.check_failure(
         &build(&[&model, "-t", "net", "-o", "x.tar", "--base", "base.tar"]),
         1,
-        "error: cannot use `base.tar`: the base image cannot be used: it is no tar: failed to read \
-         entire block",
+        "error: cannot use `base.tar`: cannot use the base image: it is not a tar archive: \
+         failed to read entire block",
     );
     place.check_failure(
         &build(&[&model, "--push", "r.example/net:1", "--username", "ann"]),

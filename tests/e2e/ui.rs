@@ -164,8 +164,8 @@ fn without_pages_the_address_says_what_it_is() {
 fn a_folder_without_pages_is_refused_before_anything_is_made() {
     let place = Place::new();
 
-    let want = "error: `.` holds no index.html: it must be the folder mlflow/server/js/build of \
-                an installed mlflow, or the folder mlflow itself (mlflow-skinny has no pages)";
+    let want = "error: `.` has no index.html: it must be the folder mlflow/server/js/build of an \
+                installed mlflow, or the folder mlflow itself (mlflow-skinny has no pages)";
     place.check_failure(&["server", "--port", "0", "--mlflow-ui", "."], 1, want);
 
     assert!(!place.path("mlruns").exists());

@@ -65,7 +65,7 @@ impl Below {
     fn directly(&self) -> Result<&dyn DirectTransfers> {
         self.store.direct().ok_or_else(|| Error::Unsupported {
             location: self.folder.to_string(),
-            why: "its storage exchanges nothing with clients directly",
+            why: "its storage does not support direct uploads and downloads by clients",
         })
     }
 }

@@ -42,13 +42,13 @@ pub enum Error {
         path: ArtifactPath,
     },
     /// A link on the way to the artifact leaves the root.
-    #[error("`{path}` leads through a link out of its folder, and such links are not followed")]
+    #[error("`{path}` contains a link that leads out of its folder; such links are not followed")]
     Escapes {
         /// The path that was asked for, relative to the root.
         path: ArtifactPath,
     },
     /// A link leads back to a folder that holds it.
-    #[error("`{path}` is a link to a folder that holds it")]
+    #[error("`{path}` is a link to a folder that contains it")]
     LinkLoop {
         /// The link, relative to the root.
         path: ArtifactPath,
@@ -70,7 +70,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Nothing here can reach such a location.
-    #[error("artifacts at `{location}` cannot be reached: {why}")]
+    #[error("cannot reach artifacts at `{location}`: {why}")]
     Unsupported {
         /// The location as it was given.
         location: String,
@@ -78,7 +78,7 @@ pub enum Error {
         why: &'static str,
     },
     /// The location is on this machine, in none of the folders that may be opened.
-    #[error("artifacts at `{location}` are not opened: {rule}")]
+    #[error("artifacts at `{location}` are not allowed: {rule}")]
     NotAllowed {
         /// The location as it was given.
         location: String,
@@ -86,7 +86,7 @@ pub enum Error {
         rule: &'static str,
     },
     /// An object store does not accept its credentials, or not for this.
-    #[error("the object store does not allow to {doing}")]
+    #[error("the object store refused permission to {doing}")]
     Denied {
         /// What was attempted, as in "write `model/MLmodel`".
         doing: String,
@@ -118,7 +118,7 @@ pub enum Error {
         rule: &'static str,
     },
     /// An archive unpacks to more than the caller allowed.
-    #[error("the archive goes beyond the limit of {max} {what}")]
+    #[error("the archive exceeds the limit of {max} {what}")]
     TooLarge {
         /// What is counted.
         what: &'static str,
@@ -132,7 +132,7 @@ pub enum Error {
         source: Box<dyn error::Error + Send + Sync>,
     },
     /// The place to unpack into is taken.
-    #[error("`{}` exists already and is not an empty folder", path.display())]
+    #[error("`{}` already exists and is not an empty folder", path.display())]
     Exists {
         /// The place that was named.
         path: PathBuf,

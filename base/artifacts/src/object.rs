@@ -69,7 +69,7 @@ impl ObjectArtifacts {
         };
         Key::parse(&text).map_err(|_| Error::InvalidPath {
             value: path.to_string(),
-            rule: "an object store cannot keep it",
+            rule: "an object store cannot store this name",
         })
     }
 

@@ -146,7 +146,7 @@ impl Locations {
     /// [`Error::Unsupported`] for any other location, and when the options do not suffice.
     pub fn open(&self, location: &str) -> Result<Arc<dyn ArtifactStore>> {
         if cfg!(not(windows)) && is_of_windows(location) {
-            let why = "this is a path of another machine, which runs Windows";
+            let why = "this is a Windows path";
             return Err(Error::Unsupported { location: location.to_owned(), why });
         }
         if let Some(path) = location_path(location) {
@@ -187,7 +187,7 @@ impl Locations {
             (Some((base, inside)), _) => {
                 let inside = inside.to_str().ok_or_else(|| Error::InvalidPath {
                     value: inside.to_string_lossy().into_owned(),
-                    rule: "it has to be UTF-8",
+                    rule: "it must be UTF-8",
                 })?;
                 Ok(LocalArtifacts::beneath(base, ArtifactPath::parse(inside)?))
             }
@@ -238,11 +238,11 @@ mod tests {
     #[test]
     fn a_location_that_nothing_opens_is_named() {
         let text = open_location("ftp://host/a", &RemoteOptions::default()).unwrap_err();
-        assert!(text.to_string().starts_with("artifacts at `ftp://host/a` cannot be reached"));
+        assert!(text.to_string().starts_with("cannot reach artifacts at `ftp://host/a`"));
         assert!(open_location("", &RemoteOptions::default()).is_err());
         for of_windows in [r"C:\work\a", "C:/work/a", r"\\host\share\a"] {
             let error = open_location(of_windows, &RemoteOptions::default()).unwrap_err();
-            assert!(error.to_string().contains("runs Windows"), "{error}");
+            assert!(error.to_string().contains("is a Windows path"), "{error}");
         }
     }
 

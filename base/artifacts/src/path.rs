@@ -153,22 +153,22 @@ impl From<ArtifactPath> for String {
 pub(crate) fn parse_local(name: &OsStr) -> Result<ArtifactPath> {
     let Some(text) = name.to_str() else {
         let value = name.to_string_lossy().into_owned();
-        return Err(Error::InvalidPath { value, rule: "it has to be UTF-8" });
+        return Err(Error::InvalidPath { value, rule: "it must be UTF-8" });
     };
     ArtifactPath::parse(text)
 }
 
 fn normalise(text: &str) -> Result<String, &'static str> {
     if text.starts_with('/') {
-        return Err("it has to be relative, so it cannot begin with `/`");
+        return Err("it must be relative, so it must not begin with `/`");
     }
     if text.len() > PATH_BYTES_MAX {
-        return Err("it can have 4096 bytes at most");
+        return Err("it can have at most 4096 bytes");
     }
     let names: Vec<&str> =
         text.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
     if names.len() > DEPTH_MAX {
-        return Err("it can have 128 names at most");
+        return Err("it can have at most 128 names");
     }
     names.iter().try_for_each(|name| check_name(name))?;
     Ok(names.join("/"))
@@ -178,13 +178,14 @@ fn normalise(text: &str) -> Result<String, &'static str> {
 // valid paths.
 fn check_name(name: &str) -> Result<(), &'static str> {
     if name.len() > NAME_BYTES_MAX {
-        return Err("each name in it can have 255 bytes at most");
+        return Err("each name in it can have at most 255 bytes");
     }
     if name.chars().any(char::is_control) {
-        return Err("it cannot hold control characters");
+        return Err("it must not contain control characters");
     }
     if name.starts_with(UNFINISHED_PREFIX) {
-        return Err("names that begin with `.artifact.uploading.` are kept for unfinished uploads");
+        return Err("names that begin with `.artifact.uploading.` are reserved for unfinished \
+                    uploads");
     }
     check_windows(name)?;
     check_decoded(name)
@@ -194,13 +195,13 @@ fn check_windows(name: &str) -> Result<(), &'static str> {
     let drive = matches!(name.as_bytes(), [letter, b':', rest @ ..]
         if letter.is_ascii_alphabetic() && (rest.is_empty() || rest[0] == b'\\'));
     if drive || name.starts_with('\\') {
-        return Err("it has to be relative, so it cannot name a drive or a share");
+        return Err("it must be relative, so it must not name a drive or a share");
     }
     if name.eq_ignore_ascii_case("file:") {
-        return Err("it has to be a path, not a URI");
+        return Err("it must be a path, not a URI");
     }
     if cfg!(windows) && name.contains('\\') {
-        return Err("its separator is `/`");
+        return Err("its separator must be `/`");
     }
     Ok(())
 }
@@ -210,10 +211,10 @@ fn check_decoded(name: &str) -> Result<(), &'static str> {
     let mut text = Cow::Borrowed(name);
     loop {
         if text.split(['/', '\\']).any(|part| part == "..") {
-            return Err("it cannot hold `..`, percent-encoded or not");
+            return Err("it must not contain `..`, percent-encoded or not");
         }
         if text.starts_with('/') {
-            return Err("it cannot hold a percent-encoded name that begins with `/`");
+            return Err("it must not contain a percent-encoded name that begins with `/`");
         }
         let Some(decoded) = percent_decode(&text) else { return Ok(()) };
         text = Cow::Owned(decoded);

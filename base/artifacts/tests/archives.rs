@@ -294,9 +294,9 @@ fn limits_are_exact() {
         let spent = unpack(&archive, &place.path().join("out"), &fits).unwrap();
         assert_eq!(spent, Unpacked { entries: 8, bytes: 27 });
         let limits = Limits { bytes_max: 26, ..fits };
-        check_too_large(unpack, &archive, limits, "the archive goes beyond the limit of 26 bytes");
+        check_too_large(unpack, &archive, limits, "the archive exceeds the limit of 26 bytes");
         let limits = Limits { entries_max: 7, ..fits };
-        check_too_large(unpack, &archive, limits, "the archive goes beyond the limit of 7 entries");
+        check_too_large(unpack, &archive, limits, "the archive exceeds the limit of 7 entries");
     }
 }
 
@@ -304,7 +304,7 @@ fn limits_are_exact() {
 fn bombs_are_stopped_by_their_ratio() {
     let folder = TempDir::new().unwrap();
     fs::File::create(folder.path().join("zeros")).unwrap().set_len(40 << 20).unwrap();
-    let text = "the archive goes beyond the limit of 200 unpacked bytes for each packed byte";
+    let text = "the archive exceeds the limit of 200 unpacked bytes for each packed byte";
 
     check_too_large(untar, &packed_tar(folder.path()), Limits::default(), text);
     check_too_large(unzip, &packed_zip(folder.path()), Limits::default(), text);

@@ -69,7 +69,10 @@ impl Read for Part {
         }
         let count = self.file.read_at(&mut buffer[..wanted], self.offset)?;
         if count == 0 {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file was cut meanwhile"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the file became shorter meanwhile",
+            ));
         }
         self.offset += count as u64;
         self.left -= count as u64;

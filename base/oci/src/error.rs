@@ -32,7 +32,7 @@ pub enum Error {
         source: io::Error,
     },
     /// An archive is no image, or not one that can be a base.
-    #[error("the base image cannot be used: {why}")]
+    #[error("cannot use the base image: {why}")]
     Base {
         /// What is wrong with it.
         why: String,
@@ -48,7 +48,7 @@ pub enum Error {
         got: Digest,
     },
     /// A file is no program or library.
-    #[error("cannot tell what `{}` needs: {why}", path.display())]
+    #[error("cannot find out which libraries `{}` needs: {why}", path.display())]
     Program {
         /// The file.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum Error {
         why: String,
     },
     /// A library that a program needs is not on this machine.
-    #[error("the library `{name}` that `{}` needs was not found", by.display())]
+    #[error("cannot find the library `{name}`, which `{}` needs", by.display())]
     MissingLibrary {
         /// Its name.
         name: String,
@@ -72,7 +72,7 @@ pub enum Error {
         source: Box<dyn error::Error + Send + Sync>,
     },
     /// The registry does not know or not allow who pushes.
-    #[error("the registry `{registry}` does not allow to push to `{repository}`: {why}")]
+    #[error("the registry `{registry}` does not allow pushing to `{repository}`: {why}")]
     Denied {
         /// Its host.
         registry: String,
@@ -82,7 +82,7 @@ pub enum Error {
         why: String,
     },
     /// The registry asks for a pause.
-    #[error("the registry `{registry}` answers that there were too many requests: {wait}")]
+    #[error("the registry `{registry}` received too many requests: {wait}")]
     TooManyRequests {
         /// Its host.
         registry: String,

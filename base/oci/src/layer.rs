@@ -54,7 +54,7 @@ impl<'a> Content<'a> {
             let file = File::open(path)?;
             let data = file.metadata()?;
             if !data.is_file() {
-                return Err(io::Error::other("it is no file"));
+                return Err(io::Error::other("it is not a file"));
             }
             Ok(Opened { bytes: data.len(), content: Box::new(file) })
         }))
@@ -175,7 +175,7 @@ fn sorted(entries: Vec<Entry<'_>>) -> Result<BTreeMap<String, Kind<'_>>> {
         let twice = |value| Error::Invalid {
             what: "path in an image",
             value,
-            rule: "no two entries may have the same",
+            rule: "two entries must not have the same path",
         };
         match all.entry(entry.path) {
             btree_map::Entry::Occupied(taken) => return Err(twice(taken.key().clone())),
@@ -188,7 +188,7 @@ fn sorted(entries: Vec<Entry<'_>>) -> Result<BTreeMap<String, Kind<'_>>> {
             let parent = all.entry(path[..at].to_owned());
             let parent = parent.or_insert(Kind::Folder { mode: MODE_PROGRAM });
             if !matches!(parent, Kind::Folder { .. }) {
-                let rule = "what is above it must be a folder";
+                let rule = "its parent must be a folder";
                 return Err(Error::Invalid { what: "path in an image", value: path, rule });
             }
         }
@@ -199,11 +199,11 @@ fn sorted(entries: Vec<Entry<'_>>) -> Result<BTreeMap<String, Kind<'_>>> {
 fn check_path(path: &str) -> Result<()> {
     let is_plain = |part: &str| !matches!(part, "" | "." | "..");
     let rule = if !path.split('/').all(is_plain) {
-        "it must lead from the root down, without a leading slash"
+        "it must be relative to the root, without a leading slash"
     } else if path.contains('\0') || path.len() > PATH_BYTES_MAX {
-        "it must be shorter, and without zero bytes"
+        "it is too long or contains zero bytes"
     } else if path.split('/').any(|part| part.starts_with(WHITEOUT)) {
-        "names that begin with `.wh.` take files of other layers away"
+        "names that begin with `.wh.` would remove files of other layers"
     } else {
         return Ok(());
     };
@@ -340,7 +340,7 @@ mod tests {
             assert!(said.starts_with("invalid path in an image"), "for {path:?}: {said}");
         }
         let twice = || vec![Entry::file("a", bytes("")), Entry::folder("a", 0o755)];
-        assert!(pack(twice()).unwrap_err().to_string().contains("no two entries"));
+        assert!(pack(twice()).unwrap_err().to_string().contains("two entries must not"));
         let below = vec![Entry::file("a", bytes("")), Entry::file("a/b", bytes(""))];
         assert!(pack(below).unwrap_err().to_string().contains("must be a folder"));
     }

@@ -29,7 +29,7 @@ impl Reference {
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |rule| Error::Invalid { what: "image name", value: text.to_owned(), rule };
         if text.contains('@') {
-            return Err(invalid("it needs a tag, and no digest"));
+            return Err(invalid("it must have a tag, not a digest"));
         }
         let (registry, rest) = match text.split_once('/') {
             Some((host, rest)) if is_host(host) => (Some(host), rest),

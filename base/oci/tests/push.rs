@@ -289,27 +289,27 @@ fn refusals_say_what_is_wrong() {
     check_refused(
         Habit::Password,
         &nobody,
-        "the registry `HOST` does not allow to push to `team/model`: it wants a user name and a \
-         password",
+        "the registry `HOST` does not allow pushing to `team/model`: it requires a user name and \
+         a password",
     );
     let unauthorized =
-        "the registry `HOST` does not allow to push to `team/model`: 401 Unauthorized";
+        "the registry `HOST` does not allow pushing to `team/model`: 401 Unauthorized";
     check_refused(Habit::Password, &as_ann("wrong"), unauthorized);
     check_refused(
         Habit::Token,
         &as_ann("wrong"),
-        "the registry `HOST` does not allow to push to `team/model`: who are you? (401 \
+        "the registry `HOST` does not allow pushing to `team/model`: who are you? (401 \
          Unauthorized)",
     );
     check_refused(
         Habit::Status(403),
         &nobody,
-        "the registry `HOST` does not allow to push to `team/model`: 403 Forbidden",
+        "the registry `HOST` does not allow pushing to `team/model`: 403 Forbidden",
     );
     check_refused(
         Habit::Status(429),
         &nobody,
-        "the registry `HOST` answers that there were too many requests: try again in 7 s",
+        "the registry `HOST` received too many requests: try again in 7 s",
     );
 }
 
@@ -319,8 +319,8 @@ fn answers_that_no_registry_gives_are_told() {
     for (habit, why) in [
         (Habit::Status(404), "no such\\u{1b}[2J (404 Not Found)"),
         (Habit::Status(500), "500 Internal Server Error"),
-        (Habit::Garbled, "it got other bytes"),
-        (Habit::Nowhere, "it does not say where to send it"),
+        (Habit::Garbled, "it received other bytes"),
+        (Habit::Nowhere, "it does not say where to upload it"),
     ] {
         let said = Registry::start(habit).push(&nobody).unwrap_err();
         let start = "the registry `HOST` did not take sha256:";
@@ -332,7 +332,7 @@ fn answers_that_no_registry_gives_are_told() {
 fn a_registry_that_points_elsewhere_is_not_followed() {
     let registry = Registry::start(Habit::Moved);
     let said = registry.push(&Options::default()).unwrap_err();
-    assert!(said.ends_with(": it points to https://127.0.0.1:1/v2/"), "{said}");
+    assert!(said.ends_with(": it redirects to https://127.0.0.1:1/v2/"), "{said}");
     assert!(registry.lines().iter().all(|line| !line.starts_with("PUT")));
 }
 

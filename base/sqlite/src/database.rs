@@ -101,8 +101,8 @@ impl<L: Layout> Database<L> {
             Ok((Some(conn), layout, access))
         })?;
         let writer = conn.map(|conn| Writer::start(conn, layout, patience)).transpose();
-        let writer =
-            writer.map_err(|error| Failure::Lost(format!("no thread for writing: {error}")))?;
+        let writer = writer
+            .map_err(|error| Failure::Lost(format!("cannot start the writer thread: {error}")))?;
         let kind = Kind::File { path: path.to_owned(), access, writer, readers: Mutex::default() };
         Ok(Self { kind, layout, patience })
     }

@@ -41,10 +41,10 @@ pub fn obstacle(
     for name in tables {
         let Some(wanted) = table(known, name, own)? else { continue };
         let Some(found) = table(conn, name, own)? else {
-            return Ok(Some(format!("there is no table `{name}` any more")));
+            return Ok(Some(format!("the table `{name}` no longer exists")));
         };
         if let Some(why) = difference(&wanted, &found) {
-            return Ok(Some(format!("of the table `{name}` {why}")));
+            return Ok(Some(format!("in the table `{name}`, {why}")));
         }
     }
     Ok(None)
@@ -52,23 +52,21 @@ pub fn obstacle(
 
 fn difference(known: &Table, found: &Table) -> Option<String> {
     if found.is_strict && !known.is_strict {
-        return Some("the columns only take values of their own type".to_owned());
+        return Some("the columns only accept values of their own type".to_owned());
     }
     for (name, column) in &found.columns {
         match known.columns.get(name) {
             None if column.must_be_given => {
-                return Some(format!(
-                    "the column `{name}` is not known here and must have a value"
-                ));
+                return Some(format!("the column `{name}` is unknown and must have a value"));
             }
             Some(known) if column.refuses_null && !known.refuses_null => {
-                return Some(format!("the column `{name}` must have a value now"));
+                return Some(format!("the column `{name}` must now have a value"));
             }
             _ => {}
         }
     }
     if let Some(gone) = known.columns.keys().find(|name| !found.columns.contains_key(*name)) {
-        return Some(format!("the column `{gone}` is not there any more"));
+        return Some(format!("the column `{gone}` no longer exists"));
     }
     if let Some(key) = known.unique.symmetric_difference(&found.unique).next() {
         let state = if found.unique.contains(key) { "must be" } else { "need not be" };
@@ -78,13 +76,13 @@ fn difference(known: &Table, found: &Table) -> Option<String> {
     if let Some((column, table)) =
         found.references.difference(&known.references).find(known_reference)
     {
-        return Some(format!("the column `{column}` must name a row of `{table}` now"));
+        return Some(format!("the column `{column}` must now refer to a row of `{table}`"));
     }
     if let Some(check) = found.checks.difference(&known.checks).next() {
         return Some(format!("the rows must meet a new condition, `{check}`"));
     }
     let trigger = found.triggers.difference(&known.triggers).next()?;
-    Some(format!("the trigger `{trigger}` is not known here"))
+    Some(format!("the trigger `{trigger}` is unknown"))
 }
 
 fn table(conn: &Connection, name: &str, own: &str) -> rusqlite::Result<Option<Table>> {
@@ -209,17 +207,17 @@ mod tests {
     fn what_may_refuse_old_rows_is_named() {
         check(
             "CREATE TRIGGER stop BEFORE INSERT ON runs BEGIN SELECT 1; END",
-            Some("of the table `runs` the trigger `stop` is not known here"),
+            Some("in the table `runs`, the trigger `stop` is unknown"),
         );
         check(
             "CREATE UNIQUE INDEX one ON runs (name, experiment)",
-            Some("of the table `runs` the columns `experiment, name` must be unique now"),
+            Some("in the table `runs`, the columns `experiment, name` must be unique now"),
         );
         check(
             "ALTER TABLE runs DROP COLUMN experiment",
-            Some("of the table `runs` the column `experiment` is not there any more"),
+            Some("in the table `runs`, the column `experiment` no longer exists"),
         );
-        check("DROP TABLE runs", Some("there is no table `runs` any more"));
+        check("DROP TABLE runs", Some("the table `runs` no longer exists"));
         let made = |columns: &str, rest: &str| {
             format!(
                 "DROP TABLE runs; CREATE TABLE runs ({columns}, CONSTRAINT p PRIMARY KEY (id), CHECK (stage  IN ('active', 'de)leted')){rest})"
@@ -228,19 +226,19 @@ mod tests {
         check(&made("id TEXT NOT NULL, name TEXT, experiment INTEGER, stage TEXT", ""), None);
         check(
             &made("id TEXT NOT NULL, name TEXT NOT NULL, experiment INTEGER, stage TEXT", ""),
-            Some("of the table `runs` the column `name` must have a value now"),
+            Some("in the table `runs`, the column `name` must now have a value"),
         );
         check(
             &made("id TEXT, name TEXT, experiment INTEGER, stage TEXT, org TEXT NOT NULL", ""),
-            Some("of the table `runs` the column `org` is not known here and must have a value"),
+            Some("in the table `runs`, the column `org` is unknown and must have a value"),
         );
         check(
             &made("id TEXT, name TEXT, experiment INTEGER, stage TEXT", ", CHECK (name <> '')"),
-            Some("of the table `runs` the rows must meet a new condition, `(name<>'')`"),
+            Some("in the table `runs`, the rows must meet a new condition, `(name<>'')`"),
         );
         check(
             &made("id TEXT, name TEXT, experiment INTEGER REFERENCES orgs (id), stage TEXT", ""),
-            Some("of the table `runs` the column `experiment` must name a row of `orgs` now"),
+            Some("in the table `runs`, the column `experiment` must now refer to a row of `orgs`"),
         );
     }
 }

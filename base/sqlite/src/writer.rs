@@ -40,7 +40,7 @@ impl<L: Layout> Writer<L> {
         let (reply, answer) = sync_channel(1);
         let task = Task { work: Some(work), outcome: None, reply };
         let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(Box::new(task)).is_ok());
-        let gone = || Failure::Lost("the thread that writes has ended".to_owned());
+        let gone = || Failure::Lost("the writer thread has ended".to_owned());
         if !sent {
             return Err(gone());
         }
@@ -74,7 +74,7 @@ impl Loss {
             Failure::Busy(waited_ms) => Self::Busy(waited_ms),
             Failure::Lost(why) => Self::Other(why),
             Failure::Sql(error) => Self::Other(error.to_string()),
-            Failure::ReadOnly => Self::Other("the file is only read".to_owned()),
+            Failure::ReadOnly => Self::Other("the file was opened read-only".to_owned()),
             Failure::Rule(never) => match never {},
         }
     }
@@ -115,7 +115,7 @@ where
     fn work(&mut self, db: &Session<'_, L>) -> bool {
         let Some(work) = self.work.take() else { return false };
         let outcome = catch_unwind(AssertUnwindSafe(|| work(db))).unwrap_or_else(|_| {
-            Err(Failure::Lost("a panic: this is a defect of the store".to_owned()))
+            Err(Failure::Lost("a panic: this is a bug in the store".to_owned()))
         });
         let keep = outcome.is_ok();
         self.outcome = Some(outcome);
@@ -184,7 +184,7 @@ impl<L: Layout> Serving<L> {
                 // A full disk, say, makes SQLite give up the whole transaction.
                 return Err(match job.is_full() {
                     true => Failure::Full,
-                    false => Failure::Lost("the database gave up the transaction".to_owned()),
+                    false => Failure::Lost("the database rolled back the transaction".to_owned()),
                 });
             }
             if !keep {
@@ -206,7 +206,7 @@ fn roll_back(conn: &Connection) {
     if !conn.is_autocommit()
         && let Err(error) = conn.execute_batch("ROLLBACK")
     {
-        tracing::error!(%error, "a transaction cannot be rolled back");
+        tracing::error!(%error, "cannot roll back a transaction");
     }
 }
 

@@ -171,12 +171,14 @@ impl Site<'_> {
             return Err(Error::ToolNotFound { programs, purpose });
         };
         if self.strictness == Strictness::Strict {
-            let purpose = format!("create the environment; Python {version} is there");
+            let purpose = format!("create the environment; Python {version} is installed");
             let programs = vec![format!("python{}", minor.unwrap_or_default())];
             return Err(Error::ToolNotFound { programs, purpose });
         }
-        let warning =
-            format!("the project asks for Python {wanted}; using {version}, which was found");
+        let warning = format!(
+            "the project asks for Python {wanted}; using Python {version}, which is \
+                     installed"
+        );
         Ok((program, vec![warning]))
     }
 

@@ -364,12 +364,12 @@ mod tests {
 
         assert_eq!(
             problem(&python(), Some(EnvManager::Uv)),
-            "could not find `uv` on PATH, needed to create the project's environment"
+            "could not find `uv` on PATH; it is needed to create the project's environment"
         );
         assert_eq!(
             problem(&conda(), Some(EnvManager::Conda)),
-            "could not find `conda`, `mamba`, `micromamba` on PATH, \
-             needed to create the project's conda environment"
+            "could not find `conda`, `mamba`, `micromamba` on PATH; it is needed to create the \
+             project's conda environment"
         );
         assert!(
             problem(&python(), Some(EnvManager::Conda)).contains("use the environment manager")

@@ -39,7 +39,8 @@ impl PythonEnv {
             None | Some(Value::Null) => None,
             Some(Value::Text(version)) => Some(spec.version(version)?),
             Some(Value::Float(_) | Value::Int(_)) => {
-                let problem = "`python` must be in quotes, or 3.10 reads as 3.1: python: \"3.10\"";
+                let problem = "`python` must be in quotes, because YAML reads 3.10 as 3.1: \
+                               python: \"3.10\"";
                 return Err(spec.problem(problem.to_owned()));
             }
             Some(_) => return Err(spec.problem("`python` must be a version in quotes".to_owned())),
@@ -77,7 +78,7 @@ impl PythonEnv {
                 }
                 other => {
                     return Err(spec.problem(format!(
-                        "`{other}` is no dependency: write a package, or a `pip` list"
+                        "`{other}` is not a dependency: write a package, or a `pip` list"
                     )));
                 }
             }
@@ -117,7 +118,7 @@ impl Spec<'_> {
         if fits {
             return Ok(text.to_owned());
         }
-        Err(self.problem(format!("`{text}` is no Python version: write for example \"3.11\"")))
+        Err(self.problem(format!("`{text}` is not a Python version: write for example \"3.11\"")))
     }
 
     fn conda_python(&self, text: &str, operator: &str, version: &str) -> Result<String> {
@@ -178,11 +179,11 @@ dependencies:
 
         assert_eq!(
             problem("python: 3.10"),
-            "p: `python` must be in quotes, or 3.10 reads as 3.1: python: \"3.10\""
+            "p: `python` must be in quotes, because YAML reads 3.10 as 3.1: python: \"3.10\""
         );
         assert_eq!(
             problem("python: '-c x'"),
-            "p: `-c x` is no Python version: write for example \"3.11\""
+            "p: `-c x` is not a Python version: write for example \"3.11\""
         );
         assert_eq!(problem("dependencies: x"), "p: `dependencies` must be a list");
         assert_eq!(

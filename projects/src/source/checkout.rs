@@ -104,7 +104,7 @@ fn with_git(origin: &Origin<'_>, folder: &Path) -> Result<Option<String>> {
     Ok(match git(&["lfs", "pull"], "fetching the large files") {
         Ok(_) => None,
         Err(Error::Cancelled) => return Err(Error::Cancelled),
-        Err(err) => Some(format!("files kept by git-lfs are missing: {err}")),
+        Err(err) => Some(format!("files in Git LFS are missing: {err}")),
     })
 }
 

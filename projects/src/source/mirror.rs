@@ -100,7 +100,7 @@ impl<'a> Mirror<'a> {
         }
         let default = self.update()?;
         let Some(version) = version else {
-            let problem = "it has no default branch: name a version".to_owned();
+            let problem = "it has no default branch: pass a version".to_owned();
             let branch = default.ok_or_else(|| self.failed(problem.clone()))?;
             return self.branch(&branch).ok_or_else(|| self.failed(problem));
         };
@@ -278,7 +278,7 @@ impl<'a> Mirror<'a> {
         let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let addresses =
             (host, port).to_socket_addrs().map_err(|err| self.failed(err.to_string()))?;
-        let mut last = "its host has no address".to_owned();
+        let mut last = "its host name has no address".to_owned();
         for address in addresses {
             match TcpStream::connect_timeout(&address, self.origin.timeout) {
                 Ok(_) => return Ok(()),

@@ -126,7 +126,7 @@ impl Loader<'_> {
         match events.next_event() {
             Some(Ok(next)) => Ok(next),
             Some(Err(err)) => Err(self.error(err.marker(), err.info())),
-            None => Err(self.error(&Marker::default(), "the document ends too early")),
+            None => Err(self.error(&Marker::default(), "the document is incomplete")),
         }
     }
 
@@ -173,7 +173,7 @@ impl Loader<'_> {
     fn alias(&mut self, id: usize, span: &Span) -> Result<Value> {
         // An anchor is known once its value is complete, so a value cannot contain itself.
         let Some(value) = self.anchors.get(&id).cloned() else {
-            return Err(self.error(&span.start, "an alias inside the value it names"));
+            return Err(self.error(&span.start, "an alias inside the value that it refers to"));
         };
         self.count(value.nodes(), span)?;
         Ok(value)
@@ -322,7 +322,7 @@ mod tests {
         check("a: !thing x", Err("f:1:4: unknown tag `!thing`"));
         check("a: 1\n---\nb: 2\n", Err("f:2:1: expected a single document"));
         check("a:\n  <<: 5\n", Err("f:2:7: `<<` needs a mapping or a list of mappings"));
-        check("a: 2020-13-01\n", Err("f:1:4: no such date"));
+        check("a: 2020-13-01\n", Err("f:1:4: this date does not exist"));
     }
 
     #[test]

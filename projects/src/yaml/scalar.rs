@@ -12,10 +12,10 @@ pub(crate) fn resolve(text: &str, tag: Option<&str>) -> Result<Value, String> {
         Some("null") => Ok(Value::Null),
         Some("bool") => bool_of(&text.to_lowercase())
             .map(Value::Bool)
-            .ok_or_else(|| format!("`{text}` is no boolean")),
-        Some("int") => int(text).ok_or_else(|| format!("`{text}` is no integer")),
-        Some("float") => float(text).ok_or_else(|| format!("`{text}` is no number")),
-        Some("timestamp") => time(text)?.ok_or_else(|| format!("`{text}` is no date")),
+            .ok_or_else(|| format!("`{text}` is not a boolean")),
+        Some("int") => int(text).ok_or_else(|| format!("`{text}` is not an integer")),
+        Some("float") => float(text).ok_or_else(|| format!("`{text}` is not a number")),
+        Some("timestamp") => time(text)?.ok_or_else(|| format!("`{text}` is not a date")),
         Some(other) => Err(format!("unknown tag `!!{other}`")),
     }
 }
@@ -28,10 +28,10 @@ fn implicit(text: &str) -> Result<Value, String> {
         return Ok(Value::Bool(value));
     }
     if looks_like_float(text) {
-        return float(text).ok_or_else(|| format!("`{text}` is no number"));
+        return float(text).ok_or_else(|| format!("`{text}` is not a number"));
     }
     if looks_like_int(text) {
-        return int(text).ok_or_else(|| format!("`{text}` is no integer"));
+        return int(text).ok_or_else(|| format!("`{text}` is not an integer"));
     }
     if let Some(time) = time(text)? {
         return Ok(time);
@@ -231,7 +231,11 @@ fn check_date(year: u32, month: u32, day: u32) -> Result<(), String> {
         1..=12 => 31,
         _ => 0,
     };
-    if year >= 1 && (1..=days).contains(&day) { Ok(()) } else { Err("no such date".to_owned()) }
+    if year >= 1 && (1..=days).contains(&day) {
+        Ok(())
+    } else {
+        Err("this date does not exist".to_owned())
+    }
 }
 
 /// Takes a number of `least` to `most` digits from the front.
@@ -277,7 +281,7 @@ impl Clock {
 
     fn check(&self) -> Result<(), String> {
         let fits = self.hour < 24 && self.minute < 60 && self.second < 60;
-        if fits { Ok(()) } else { Err("no such time of day".to_owned()) }
+        if fits { Ok(()) } else { Err("this time of day does not exist".to_owned()) }
     }
 }
 
@@ -499,7 +503,7 @@ mod tests {
         check("012", "int", Ok("10"));
         check("Yes", "bool", Ok("True"));
         check("x", "null", Ok("None"));
-        check("x", "int", Err("`x` is no integer"));
+        check("x", "int", Err("`x` is not an integer"));
         check("x", "binary", Err("unknown tag `!!binary`"));
     }
 }

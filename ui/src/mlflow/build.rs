@@ -14,7 +14,7 @@ pub struct Build {
 /// There are no pages where they were said to be.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{}` holds no index.html: it must be the folder mlflow/server/js/build of an installed \
+    "`{}` has no index.html: it must be the folder mlflow/server/js/build of an installed \
      mlflow, or the folder mlflow itself (mlflow-skinny has no pages)",
     .0.display()
 )]
@@ -50,7 +50,7 @@ mod tests {
         let build = package.path().join("server/js/build");
         fs::create_dir_all(&build).unwrap();
         let error = Build::find(package.path()).unwrap_err().to_string();
-        assert!(error.contains("holds no index.html"), "{error}");
+        assert!(error.contains("has no index.html"), "{error}");
 
         fs::write(build.join("index.html"), "<p>").unwrap();
 

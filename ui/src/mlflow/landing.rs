@@ -8,13 +8,14 @@ use axum::routing::get;
 /// Answers `/` below `static_prefix` with a few lines of text: what this is, where its API lies.
 pub fn landing(static_prefix: &str) -> Router {
     let text = format!(
-        "This is a tracking server of mlctl. MLflow's clients use its address as tracking URI.\n\
+        "This is an mlctl tracking server. Use its address as the tracking URI in MLflow's \
+         clients.\n\
          \n\
          REST API  {static_prefix}/api/2.0/mlflow/\n\
          health    {static_prefix}/health\n\
          version   {static_prefix}/version\n\
          \n\
-         MLflow's own pages are served here with: mlctl server --mlflow-ui DIR\n\
+         To see MLflow's own pages here, start the server with: mlctl server --mlflow-ui DIR\n\
          where DIR is the folder mlflow of an installed mlflow.\n"
     );
     let page = get(async move || {

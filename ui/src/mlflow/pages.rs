@@ -48,7 +48,7 @@ fn cached(files: Router, policy: HeaderValue) -> Router {
         let policy = policy.clone();
         async move {
             if response.status() == StatusCode::NOT_FOUND {
-                let message = "the build of MLflow's pages has no such file";
+                let message = "MLflow's pages do not have this file";
                 return Failure::new(ErrorCode::EndpointNotFound, message).into_response();
             }
             if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {

@@ -68,5 +68,5 @@ fn failure(error: &mlctl_registry::Error) -> Failure {
     }
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     tracing::error!(%error, cause, "a request failed");
-    Failure::new(code, "internal error: the server's log says more")
+    Failure::new(code, "internal error: see the log of the server")
 }

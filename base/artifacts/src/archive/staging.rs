@@ -27,8 +27,9 @@ pub(super) struct Staging {
 impl Staging {
     /// Begins a folder that shall become `destination`.
     pub(super) fn beside(destination: &Path) -> Result<Self> {
-        let failed =
-            |source| Error::writing(format!("make the folder `{}`", destination.display()), source);
+        let failed = |source| {
+            Error::writing(format!("create the folder `{}`", destination.display()), source)
+        };
         let destination = std::path::absolute(destination).map_err(failed)?;
         check_free(&destination)?;
         let parent = destination.parent().unwrap_or(&destination);
@@ -95,7 +96,7 @@ impl Staging {
         // Some systems do not rename over an empty folder.
         fs::remove_dir(&destination).ok();
         temp.publish(&destination).map_err(|source| {
-            Error::writing(format!("make the folder `{}`", destination.display()), source)
+            Error::writing(format!("create the folder `{}`", destination.display()), source)
         })
     }
 

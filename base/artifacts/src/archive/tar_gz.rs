@@ -113,10 +113,10 @@ fn unpack(
     let size = header.entry_size().map_err(Error::unreadable)?;
     let name = extensions.name.unwrap_or_else(|| header.path_bytes().into_owned());
     let Ok(name) = str::from_utf8(&name) else {
-        return Err(refused(&String::from_utf8_lossy(&name), "its name has to be UTF-8"));
+        return Err(refused(&String::from_utf8_lossy(&name), "its name must be UTF-8"));
     };
     if extensions.size.is_some_and(|pax| pax != size) {
-        return Err(refused(name, "its two headers have to agree on its size"));
+        return Err(refused(name, "its two headers must have the same size"));
     }
     let path = check_name(name)?;
     let kind = header.entry_type();
@@ -157,7 +157,7 @@ impl Extensions {
         self.count += 1;
         if size > EXTENSION_BYTES_MAX || self.count > EXTENSIONS_MAX {
             let name = String::from_utf8_lossy(&entry.header().path_bytes()).into_owned();
-            return Err(refused(&name, "its extended headers have to be few and short"));
+            return Err(refused(&name, "it has too many or too long extended headers"));
         }
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).map_err(Error::unreadable)?;
@@ -182,7 +182,8 @@ impl Extensions {
                 b"path" => self.name = Some(record.value_bytes().to_vec()),
                 b"size" => {
                     let size = record.value().ok().and_then(|text| text.parse().ok());
-                    self.size = Some(size.ok_or_else(|| Error::unreadable("a size is no number"))?);
+                    self.size =
+                        Some(size.ok_or_else(|| Error::unreadable("a size is not a number"))?);
                 }
                 key if key.starts_with(b"GNU.sparse.") => {
                     let name = String::from_utf8_lossy(record.value_bytes());

@@ -38,7 +38,7 @@ pub(super) fn check_name(entry: &str) -> Result<ArtifactPath> {
 /// Refuses backslashes, which separate names for some programs and belong to names for others.
 fn check_separator(entry: &str) -> Result<()> {
     if entry.contains('\\') {
-        return Err(refused(entry, "its separator has to be `/`"));
+        return Err(refused(entry, "its separator must be `/`"));
     }
     Ok(())
 }

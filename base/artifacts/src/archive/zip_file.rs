@@ -127,7 +127,7 @@ fn unpack(
     }
     let size = file.size();
     if staging.file(&path, mode & 0o100 != 0, &mut file, budget)? != size {
-        return Err(Error::unreadable("a file has not the size that the archive promises"));
+        return Err(Error::unreadable("a file does not have the size that the archive states"));
     }
     Ok(())
 }

@@ -106,7 +106,7 @@ impl LocalArtifacts {
     }
 
     fn make_root(&self) -> Result<()> {
-        let doing = || format!("make the artifact folder `{}`", self.root.display());
+        let doing = || format!("create the artifact folder `{}`", self.root.display());
         let Some((base, path)) = &self.base else {
             return fs::create_dir_all(&self.root)
                 .map_err(|source| Error::writing(doing(), source));

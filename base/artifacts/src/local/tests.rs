@@ -176,7 +176,8 @@ mod links {
 
         assert_eq!(
             text,
-            "`link/secret` leads through a link out of its folder, and such links are not followed"
+            "`link/secret` contains a link that leads out of its folder; such links are not \
+             followed"
         );
     }
 

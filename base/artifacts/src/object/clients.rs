@@ -61,7 +61,7 @@ impl Clients {
         let (scheme, rest) = plain.split_once("://").unwrap_or((plain, ""));
         let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.is_empty() {
-            let why = "it names no bucket";
+            let why = "it does not name a bucket";
             return Err(Error::Unsupported { location: location.to_owned(), why });
         }
         let prefix = ArtifactPath::parse(path.trim_start_matches('/'))?.to_string();
@@ -151,8 +151,12 @@ fn s3(name: &str, options: &RemoteOptions) -> Result<AmazonS3Builder, Cause> {
         builder = builder.with_virtual_hosted_style_request(true);
     }
     let Some(extra) = options.get("MLFLOW_S3_UPLOAD_EXTRA_ARGS") else { return Ok(builder) };
-    let extra: HashMap<String, String> = serde_json::from_str(extra)
-        .map_err(|error| format!("MLFLOW_S3_UPLOAD_EXTRA_ARGS is no JSON of texts: {error}"))?;
+    let extra: HashMap<String, String> = serde_json::from_str(extra).map_err(|error| {
+        format!(
+            "MLFLOW_S3_UPLOAD_EXTRA_ARGS is not a JSON object of strings: \
+                                  {error}"
+        )
+    })?;
     for (argument, value) in extra {
         let key = match argument.as_str() {
             "ServerSideEncryption" => "aws_server_side_encryption",
@@ -204,7 +208,9 @@ fn client_options(options: &RemoteOptions, is_plain: bool) -> Result<ClientOptio
         None | Some("false" | "0") => false,
         Some("true" | "1") => true,
         Some(other) => {
-            return Err(format!("MLFLOW_S3_IGNORE_TLS is `{other}`: true or false is meant").into());
+            return Err(
+                format!("MLFLOW_S3_IGNORE_TLS is `{other}`, but it must be true or false").into()
+            );
         }
     };
     // The default of a limit for whole requests would cut off large downloads.

@@ -18,7 +18,7 @@ impl ObjectArtifacts {
     fn s3(&self) -> Result<&Arc<AmazonS3>> {
         self.client.s3.as_ref().ok_or_else(|| Error::Unsupported {
             location: self.client.bucket.to_string(),
-            why: "only S3 exchanges files with clients directly",
+            why: "only S3 supports direct uploads and downloads by clients",
         })
     }
 }
@@ -26,11 +26,11 @@ impl ObjectArtifacts {
 impl DirectTransfers for ObjectArtifacts {
     fn begin(&self, path: &ArtifactPath, parts: u16, valid: Duration) -> Result<UploadSession> {
         if !(1..=PARTS_MAX).contains(&parts) {
-            let rule = "it can have 1 to 10000 parts";
+            let rule = "it must have 1 to 10000 parts";
             return Err(Error::InvalidParts { path: path.clone(), rule });
         }
         let (s3, key) = (self.s3()?, self.key(path)?);
-        let failed = |error| failed(format!("begin to upload `{path}`"), error);
+        let failed = |error| failed(format!("start uploading `{path}`"), error);
         self.wait(async {
             let id = s3.create_multipart(&key).await.map_err(failed)?;
             let mut signed = Vec::with_capacity(parts.into());
@@ -61,7 +61,7 @@ impl DirectTransfers for ObjectArtifacts {
     fn abort(&self, path: &ArtifactPath, id: &str) -> Result<()> {
         let (s3, key) = (self.s3()?, self.key(path)?);
         let done = self.wait(s3.abort_multipart(&key, &id.to_owned()));
-        done.map_err(|error| failed(format!("end the upload of `{path}`"), error))
+        done.map_err(|error| failed(format!("cancel the upload of `{path}`"), error))
     }
 
     fn sign_read(&self, path: &ArtifactPath, valid: Duration) -> Result<SignedRequest> {
@@ -93,7 +93,7 @@ impl DirectTransfers for ObjectArtifacts {
         let (s3, key) = (self.s3()?, self.key(path)?);
         let value = HeaderValue::from_str(media_type).map_err(|_| Error::InvalidPath {
             value: media_type.to_owned(),
-            rule: "a header cannot hold its media type",
+            rule: "its media type is not valid in a header",
         })?;
         let name = HeaderName::from_static("content-type");
         let options = SignedUrlOptions::new().with_signed_header(name, value);

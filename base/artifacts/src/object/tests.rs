@@ -125,7 +125,7 @@ fn wrong_credentials_are_told_from_missing_files() {
 
     let text = store.open(&path("x")).unwrap_err();
     assert!(matches!(text, Error::Denied { .. }), "{text:?}");
-    assert_eq!(text.to_string(), "the object store does not allow to read `x`");
+    assert_eq!(text.to_string(), "the object store refused permission to read `x`");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn options_that_do_not_fit_are_named() {
         assert!(source.to_string().contains(want), "{source}");
     };
     check("MLFLOW_S3_IGNORE_TLS", "maybe", "s3://b/x", "`maybe`");
-    check("MLFLOW_S3_UPLOAD_EXTRA_ARGS", "{", "s3://b/x", "no JSON");
+    check("MLFLOW_S3_UPLOAD_EXTRA_ARGS", "{", "s3://b/x", "not a JSON");
     check("MLFLOW_S3_UPLOAD_EXTRA_ARGS", r#"{"ACL": "public"}"#, "s3://b/x", "`ACL`");
     check("AWS_X", "y", "abfss://c@evil.example/x", "evil.example");
 }

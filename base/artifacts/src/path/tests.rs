@@ -134,7 +134,8 @@ fn a_refusal_quotes_the_path_and_says_the_rule() {
 
     assert_eq!(
         text,
-        "invalid artifact path `/etc/\\npasswd`: it has to be relative, so it cannot begin with `/`"
+        "invalid artifact path `/etc/\\n\
+         passwd`: it must be relative, so it must not begin with `/`"
     );
 }
 

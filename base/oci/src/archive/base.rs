@@ -74,13 +74,15 @@ fn kept_layer(tar: &TarFile, said: &Descriptor, diff_id: Digest) -> Result<Blob>
         LAYER_ZSTD => LAYER_ZSTD,
         other => {
             let other = other.escape_debug();
-            return Err(Error::base(format!("a layer is of the unknown kind `{other}`")));
+            return Err(Error::base(format!("a layer has the unknown media type `{other}`")));
         }
     };
     let name = path_of(said.digest);
     let stretch = tar.stretch(&name)?;
     if stretch.size != said.size {
-        return Err(Error::base(format!("`{name}` has not the size that is said of it")));
+        return Err(Error::base(format!(
+            "`{name}` does not have the size that the archive states"
+        )));
     }
     check_digest(&name, digest_of(tar.read(stretch))?, said.digest)?;
     match media_type {
@@ -97,7 +99,7 @@ fn from_docker(tar: &TarFile, scratch: &Path) -> Result<Base> {
     let mut images: Vec<DockerImage> = decode("manifest.json", &tar.bytes("manifest.json")?)?;
     let count = images.len();
     let Some(image) = images.pop().filter(|_| count == 1) else {
-        return Err(Error::base(format!("it holds {count} images; one is needed")));
+        return Err(Error::base(format!("it contains {count} images instead of one")));
     };
     let bytes = tar.bytes(&image.config)?;
     // The configuration is named by its digest.
@@ -131,7 +133,7 @@ fn docker_layer(tar: &TarFile, name: &str, diff_id: Digest, scratch: &Path) -> R
 fn config(name: &str, bytes: &[u8]) -> Result<ImageConfig> {
     let config: ImageConfig = decode(name, bytes)?;
     if config.rootfs.kind != "layers" {
-        return Err(Error::base("its root is not made of layers"));
+        return Err(Error::base("its root file system does not consist of layers"));
     }
     Ok(config)
 }
@@ -142,7 +144,7 @@ fn check_count(config: &ImageConfig, layers: usize) -> Result<()> {
         return Err(Error::base(format!("it has {layers} layers, more than {LAYERS_MAX}")));
     }
     if told != layers {
-        let why = format!("it has {layers} layers, and its configuration names {told}");
+        let why = format!("it has {layers} layers, but its configuration lists {told}");
         return Err(Error::base(why));
     }
     Ok(())
@@ -171,7 +173,7 @@ fn unpacked_digest(tar: &TarFile, name: &str, stretch: Stretch) -> Result<Digest
     let content = MultiGzDecoder::new(tar.read(stretch)).take(LAYER_BYTES_MAX + 1);
     let mut content = Hashing::new(content);
     io::copy(&mut content, &mut io::sink()).map_err(|error| {
-        Error::base(format!("its layer `{}` does not unpack: {error}", name.escape_debug()))
+        Error::base(format!("cannot unpack its layer `{}`: {error}", name.escape_debug()))
     })?;
     let (_, digest, bytes) = content.finish();
     if bytes > LAYER_BYTES_MAX {

@@ -18,7 +18,7 @@ pub(super) fn find_manifest(tar: &TarFile, platform: &Platform) -> Result<Descri
         let marker: LayoutMarker = decode("oci-layout", &tar.bytes("oci-layout")?)?;
         if !marker.image_layout_version.starts_with("1.") {
             let version = marker.image_layout_version.escape_debug().to_string();
-            return Err(Error::base(format!("its layout is of version {version}, not 1")));
+            return Err(Error::base(format!("its layout has version {version} instead of 1")));
         }
     }
     let mut all = Vec::new();
@@ -30,11 +30,11 @@ pub(super) fn find_manifest(tar: &TarFile, platform: &Platform) -> Result<Descri
     all.dedup_by_key(|one| one.digest);
     match all.as_slice() {
         [one] => Ok(one.clone()),
-        [] if said.is_empty() => Err(Error::base("it holds no image")),
+        [] if said.is_empty() => Err(Error::base("it contains no image")),
         [] => Err(Error::base(format!("it is for {}, not for {platform}", said.join(", ")))),
         several => {
             let count = several.len();
-            Err(Error::base(format!("it holds {count} images for {platform}; one is needed")))
+            Err(Error::base(format!("it contains {count} images for {platform} instead of one")))
         }
     }
 }
@@ -46,7 +46,7 @@ fn collect(tar: &TarFile, index: Index, depth: usize, all: &mut Vec<Descriptor>)
             MANIFEST | DOCKER_MANIFEST if !is_attached => all.push(one),
             INDEX | DOCKER_INDEX => {
                 if depth == 0 {
-                    return Err(Error::base("its lists of images lie too deep in each other"));
+                    return Err(Error::base("its lists of images are nested too deeply"));
                 }
                 let name = path_of(one.digest);
                 let index = decode(&name, &checked(tar, &one)?)?;
@@ -55,7 +55,7 @@ fn collect(tar: &TarFile, index: Index, depth: usize, all: &mut Vec<Descriptor>)
             _ => {}
         }
         if all.len() > IMAGES_MAX {
-            return Err(Error::base(format!("it holds more than {IMAGES_MAX} images")));
+            return Err(Error::base(format!("it contains more than {IMAGES_MAX} images")));
         }
     }
     Ok(())
@@ -71,7 +71,9 @@ pub(super) fn checked(tar: &TarFile, descriptor: &Descriptor) -> Result<Vec<u8>>
         return Err(Error::DigestMismatch { what, want: descriptor.digest, got });
     }
     if bytes.len() as u64 != descriptor.size {
-        return Err(Error::base(format!("`{name}` has not the size that is said of it")));
+        return Err(Error::base(format!(
+            "`{name}` does not have the size that the archive states"
+        )));
     }
     Ok(bytes)
 }

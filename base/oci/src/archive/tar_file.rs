@@ -53,7 +53,8 @@ impl TarFile {
     }
 
     fn list(&mut self, length: u64) -> Result<()> {
-        let broken = |error: std::io::Error| Error::base(format!("it is no tar: {error}"));
+        let broken =
+            |error: std::io::Error| Error::base(format!("it is not a tar archive: {error}"));
         let file = self.file.clone();
         let mut archive = Archive::new(BufReader::new(&*file));
         let (mut count, mut is_described) = (0, false);
@@ -86,7 +87,7 @@ impl TarFile {
     fn note(&mut self, entry: &Entry<'_, impl Read>, stretch: Stretch) -> Result<()> {
         let name = name_of(entry)?;
         if self.links.contains_key(&name) || self.files.insert(name.clone(), stretch).is_some() {
-            return Err(Error::base(format!("it has `{}` twice", name.escape_debug())));
+            return Err(Error::base(format!("it contains `{}` twice", name.escape_debug())));
         }
         Ok(())
     }
@@ -101,7 +102,10 @@ impl TarFile {
         };
         let Some(target) = std::str::from_utf8(&target).ok().and_then(|to| below(folder, to))
         else {
-            return Err(Error::base(format!("`{}` is a link out of it", name.escape_debug())));
+            return Err(Error::base(format!(
+                "`{}` is a link that leads out of the archive",
+                name.escape_debug()
+            )));
         };
         self.links.insert(name, target);
         Ok(())
@@ -148,9 +152,8 @@ impl TarFile {
 
 /// Reads a JSON document.
 pub(super) fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|error| {
-        Error::base(format!("`{}` is not what it should be: {error}", name.escape_debug()))
-    })
+    serde_json::from_slice(bytes)
+        .map_err(|error| Error::base(format!("cannot decode `{}`: {error}", name.escape_debug())))
 }
 
 /// Tells whether a description gives the next entry another name than its header says.
@@ -158,7 +161,7 @@ fn is_renaming(entry: &mut Entry<'_, impl Read>) -> Result<bool> {
     if !entry.header().entry_type().is_pax_local_extensions() {
         return Ok(true);
     }
-    let broken = |why: String| Error::base(format!("its tar is broken: {why}"));
+    let broken = |why: String| Error::base(format!("its tar archive is corrupt: {why}"));
     let size = entry.header().entry_size().map_err(|error| broken(error.to_string()))?;
     if size > EXTENSION_BYTES_MAX {
         return Err(broken("the description of an entry is too long".to_owned()));
@@ -171,9 +174,11 @@ fn is_renaming(entry: &mut Entry<'_, impl Read>) -> Result<bool> {
         match record.key_bytes() {
             b"path" | b"linkpath" => is_renaming = true,
             // The headers that follow are elsewhere then.
-            b"size" => return Err(broken("a file has its size beside its header".to_owned())),
+            b"size" => {
+                return Err(broken("the size of a file is outside of its header".to_owned()));
+            }
             key if key.starts_with(b"GNU.sparse.") => {
-                return Err(broken("sparse files are not read".to_owned()));
+                return Err(broken("sparse files are not supported".to_owned()));
             }
             _ => {}
         }
@@ -185,7 +190,10 @@ fn name_of(entry: &Entry<'_, impl Read>) -> Result<String> {
     let bytes = entry.header().path_bytes();
     std::str::from_utf8(&bytes).ok().and_then(|name| below("", name)).ok_or_else(|| {
         let name = String::from_utf8_lossy(&bytes);
-        Error::base(format!("the name of its entry `{}` leads out of it", name.escape_debug()))
+        Error::base(format!(
+            "the name of its entry `{}` leads out of the archive",
+            name.escape_debug()
+        ))
     })
 }
 

@@ -251,8 +251,8 @@ fn a_layer_that_docker_links_to_is_found() {
 
     open(&link(&format!("../{layer}"))).unwrap();
 
-    check_refused(&link("../../etc/passwd"), "is a link out of it");
-    check_refused(&link("/etc/passwd"), "is a link out of it");
+    check_refused(&link("../../etc/passwd"), "is a link that leads out of the archive");
+    check_refused(&link("/etc/passwd"), "is a link that leads out of the archive");
     check_refused(&link("layer.tar"), "it has no `two/layer.tar`");
 }
 
@@ -266,19 +266,19 @@ fn archives_that_are_no_image_are_refused() {
         tar.into_inner().unwrap()
     };
     check_refused(b"", "neither an OCI image layout nor what `docker save` writes");
-    check_refused(&[7; 1024], "it is no tar");
+    check_refused(&[7; 1024], "it is not a tar archive");
     check_refused(b"\x1f\x8b\x08\x00", "the archive is compressed");
-    check_refused(&of(&[("../index.json", b"{}")]), "leads out of it");
-    check_refused(&of(&[("/index.json", b"{}")]), "leads out of it");
+    check_refused(&of(&[("../index.json", b"{}")]), "leads out of the archive");
+    check_refused(&of(&[("/index.json", b"{}")]), "leads out of the archive");
     check_refused(&of(&[("index.json", b"{}"), ("./index.json", b"{}")]), "`index.json` twice");
-    check_refused(&of(&[("index.json", b"[1")]), "`index.json` is not what it should be");
+    check_refused(&of(&[("index.json", b"[1")]), "cannot decode `index.json`");
     let nothing = br#"{"schemaVersion": 2, "manifests": []}"#;
-    check_refused(&of(&[("index.json", nothing)]), "it holds no image");
+    check_refused(&of(&[("index.json", nothing)]), "it contains no image");
     let other = br#"{"imageLayoutVersion": "2.0.0"}"#;
-    check_refused(&of(&[("index.json", nothing), ("oci-layout", other)]), "of version 2.0.0");
-    check_refused(&of(&[("manifest.json", b"[]")]), "it holds 0 images");
+    check_refused(&of(&[("index.json", nothing), ("oci-layout", other)]), "has version 2.0.0");
+    check_refused(&of(&[("manifest.json", b"[]")]), "it contains 0 images");
     let deep = vec![b'['; 100_000];
-    check_refused(&of(&[("manifest.json", &deep)]), "not what it should be");
+    check_refused(&of(&[("manifest.json", &deep)]), "cannot decode");
     let large = vec![b' '; 5 << 20];
     check_refused(&of(&[("index.json", &large)]), "more than 4194304 bytes");
     let outside = br#"[{"Config": "../../etc/passwd", "Layers": []}]"#;
@@ -349,17 +349,17 @@ fn content_that_is_not_what_its_name_says_is_refused() {
     }
     let layer = image.layers()[0].descriptor.size;
     let size = with_manifest(&image, |manifest| manifest["layers"][0]["size"] = json!(layer + 1));
-    check_refused(&size, "has not the size");
+    check_refused(&size, "does not have the size");
     let diff = with_config(&image, |config| {
         config["rootfs"]["diff_ids"][0] = json!(Digest::of(b"other"));
     });
     check_refused(&diff, "has the digest");
     let count = with_config(&image, |config| config["rootfs"]["diff_ids"] = json!([]));
-    check_refused(&count, "it has 1 layers, and its configuration names 0");
+    check_refused(&count, "it has 1 layers, but its configuration lists 0");
     let foreign = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
     let kind =
         with_manifest(&image, |manifest| manifest["layers"][0]["mediaType"] = json!(foreign));
-    check_refused(&kind, "unknown kind");
+    check_refused(&kind, "unknown media type");
     let many = with_manifest(&image, |manifest| {
         manifest["layers"] = json!(vec![manifest["layers"][0].clone(); 501]);
     });

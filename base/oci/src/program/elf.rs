@@ -70,14 +70,14 @@ impl Object {
         let object = match FileKind::parse(&cache) {
             Ok(FileKind::Elf64) => of::<FileHeader64<Endianness>>(&cache),
             Ok(FileKind::Elf32) => of::<FileHeader32<Endianness>>(&cache),
-            Ok(_) | Err(_) => Err("it is no ELF file".to_owned()),
+            Ok(_) | Err(_) => Err("it is not an ELF file".to_owned()),
         };
         object.map_err(|why| Error::Program { path: PathBuf::from(path), why })
     }
 }
 
 fn of<Elf: FileHeader<Endian = Endianness>>(data: &ReadCache<File>) -> Result<Object, String> {
-    let broken = |error: object::Error| format!("its ELF header is broken: {error}");
+    let broken = |error: object::Error| format!("its ELF header is corrupt: {error}");
     let header = Elf::parse(data).map_err(broken)?;
     let endian = header.endian().map_err(broken)?;
     let headers = header.program_headers(endian, data).map_err(broken)?;
@@ -136,7 +136,7 @@ fn name_at<Elf: FileHeader<Endian = Endianness>>(
         let end = begin.saturating_add(NAME_BYTES_MAX.min(size - within));
         let bytes = data
             .read_bytes_at_until(begin..end, 0)
-            .map_err(|()| "a name in it is cut off or too long")?;
+            .map_err(|()| "a name in it is truncated or too long")?;
         return text(bytes);
     }
     Err("a name lies outside of what is loaded".to_owned())

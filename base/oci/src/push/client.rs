@@ -58,7 +58,7 @@ impl Client {
     pub(super) fn new(to: &Reference, options: &Options) -> Result<Self> {
         let invalid = |rule| Error::Invalid { what: "image name", value: to.to_string(), rule };
         let registry = to.registry().ok_or_else(|| {
-            invalid("to be pushed it needs a registry before it, such as docker.io/you/churn:1")
+            invalid("it must begin with a registry to be pushed, such as docker.io/you/churn:1")
         })?;
         let host = match registry {
             // Docker's registry is not where its name is.
@@ -95,7 +95,7 @@ impl Client {
     /// Prepares a request to a path below the repository.
     pub(super) fn request(&self, method: Method, path: &str) -> Result<RequestBuilder> {
         let url = self.root.join(&format!("{}/{path}", self.repository));
-        let url = url.map_err(|_| self.wrong("take part", "its address is none"))?;
+        let url = url.map_err(|_| self.wrong("accept the request", "its address is not valid"))?;
         let request = self.http.request(method, url);
         Ok(match &*self.remembered() {
             Some(header) => request.header(AUTHORIZATION, header),
@@ -125,7 +125,7 @@ impl Client {
     pub(super) fn upload(&self, doing: &str, place: Url, blob: &Blob) -> Result<Answer> {
         let size = blob.descriptor.size;
         if place.scheme() == "http" && !self.is_plain_allowed {
-            return Err(self.wrong(doing, "it wants it to be sent without encryption"));
+            return Err(self.wrong(doing, "it asks for an upload without encryption"));
         }
         let is_same = place.origin() == self.root.origin();
         let request = self
@@ -156,7 +156,7 @@ impl Client {
     pub(super) fn resolve(&self, location: &str) -> Result<Url> {
         let url = self.root.join(location).ok();
         let url = url.filter(|url| matches!(url.scheme(), "http" | "https"));
-        url.ok_or_else(|| self.wrong("take part", "it points to an address that is none"))
+        url.ok_or_else(|| self.wrong("accept the request", "it redirects to an invalid address"))
     }
 
     /// Drops what the registry was content with.
@@ -174,7 +174,7 @@ impl Client {
         match challenge {
             Some(Challenge::Basic) => match &self.credentials {
                 Some(known) => Ok(auth::basic(known)),
-                None => Err(self.denied("it wants a user name and a password")),
+                None => Err(self.denied("it requires a user name and a password")),
             },
             Some(Challenge::Bearer { realm, service }) => self.token(doing, &realm, service),
             None => Err(self.denied(&refusal.words())),
@@ -184,7 +184,7 @@ impl Client {
     fn token(&self, doing: &str, realm: &str, service: Option<String>) -> Result<String> {
         let mut place = self.resolve(realm)?;
         if place.scheme() == "http" && !self.is_plain_allowed {
-            return Err(self.wrong(doing, "it gives tokens without encryption"));
+            return Err(self.wrong(doing, "it offers tokens without encryption"));
         }
         if let Some(service) = service {
             place.query_pairs_mut().append_pair("service", &service);
@@ -199,9 +199,9 @@ impl Client {
         if matches!(answer.code, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
             return Err(self.denied(&answer.words()));
         }
-        let answer = self.check(answer)?.expect("give a token", self)?;
+        let answer = self.check(answer)?.expect("return a token", self)?;
         let token = auth::token_in(&answer.body);
-        let token = token.ok_or_else(|| self.wrong("give a token", "its answer has none"))?;
+        let token = token.ok_or_else(|| self.wrong("return a token", "its answer has no token"))?;
         Ok(format!("Bearer {token}"))
     }
 
@@ -282,7 +282,7 @@ impl Answer {
             Status::Ok => Ok(self),
             Status::Moved => {
                 let to = self.header(LOCATION.as_str()).unwrap_or("another place");
-                Err(client.wrong(doing, &format!("it points to {}", printable(to))))
+                Err(client.wrong(doing, &format!("it redirects to {}", printable(to))))
             }
             Status::Refused => Err(client.wrong(doing, &self.words())),
         }
@@ -356,8 +356,8 @@ mod tests {
         check(
             "a",
             false,
-            "invalid image name `a:latest`: to be pushed it needs a registry before it, \
-             such as docker.io/you/churn:1",
+            "invalid image name `a:latest`: it must begin with a registry to be pushed, such as \
+             docker.io/you/churn:1",
         );
     }
 }

@@ -88,7 +88,7 @@ pub fn push(image: &Image, to: &Reference, options: &Options) -> Result<Pushed> 
 /// Asks whether something is there. A registry that does not know says so in many ways; sending
 /// once more than needed is always right.
 fn has(client: &Client, path: &str) -> Result<bool> {
-    let answer = client.send("say what it has", || client.request(Method::HEAD, path))?;
+    let answer = client.send("list what it has", || client.request(Method::HEAD, path))?;
     Ok(match answer.status() {
         Status::Ok => true,
         // Content may lie elsewhere.
@@ -99,7 +99,7 @@ fn has(client: &Client, path: &str) -> Result<bool> {
 
 /// Asks whether the name stands for this very image.
 fn has_manifest(client: &Client, tag: &str, manifest: &Blob) -> Result<bool> {
-    let answer = client.send("say what it has", || {
+    let answer = client.send("list what it has", || {
         let request = client.request(Method::HEAD, &format!("manifests/{tag}"))?;
         Ok(request.header(ACCEPT, manifest.descriptor.media_type.as_str()))
     })?;
@@ -111,12 +111,12 @@ fn upload(client: &Client, blob: &Blob) -> Result<()> {
     /// A token may end while a large layer is on its way; once more begins anew.
     const ATTEMPTS: usize = 2;
     let digest = blob.descriptor.digest;
-    let doing = format!("take {digest}");
+    let doing = format!("accept {digest}");
     for attempt in 1.. {
         let opened = client.send(&doing, || client.request(Method::POST, "blobs/uploads/"))?;
         let opened = opened.expect(&doing, client)?;
         let Some(location) = opened.header(LOCATION.as_str()) else {
-            return Err(client.wrong(&doing, "it does not say where to send it"));
+            return Err(client.wrong(&doing, "it does not say where to upload it"));
         };
         let mut place = client.resolve(location)?;
         place.query_pairs_mut().append_pair("digest", &digest.to_string());
@@ -128,7 +128,7 @@ fn upload(client: &Client, blob: &Blob) -> Result<()> {
         let sent = sent.expect(&doing, client)?;
         return match sent.header(DIGEST) {
             Some(got) if got != digest.to_string() => {
-                Err(client.wrong(&doing, "it got other bytes"))
+                Err(client.wrong(&doing, "it received other bytes"))
             }
             _ => Ok(()),
         };
@@ -137,7 +137,7 @@ fn upload(client: &Client, blob: &Blob) -> Result<()> {
 }
 
 fn put_manifest(client: &Client, tag: &str, manifest: &Blob) -> Result<()> {
-    let doing = format!("take the manifest of `{tag}`");
+    let doing = format!("accept the manifest of `{tag}`");
     let mut bytes = Vec::new();
     std::io::Read::read_to_end(&mut manifest.open(), &mut bytes)
         .map_err(|source| Error::io("read the manifest", source))?;
@@ -149,7 +149,7 @@ fn put_manifest(client: &Client, tag: &str, manifest: &Blob) -> Result<()> {
     let answer = answer.expect(&doing, client)?;
     match answer.header(DIGEST) {
         Some(got) if got != manifest.descriptor.digest.to_string() => {
-            Err(client.wrong(&doing, "it got another one"))
+            Err(client.wrong(&doing, "it received another one"))
         }
         _ => Ok(()),
     }

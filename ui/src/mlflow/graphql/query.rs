@@ -163,7 +163,7 @@ fn rows(max_results: Option<i32>, default: usize) -> FieldResult<usize> {
     match max_results {
         None => Ok(default),
         Some(rows) => usize::try_from(rows).map_err(|_| {
-            let message = format!("invalid max_results `{rows}`: it may not be negative");
+            let message = format!("invalid max_results `{rows}`: it must not be negative");
             refuse(Failure::new(ErrorCode::InvalidParameterValue, message))
         }),
     }

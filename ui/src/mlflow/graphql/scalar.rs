@@ -22,7 +22,11 @@ impl Long {
             Some(number) => Some(i64::from(number)),
             None => input.try_as_str().and_then(|text| text.parse().ok()),
         };
-        number.map(Self).ok_or_else(|| "a LongString is an integer, or text of one".into())
+        number.map(Self).ok_or_else(|| {
+            "a LongString must be an integer, or a string with an \
+                                        integer"
+                .into()
+        })
     }
 }
 
