@@ -117,23 +117,23 @@ impl fmt::Display for RequestRefusal {
         match self {
             Self::Needless(candidate) => {
                 let Candidate { model, version, stage } = candidate;
-                write!(f, "version {version} of `{model}` is in {stage} already")
+                write!(f, "version {version} of `{model}` is already in {stage}")
             }
             Self::Exists(request) => {
                 let candidate = request.candidate();
                 match &request.approved {
                     None => {
-                        write!(f, "{} has requested {candidate} already", request.requested.who)
+                        write!(f, "{} has already requested {candidate}", request.requested.who)
                     }
                     Some(approved) => {
-                        write!(f, "{} has approved {candidate} already", approved.who)
+                        write!(f, "{} has already approved {candidate}", approved.who)
                     }
                 }
             }
             Self::Missing(candidate) => write!(f, "nobody has requested {candidate}"),
             Self::Own(request) => {
                 let (who, candidate) = (&request.requested.who, request.candidate());
-                write!(f, "{who} has requested {candidate}, so somebody else has to approve it")
+                write!(f, "{who} requested {candidate}, so somebody else must approve it")
             }
         }
     }
@@ -170,12 +170,12 @@ mod tests {
         check(
             again(Stage::PRODUCTION, None),
             ErrorCode::InvalidParameterValue,
-            "version 3 of `churn` is in Production already",
+            "version 3 of `churn` is already in Production",
         );
         check(
             again(Stage::NONE, Some(request())),
             ErrorCode::ResourceAlreadyExists,
-            "ada has requested Production for version 3 of `churn` already",
+            "ada has already requested Production for version 3 of `churn`",
         );
     }
 
@@ -184,14 +184,14 @@ mod tests {
         check(
             request().approve(&Stamp::new("ada", 2)),
             ErrorCode::PermissionDenied,
-            "ada has requested Production for version 3 of `churn`, so somebody else has to approve it",
+            "ada requested Production for version 3 of `churn`, so somebody else must approve it",
         );
         let approved = request().approve(&Stamp::new("bob", 2)).unwrap();
         assert_eq!(approved.approved.as_ref().map(|stamp| stamp.who.as_str()), Some("bob"));
         check(
             approved.approve(&Stamp::new("eve", 3)),
             ErrorCode::ResourceAlreadyExists,
-            "bob has approved Production for version 3 of `churn` already",
+            "bob has already approved Production for version 3 of `churn`",
         );
     }
 }

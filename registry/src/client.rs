@@ -303,7 +303,7 @@ impl RegistryStore for HttpStore {
             Location::of(new)?;
         }
         if new.storage_location.is_some() {
-            let rule = "a server finds out by itself where the files lie";
+            let rule = "a server determines the storage location itself";
             return Err(Error::invalid("storage location", &new.source, rule));
         }
         match self.send_version(new, stamp) {
@@ -503,12 +503,12 @@ impl RegistryStore for HttpStore {
 
 /// MLflow's server does not know the path.
 fn no_history(error: Error) -> Error {
-    not_there(error, "the server keeps no history: it is not mlctl's")
+    not_there(error, "the server has no history: it is not an mlctl server")
 }
 
 /// MLflow's server does not know the path.
 fn only_mlctl(error: Error) -> Error {
-    not_there(error, "the server knows no gates and no requests: it is not mlctl's")
+    not_there(error, "the server has no gates and no approval requests: it is not an mlctl server")
 }
 
 fn not_there(error: Error, message: &str) -> Error {

@@ -210,7 +210,7 @@ impl PageSize {
         if (1..=Self::MAX.0).contains(&items) {
             return Ok(Self(items));
         }
-        Err(Error::invalid("page size", &items.to_string(), "a page holds 1 to 200000 items"))
+        Err(Error::invalid("page size", &items.to_string(), "a page must have 1 to 200000 items"))
     }
 
     /// Returns the plain number.

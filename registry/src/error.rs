@@ -35,16 +35,16 @@ pub enum Error {
     #[error("model `{0}` does not exist")]
     ModelNotFound(ModelName),
     /// A registered model has this name already.
-    #[error("model `{0}` exists already")]
+    #[error("model `{0}` already exists")]
     ModelExists(ModelName),
     /// A prompt has this name already.
-    #[error("prompt `{0}` exists already")]
+    #[error("prompt `{0}` already exists")]
     PromptExists(ModelName),
     /// A model was to get the name of a prompt.
-    #[error("model `{0}` cannot be made: a prompt has that name")]
+    #[error("cannot create model `{0}`: a prompt has this name")]
     TakenByPrompt(ModelName),
     /// A prompt was to get the name of a model.
-    #[error("prompt `{0}` cannot be made: a model has that name")]
+    #[error("cannot create prompt `{0}`: a model has this name")]
     TakenByModel(ModelName),
     /// The model has no such version, or it was deleted.
     #[error("model `{model}` has no version {version}")]
@@ -76,7 +76,7 @@ pub enum Error {
     #[error("model `{0}` has no versions")]
     NoVersions(ModelName),
     /// Existing versions can only be archived out of a stage that serves.
-    #[error("existing versions cannot be archived out of stage {stage}: only {}", listed(serving))]
+    #[error("cannot archive the existing versions in stage {stage}: only {}", listed(serving))]
     CannotArchive {
         /// The stage that was to be cleared.
         stage: Stage,
@@ -128,7 +128,7 @@ pub enum Error {
         message: String,
     },
     /// The database holds registry tables of a form that this crate cannot use.
-    #[error("registry tables in `{path}` cannot be used: {problem}")]
+    #[error("cannot use the registry tables in `{path}`: {problem}")]
     Schema {
         /// The database file.
         path: PathBuf,
@@ -136,7 +136,7 @@ pub enum Error {
         problem: String,
     },
     /// The database is opened for reading only.
-    #[error("`{path}` is opened for reading only: {why}")]
+    #[error("`{path}` is read-only: {why}")]
     ReadOnly {
         /// The database file.
         path: PathBuf,

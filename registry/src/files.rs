@@ -215,7 +215,7 @@ fn read_version(folder: &Path) -> Result<(VersionNumber, Option<FileVersion>)> {
     let file = folder.join(META);
     let meta: VersionMeta = document(&file)?;
     let number = VersionNumber::from_u32(meta.version)
-        .ok_or_else(|| in_file(&file, "a version's number is 1 or more"))?;
+        .ok_or_else(|| in_file(&file, "the number of a version must be 1 or more"))?;
     let stage = meta.current_stage.as_deref().unwrap_or("None");
     if stage == DELETED {
         return Ok((number, None));

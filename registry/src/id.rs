@@ -73,22 +73,22 @@ impl ModelName {
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |rule| Err(Error::invalid("model name", text, rule));
         if text.trim().is_empty() {
-            return invalid("a name may not be empty");
+            return invalid("a name must not be empty");
         }
         if text.contains(['/', ':']) {
             let words = format!("Invalid model name '{text}'. Names cannot contain '/' or ':'.");
-            return invalid("names cannot contain `/` or `:`")
+            return invalid("names must not contain `/` or `:`")
                 .map_err(|error| error.in_words(words));
         }
         if text.chars().any(char::is_control) {
-            return invalid("names cannot contain control characters");
+            return invalid("names must not contain control characters");
         }
         if text == "." || text.starts_with("..") {
-            return invalid("names cannot be `.` or start with `..`")
+            return invalid("names must not be `.` or start with `..`")
                 .map_err(|error| error.in_words(phrase::name_resolves("name", text)));
         }
         if text.chars().count() > Self::CHARS_MAX {
-            return invalid("a name has at most 256 characters");
+            return invalid("a name can have at most 256 characters");
         }
         Ok(Self(text.to_owned()))
     }
@@ -111,9 +111,14 @@ impl VersionNumber {
             true => text.parse().ok(),
             false => None,
         };
-        number
-            .and_then(Self::from_u32)
-            .ok_or_else(|| Error::invalid("version", text, "versions are whole numbers from 1"))
+        number.and_then(Self::from_u32).ok_or_else(|| {
+            Error::invalid(
+                "version",
+                text,
+                "a version must be a whole number \
+                                                            from 1 on",
+            )
+        })
     }
 
     /// Returns the number, or `None` when no version can have it.
@@ -189,10 +194,10 @@ impl Stage {
         if !text.starts_with(char::is_alphabetic)
             || !text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
         {
-            return invalid("a stage is a letter, then letters, digits, `_` and `-`");
+            return invalid("a stage must be a letter, then letters, digits, `_` and `-`");
         }
         if text.chars().count() > Self::CHARS_MAX {
-            return invalid("a stage has at most 20 characters");
+            return invalid("a stage can have at most 20 characters");
         }
         if Alias::is_reserved(text) || text.eq_ignore_ascii_case("Deleted_Internal") {
             return invalid("the name is reserved");
@@ -233,18 +238,18 @@ impl Alias {
         };
         if text.is_empty() {
             let words = "Registered model alias name cannot be empty.".to_owned();
-            return invalid("an alias may not be empty", words);
+            return invalid("an alias must not be empty", words);
         }
         if !text.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-') {
             let words = format!(
                 "Invalid alias name: '{text}'. Names may only contain alphanumerics, underscores \
                  (_), and dashes (-)."
             );
-            return invalid("aliases hold letters, digits, `_` and `-`", words);
+            return invalid("aliases may only contain letters, digits, `_` and `-`", words);
         }
         if text.chars().count() > Self::CHARS_MAX {
             let words = phrase::too_long("Registered model alias name", Self::CHARS_MAX);
-            return invalid("an alias has at most 255 characters", words);
+            return invalid("an alias can have at most 255 characters", words);
         }
         if text.eq_ignore_ascii_case("latest") {
             let words = "'latest' alias name (case insensitive) is reserved.".to_owned();
@@ -252,7 +257,7 @@ impl Alias {
         }
         if Self::is_reserved(text) {
             let words = format!("Version alias name '{text}' is reserved.");
-            return invalid("`v` and a number is reserved", words);
+            return invalid("`v` followed by a number is reserved", words);
         }
         Ok(Self(text.to_owned()))
     }
@@ -282,17 +287,17 @@ impl TagKey {
             Err(Error::invalid("tag key", text, rule).in_words(words))
         };
         if !text.chars().all(|c| c.is_alphanumeric() || "_-. :/".contains(c)) {
-            let rule = "keys hold letters, digits, `_`, `-`, `.`, `:`, spaces and `/`";
+            let rule = "keys may only contain letters, digits, `_`, `-`, `.`, `:`, spaces and `/`";
             return invalid(rule, phrase::key_characters("key", text));
         }
         let is_plain_path = text.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !is_plain_path || text.starts_with("..") {
-            let rule = "a key reads as a plain path: no empty part, no `.`, no `..`";
+            let rule = "a key must be a plain path, without empty parts, `.` and `..`";
             return invalid(rule, phrase::name_resolves("key", text));
         }
         if text.chars().count() > Self::CHARS_MAX {
             let words = phrase::too_long("key", Self::CHARS_MAX);
-            return invalid("a key has at most 250 characters", words);
+            return invalid("a key can have at most 250 characters", words);
         }
         Ok(Self(text.to_owned()))
     }
@@ -312,7 +317,7 @@ impl TagValue {
     /// Checks a value; it may be empty.
     pub fn parse(text: &str) -> Result<Self> {
         if text.len() > Self::CHARS_MAX && text.chars().count() > Self::CHARS_MAX {
-            let rule = "a value has at most 100000 characters";
+            let rule = "a value can have at most 100000 characters";
             let words = phrase::too_long("value", Self::CHARS_MAX);
             return Err(Error::invalid("tag value", text, rule).in_words(words));
         }
@@ -335,11 +340,11 @@ mod tests {
         for name in ["churn", "a b", "a\\b", " lead", "@a", "a@b", "ü", "a.b", ".a"] {
             check(ModelName::parse, name, Ok(name));
         }
-        check(ModelName::parse, " ", Err("invalid model name ` `: a name may not be empty"));
+        check(ModelName::parse, " ", Err("invalid model name ` `: a name must not be empty"));
         check(
             ModelName::parse,
             "a/b",
-            Err("invalid model name `a/b`: names cannot contain `/` or `:`"),
+            Err("invalid model name `a/b`: names must not contain `/` or `:`"),
         );
         for name in ["", "a:b", ".", "..", "..a", "a\0", &"x".repeat(257)] {
             assert!(ModelName::parse(name).is_err(), "{name:?}");
@@ -355,7 +360,7 @@ mod tests {
         check(
             VersionNumber::parse,
             "x",
-            Err("invalid version `x`: versions are whole numbers from 1"),
+            Err("invalid version `x`: a version must be a whole number from 1 on"),
         );
         for text in ["", "0", "-1", "+1", "1.5", " 1", "2147483648", "99999999999", "٣"] {
             assert!(VersionNumber::parse(text).is_err(), "{text:?}");
@@ -371,7 +376,7 @@ mod tests {
         check(
             Stage::parse,
             "3rd",
-            Err("invalid stage `3rd`: a stage is a letter, then letters, digits, `_` and `-`"),
+            Err("invalid stage `3rd`: a stage must be a letter, then letters, digits, `_` and `-`"),
         );
         let reserved = ["Deleted_Internal", "latest", "v3"];
         for text in ["", " production", "a/b", "a: b", "*", "(x)", &"x".repeat(21)] {
@@ -388,7 +393,11 @@ mod tests {
             check(Alias::parse, alias, Ok(alias));
         }
         check(Alias::parse, "LATEST", Err("invalid alias `LATEST`: `latest` is reserved"));
-        check(Alias::parse, "V22", Err("invalid alias `V22`: `v` and a number is reserved"));
+        check(
+            Alias::parse,
+            "V22",
+            Err("invalid alias `V22`: `v` followed by a number is reserved"),
+        );
         for alias in ["", "a b", "a.b", "a/b", "a@b", "a\n", &"x".repeat(256)] {
             assert!(Alias::parse(alias).is_err(), "{alias:?}");
         }

@@ -105,7 +105,7 @@ impl From<StageMove> for Change {
 pub fn next_version(model: &ModelName, highest: Option<VersionNumber>) -> Result<VersionNumber> {
     let next = highest.map_or(1, |highest| highest.get() + 1);
     VersionNumber::from_u32(next)
-        .ok_or_else(|| Error::invalid("model", model.as_str(), "its version numbers are used up"))
+        .ok_or_else(|| Error::invalid("model", model.as_str(), "it has used all version numbers"))
 }
 
 /// Says which versions an alias touches when it goes to `to` after it named `from`.
@@ -186,8 +186,8 @@ mod tests {
 
     #[test]
     fn only_active_stages_are_cleared() {
-        let refused = "existing versions cannot be archived out of stage Archived: \
-                       only Staging, Shadow and Production";
+        let refused = "cannot archive the existing versions in stage Archived: only Staging, \
+                       Shadow and Production";
         check(Stage::ARCHIVED, true, Err(refused));
         let of = |name| Stage::parse(name).unwrap();
         check(of("Rejected"), true, Err(&refused.replace("stage Archived", "stage Rejected")));

@@ -42,7 +42,7 @@ impl Policy {
         for gate in &gates.list {
             if stages.find(gate.stage.as_str()).is_err() {
                 let known = listed(stages.all());
-                let rule = format!("it names {}, and stages are {known}", gate.stage);
+                let rule = format!("`{}` is not a stage; the stages are {known}", gate.stage);
                 return Err(Error::invalid("tag", GATES_TAG, rule));
             }
         }
@@ -87,7 +87,7 @@ pub(crate) fn check_change(
 pub(crate) fn check_force(stamp: &crate::entity::Stamp) -> Result<()> {
     match stamp.why.as_deref().is_some_and(|why| !why.trim().is_empty()) {
         true => Ok(()),
-        false => Err(Error::invalid("reason", "", "a forced transition needs one")),
+        false => Err(Error::invalid("reason", "", "a forced transition needs a reason")),
     }
 }
 
@@ -123,8 +123,8 @@ mod tests {
 
     #[test]
     fn rules_that_cannot_be_read_are_not_set() {
-        let unknown = "invalid tag `mlctl.gates`: it names Shadow, and stages are \
-                       None, Staging, Production and Archived";
+        let unknown = "invalid tag `mlctl.gates`: `Shadow` is not a stage; the stages are None, \
+                       Staging, Production and Archived";
         let gated = [(STAGES_TAG, "Shadow"), (GATES_TAG, "Shadow: approval")];
         check(&[], STAGES_TAG, Some("Shadow"), Ok(()));
         check(&gated[..1], GATES_TAG, Some("shadow: approval"), Ok(()));

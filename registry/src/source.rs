@@ -135,7 +135,7 @@ impl SourceRules {
             return Err(crate::Error::invalid(
                 "source",
                 source,
-                "it cannot hold control characters",
+                "it must not contain control characters",
             ));
         }
         if self.pattern.as_ref().is_some_and(|pattern| !pattern.is_match(source)) {

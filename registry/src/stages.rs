@@ -65,7 +65,7 @@ impl StageRules {
             let steps = rule.split("->").map(|step| rules.read_step(step, &rule));
             let steps = steps.collect::<Result<Vec<_>>>()?;
             if steps.iter().skip(1).any(|step| *step == Step::Any) || steps == [Step::Any] {
-                return Err(invalid(&rule, "`*` stands only left of an arrow"));
+                return Err(invalid(&rule, "`*` is only allowed on the left of an arrow"));
             }
             arrows.extend(steps.windows(2).map(|pair| (pair[0].clone(), pair[1].clone())));
         }
@@ -100,7 +100,7 @@ impl StageRules {
         let stage = match self.find(stage.as_str()) {
             Ok(known) => known,
             Err(_) if self.stages.len() == STAGES_MAX => {
-                return Err(invalid(rule, "a model has at most 64 stages"));
+                return Err(invalid(rule, "a model can have at most 64 stages"));
             }
             Err(_) => {
                 let before_production = self.stages.len() - 2;
@@ -110,7 +110,7 @@ impl StageRules {
         };
         if inner.is_some() {
             if [Stage::STAGING, Stage::PRODUCTION].contains(&stage) {
-                return Err(invalid(rule, "Staging and Production always serve"));
+                return Err(invalid(rule, "Staging and Production must not be in parentheses"));
             }
             self.idle.insert(stage.clone());
         }
@@ -129,7 +129,7 @@ impl StageRules {
                 "Invalid Model Version stage: {name}. Value must be one of {}.",
                 stages.join(", ")
             );
-            Error::invalid("stage", name, format!("stages are {}", listed(&self.stages)))
+            Error::invalid("stage", name, format!("the stages are {}", listed(&self.stages)))
                 .in_words(words)
         })
     }
@@ -231,12 +231,17 @@ mod tests {
 
     #[test]
     fn what_is_no_rule_is_refused() {
-        let stage = "a stage is a letter, then letters, digits, `_` and `-`";
+        let stage = "a stage must be a letter, then letters, digits, `_` and `-`";
         check("A -> b c", Err(&format!("invalid stage `b c`: {stage}")));
         check("A -> ", Err("invalid rule of stages `A ->`: a stage is missing"));
-        check("A -> *", Err("invalid rule of stages `A -> *`: `*` stands only left of an arrow"));
-        check("*", Err("invalid rule of stages `*`: `*` stands only left of an arrow"));
-        let serve = "invalid rule of stages `(Staging)`: Staging and Production always serve";
+        check(
+            "A -> *",
+            Err("invalid rule of stages `A -> *`: `*` is only allowed on the left of \
+                             an arrow"),
+        );
+        check("*", Err("invalid rule of stages `*`: `*` is only allowed on the left of an arrow"));
+        let serve = "invalid rule of stages `(Staging)`: Staging and Production must not be in \
+                     parentheses";
         check("(Staging)", Err(serve));
         let many: Vec<_> = (0..61).map(|number| format!("s{number}")).collect();
         assert!(StageRules::parse(&many.join(";")).unwrap_err().to_string().contains("64"));

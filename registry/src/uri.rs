@@ -58,15 +58,13 @@ impl ModelUri {
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |rule| Error::invalid("models URI", text, rule);
         let path = path(text).ok_or_else(|| {
-            invalid(
-                "it looks like models:/churn/3, models:/churn/Production or models:/churn@alias",
-            )
+            invalid("write it as models:/churn/3, models:/churn/Production or models:/churn@alias")
         })?;
         let (model, version) = match path.split_once('/') {
             Some((model, suffix)) => (model, parse_suffix(suffix)?),
             None => {
                 let (model, alias) = path.rsplit_once('@').ok_or_else(|| {
-                    invalid("it names no version: add /3, /latest, a stage or @alias")
+                    invalid("it has no version: add /3, /latest, a stage or @alias")
                 })?;
                 (model, parse_alias(alias)?)
             }
@@ -154,17 +152,17 @@ mod tests {
 
     #[test]
     fn the_rest_is_refused_with_a_reason() {
-        check("models:/churn", Err("names no version"));
-        check("models:/m-123", Err("names no version"));
+        check("models:/churn", Err("has no version"));
+        check("models:/m-123", Err("has no version"));
         for text in ["runs:/a/b", "models:churn/3", "models:/", "models://churn/3", "churn/3"] {
-            check(text, Err("it looks like models:/churn/3"));
+            check(text, Err("write it as models:/churn/3"));
         }
         for text in ["models:/churn/", "models:/a/b/c", "models:/churn/v3", "models:/churn/3?x=1"] {
             check(text, Err("invalid stage"));
         }
-        check("models:/churn@", Err("alias may not be empty"));
-        check("models:/@x", Err("name may not be empty"));
-        check("models:/churn/0", Err("whole numbers from 1"));
+        check("models:/churn@", Err("alias must not be empty"));
+        check("models:/@x", Err("name must not be empty"));
+        check("models:/churn/0", Err("whole number from 1"));
     }
 
     proptest! {

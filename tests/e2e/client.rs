@@ -41,7 +41,7 @@ fn check(script: &str, functions: &[(&str, &str)]) {
 
 #[test]
 fn the_client_finds_all_that_it_asks_for() {
-    let cut = "warning: a param's value is cut to 6000 characters key=long\n";
+    let cut = "warning: the value of a param is truncated to 6000 characters key=long\n";
     let functions = [
         ("experiments", ""),
         ("experiment_pages", ""),

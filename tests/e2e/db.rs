@@ -166,7 +166,7 @@ fn what_is_no_database_of_mlflow_is_refused_plainly() {
     };
     refused("missing.db", "cannot use the database `missing.db`");
     sql(&place, "foreign.db", "CREATE TABLE t (x)");
-    refused("foreign.db", "is no database of MLflow's");
+    refused("foreign.db", "is not an MLflow database");
     place.write("notes.txt", "notes, and not a database by any means");
     refused("notes.txt", "file is not a database");
     old(&place);
@@ -403,7 +403,7 @@ fn a_newer_file_that_asks_for_more_is_served_for_reading() {
     let (status, said) = log(&server, &run, 2, 0.5);
     assert_eq!(status, 403, "{said}");
     assert!(said.contains("in the table `metrics`, the trigger `strict`"), "{said}");
-    assert!(said.contains("for reading only"), "{said}");
+    assert!(said.contains("is read-only"), "{said}");
     assert_eq!(server.history(&run, "loss").len(), 1);
     let listed = place.run(&["runs", "list", "--store", URI]);
     assert!(listed.stderr.starts_with("warning: "), "{listed:?}");

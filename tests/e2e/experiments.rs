@@ -63,7 +63,8 @@ fn a_name_is_taken_once() {
     place.check_failure(
         &["experiments", "create", "churn"],
         1,
-        "error: experiment `churn` already exists in deleted state; restore it or take another name",
+        "error: experiment `churn` already exists in deleted state; restore it or use another \
+         name",
     );
 }
 

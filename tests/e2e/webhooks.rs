@@ -142,7 +142,7 @@ fn webhooks_of_a_server_are_its_clients_too() {
     server.post_json("/api/2.0/mlflow/registered-models/create", &model);
     let version = serde_json::json!({"name": "churn", "source": "s3://bucket/model"});
     server.post_json("/api/2.0/mlflow/model-versions/create", &version);
-    let failed = || done(url, &client, &["deliveries", "ci"]).contains("it cannot be reached");
+    let failed = || done(url, &client, &["deliveries", "ci"]).contains("cannot reach it");
     until("the delivery fails", failed);
     refused(url, &client, &["test", "ci"], "error: the webhook ci did not accept the message");
 
@@ -178,7 +178,7 @@ fn webhooks_of_mlflows_server_are_its_clients_too() {
     done(url, &client, &["disable", "ci"]);
     assert_eq!(listed(url, &client)[0]["status"], "DISABLED");
 
-    let keeps_none = "error: the server keeps no list of deliveries: it is not mlctl's\n";
+    let keeps_none = "error: the server has no list of deliveries: it is not an mlctl server\n";
     refused(url, &client, &["deliveries"], keeps_none);
     refused(url, &client, &["deliveries", "ci"], keeps_none);
     let own = ["--event", "model_version.stage_transitioned"];

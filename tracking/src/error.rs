@@ -30,7 +30,7 @@ pub enum Error {
     #[error("there is no experiment named `{0}`")]
     ExperimentNameNotFound(String),
     /// The name is taken.
-    #[error("experiment `{name}` already exists{}", if *.deleted { " in deleted state; restore it or take another name" } else { "" })]
+    #[error("experiment `{name}` already exists{}", if *.deleted { " in deleted state; restore it or use another name" } else { "" })]
     ExperimentExists {
         /// The name that was asked for.
         name: String,
@@ -52,27 +52,28 @@ pub enum Error {
         owner: Thing,
     },
     /// A deleted run or experiment was to be changed.
-    #[error("{what} must be in the 'active' state; it is deleted: restore it first")]
+    #[error("{what} must be in the 'active' state, but it is deleted: restore it first")]
     NotActive {
         /// What is deleted.
         what: Thing,
     },
     /// An active run, experiment or logged model was to be deleted for good.
-    #[error("{what} is not deleted: only what is in the 'deleted' state can be deleted for good")]
+    #[error(
+        "{what} is not deleted: only what is in the 'deleted' state can be deleted \
+             permanently"
+    )]
     NotDeleted {
         /// What is active, such as "run `a1`".
         what: String,
     },
     /// Something was to be deleted for good that was deleted only just.
-    #[error(
-        "{what} was not deleted long enough ago: it is younger than the age that was asked for"
-    )]
+    #[error("{what} was not deleted long enough ago for the requested age")]
     TooYoung {
         /// What is too young, such as "run `a1`".
         what: String,
     },
     /// What is deleted was to be deleted, or what is active to be restored.
-    #[error("experiment `{id}` is {} already", .stage.as_str())]
+    #[error("experiment `{id}` is already {}", .stage.as_str())]
     ExperimentStage {
         /// The experiment.
         id: ExperimentId,
@@ -122,7 +123,7 @@ pub enum Error {
         timestamp: i64,
     },
     /// A run was given two different names.
-    #[error("run name `{name}` differs from `{tag}`, the tag mlflow.runName: give one of them")]
+    #[error("run name `{name}` differs from `{tag}`, the tag mlflow.runName: set only one of them")]
     TwoRunNames {
         /// The name.
         name: String,
@@ -138,7 +139,7 @@ pub enum Error {
         max: usize,
     },
     /// One batch gives the same param twice.
-    #[error("the batch gives param `{key}` more than once: send one value for each key")]
+    #[error("the batch has param `{key}` more than once: send one value for each key")]
     ParamTwice {
         /// The param's key.
         key: String,
@@ -177,7 +178,7 @@ pub enum Error {
     #[error("{0}")]
     Unsupported(String),
     /// The database is opened for reading only.
-    #[error("the store is opened for reading only: {0}")]
+    #[error("the store is read-only: {0}")]
     ReadOnly(String),
     /// The server that holds the data refused or failed.
     #[error("{message}")]

@@ -183,7 +183,7 @@ impl Drop for ActiveRun {
         if !self.has_ended
             && let Err(error) = self.set_end(RunStatus::Failed)
         {
-            tracing::warn!(%error, run.id = %self.id, "the run could not be marked as failed");
+            tracing::warn!(%error, run.id = %self.id, "cannot mark the run as failed");
         }
     }
 }

@@ -204,7 +204,7 @@ fn all_experiments(store: &dyn TrackingStore) -> Result<Vec<Experiment>> {
 pub fn delete_artifacts(location: &str, owner: &str, open: Open<'_>) -> Result<()> {
     if !location.split('/').any(|part| part == owner) {
         return Err(Error::Unsupported(format!(
-            "`{location}` is not named after its owner and may hold files of others"
+            "`{location}` is not named after its owner and may contain other files"
         )));
     }
     Ok(open(location)?.delete(&ArtifactPath::root())?)

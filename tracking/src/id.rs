@@ -178,7 +178,7 @@ fn check_experiment_name(text: &str) -> Result<()> {
         return Err(Error::invalid_as(phrase, "experiment name", text, rule));
     }
     if text.contains(char::is_control) {
-        let rule = "it cannot hold control characters such as line breaks";
+        let rule = "it must not contain control characters such as line breaks";
         return Err(Error::invalid("experiment name", text, rule));
     }
     if text.chars().count() > limits::EXPERIMENT_NAME_CHARS_MAX {

@@ -125,7 +125,7 @@ pub(crate) fn with_version(known: Option<&str>, name: &str, version: u32) -> Res
 /// Clients compare such a tag with what MLflow writes.
 fn json_tag(key: &str, value: &impl Serialize) -> Result<Tag> {
     let text = python_json::to_string(value).map_err(|error| Error::Backend {
-        doing: format!("cannot spell the tag {key}"),
+        doing: format!("cannot encode the tag {key}"),
         source: error.into(),
     })?;
     Ok(Tag::new(Key::parse(key)?, text))
@@ -146,7 +146,7 @@ pub(crate) fn check_model_param(known: Option<&str>, param: &Param) -> Result<()
         Some(value) if value != param.value => Err(Error::invalid(
             "param of a logged model",
             param.key.as_str(),
-            "it was logged with another value already, and a param keeps its value",
+            "it was already logged with another value, and the value of a param cannot change",
         )),
         _ => Ok(()),
     }
@@ -163,11 +163,11 @@ pub(crate) fn check_artifact_location(location: Option<&str>) -> Result<()> {
     const BYTES_MAX: usize = 4096;
     let Some(location) = location else { return Ok(()) };
     if location.contains(char::is_control) || location.contains("%00") {
-        let rule = "it cannot hold control characters such as NUL and line breaks";
+        let rule = "it must not contain control characters such as NUL and line breaks";
         return Err(Error::invalid("artifact location", location, rule));
     }
     if location.len() > BYTES_MAX {
-        let rule = "it can have 4096 bytes at most";
+        let rule = "it can have at most 4096 bytes";
         return Err(Error::invalid("artifact location", location, rule));
     }
     Ok(())
@@ -233,14 +233,14 @@ fn cut(text: &str, chars_max: usize) -> String {
 
 fn cut_param(param: &Param) -> Param {
     if !fits(&param.value, limits::PARAM_VALUE_CHARS_MAX) {
-        tracing::warn!(key = %param.key, "a param's value is cut to 6000 characters");
+        tracing::warn!(key = %param.key, "the value of a param is truncated to 6000 characters");
     }
     Param::new(param.key.clone(), cut(&param.value, limits::PARAM_VALUE_CHARS_MAX))
 }
 
 fn cut_tag(tag: &Tag) -> Tag {
     if !fits(&tag.value, limits::TAG_VALUE_CHARS_MAX) {
-        tracing::warn!(key = %tag.key, "a tag's value is cut to 8000 characters");
+        tracing::warn!(key = %tag.key, "the value of a tag is truncated to 8000 characters");
     }
     Tag::new(tag.key.clone(), cut(&tag.value, limits::TAG_VALUE_CHARS_MAX))
 }

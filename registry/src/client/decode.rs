@@ -8,7 +8,7 @@ use crate::message::{Model, Tag, Version};
 /// Takes what an answer has to hold.
 pub(super) fn present<T>(value: Option<T>, what: &'static str) -> Result<T> {
     value.ok_or_else(|| {
-        Error::backend(format!("the server's answer has no `{what}`"), "no MLflow server")
+        Error::backend(format!("the server's answer has no `{what}`"), "not an MLflow server")
     })
 }
 

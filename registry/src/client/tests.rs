@@ -166,7 +166,13 @@ fn a_server_that_is_not_there_is_named() {
 
     let error = store.get_model(&ModelName::parse("churn").unwrap()).unwrap_err().to_string();
 
-    assert_eq!(error, format!("cannot reach the registry server `{url}/`: nothing answers there"));
+    assert_eq!(
+        error,
+        format!(
+            "cannot reach the registry server `{url}/`: no server is listening \
+                               there"
+        )
+    );
 }
 
 #[test]

@@ -160,11 +160,11 @@ impl Transport {
 
     fn unreachable(&self, error: &reqwest::Error) -> Error {
         let why = if error.is_connect() {
-            "nothing answers there"
+            "no server is listening there"
         } else if error.is_timeout() {
             "it did not answer in time"
         } else {
-            "the connection broke"
+            "the connection was lost"
         };
         // The innermost cause says most, and the URL is said already.
         let mut cause: &dyn std::error::Error = error;
@@ -193,7 +193,7 @@ impl Transport {
 
 /// Spells a message as parameters; a list is one that comes several times.
 fn pairs(query: &impl Serialize) -> Result<Vec<(String, String)>> {
-    let failed = |error| Error::backend("cannot spell a request", error);
+    let failed = |error| Error::backend("cannot encode a request", error);
     let serde_json::Value::Object(fields) = serde_json::to_value(query).map_err(failed)? else {
         return Ok(Vec::new());
     };

@@ -154,7 +154,7 @@ impl HttpWebhooks {
         };
         let answer = self.transport.get_own("registry/webhooks/deliveries", &request);
         let answer: DeliveriesAnswer = answer.map_err(|error| {
-            not_there(error, "the server keeps no list of deliveries: it is not mlctl's")
+            not_there(error, "the server has no list of deliveries: it is not an mlctl server")
         })?;
         answer.deliveries.into_iter().map(record).collect()
     }
@@ -182,7 +182,10 @@ impl HttpWebhooks {
         if let Some(kind) = own.iter().next() {
             let request = ListWebhooks { max_results: Some(1), page_token: None };
             let answer: Result<WebhooksAnswer> = self.transport.get_own(OWN_LIST, &request);
-            let message = format!("the server does not know the event `{kind}`: it is not mlctl's");
+            let message = format!(
+                "the server does not know the event `{kind}`: it is not an \
+                                   mlctl server"
+            );
             answer.map_err(|error| not_there(error, &message))?;
         }
         let own = own.iter().map(|kind| kind.to_string());

@@ -209,8 +209,7 @@ impl<'a> Case<'a> {
     ) -> (bool, Option<f64>, Option<f64>, String) {
         let own = metric(self.version, key, known);
         let Some(holder) = self.holder else {
-            let says =
-                format!("{key} has nothing to be better than: no version is in {}", self.stage);
+            let says = format!("{key} cannot be compared: no version is in {}", self.stage);
             return (true, own.ok(), None, says);
         };
         let (value, held) = match (own, metric(holder, key, known)) {
@@ -248,13 +247,17 @@ impl<'a> Case<'a> {
 
     fn approved(self) -> (bool, String) {
         let Some(request) = self.request else {
-            return (false, "an approval is needed, and nobody has requested one".to_owned());
+            return (false, "an approval is required, and nobody has requested one".to_owned());
         };
         let by = &request.requested.who;
         match &request.approved {
-            None => {
-                (false, format!("an approval is needed: {by} requested it, nobody approved it"))
-            }
+            None => (
+                false,
+                format!(
+                    "an approval is required: {by} requested it, and nobody has \
+                                 approved it"
+                ),
+            ),
             Some(approved) => (true, format!("{by} requested it, {} approved it", approved.who)),
         }
     }
@@ -264,11 +267,12 @@ impl<'a> Case<'a> {
 fn metric(version: &ModelVersion, key: &str, known: &Measured) -> std::result::Result<f64, String> {
     let number = version.version;
     let Some(run) = run_of(version) else {
-        return Err(format!("version {number} has no run, so no metric `{key}`"));
+        return Err(format!("version {number} has no run, so there is no metric `{key}`"));
     };
     let Some(Some(metrics)) = known.get(run) else {
         return Err(format!(
-            "run `{run}` of version {number} is not known here, so no metric `{key}`"
+            "run `{run}` of version {number} does not exist in this store, so there is no metric \
+             `{key}`"
         ));
     };
     let value = metrics.get(key).copied();

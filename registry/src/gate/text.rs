@@ -74,13 +74,13 @@ impl Clause<'_> {
                 let direction = self.direction(way)?;
                 let percent = self.number(number)?;
                 if percent < 0.0 {
-                    return Err(self.wrong("a version is better by a percentage from 0"));
+                    return Err(self.wrong("the percentage must be a number from 0 on"));
                 }
                 Ok(Condition::Better { key: key.clone(), direction, percent })
             }
             _ => Err(self.wrong(
-                "a condition looks like rmse <= 0.8, rmse lower by 1%, tag reviewed, \
-                 tag risk = low or approval",
+                "write a condition as rmse <= 0.8, rmse lower by 1%, tag reviewed, tag risk = \
+                 low or approval",
             )),
         }
     }
@@ -89,13 +89,13 @@ impl Clause<'_> {
         match way {
             "lower" => Ok(Direction::Lower),
             "higher" => Ok(Direction::Higher),
-            _ => Err(self.wrong("a metric is better when it is lower or higher")),
+            _ => Err(self.wrong("after a metric, write lower or higher")),
         }
     }
 
     fn number(&self, text: &str) -> Result<f64> {
         let number = text.parse().ok().filter(|number: &f64| number.is_finite());
-        number.ok_or_else(|| self.wrong("a metric is compared with a number"))
+        number.ok_or_else(|| self.wrong("a metric must be compared with a number"))
     }
 }
 
@@ -112,12 +112,14 @@ pub(super) fn gates(text: &str) -> Result<Gates> {
         }
         let condition = clause.condition()?;
         let Some(gate) = gates.list.last_mut() else {
-            return Err(clause.wrong("a gate begins with its stage, as in Production: approval"));
+            return Err(
+                clause.wrong("a gate must begin with its stage, as in Production: approval")
+            );
         };
         gate.conditions.push(condition);
         count += 1;
         if count > CONDITIONS_MAX {
-            return Err(clause.wrong("a model has at most 100 conditions"));
+            return Err(clause.wrong("a model can have at most 100 conditions"));
         }
     }
     Ok(gates)
@@ -127,7 +129,7 @@ pub(super) fn gates(text: &str) -> Result<Gates> {
 pub(super) fn condition(text: &str) -> Result<Condition> {
     match clauses(text)?.as_slice() {
         [clause] => clause.condition(),
-        _ => Err(Error::invalid("gate", text, "it is one condition")),
+        _ => Err(Error::invalid("gate", text, "it must be one condition")),
     }
 }
 
@@ -172,7 +174,7 @@ fn token(text: &str) -> Result<(Token, usize)> {
     match text.as_bytes()[0] {
         b':' => Ok((Token::Colon, 1)),
         b'%' => Ok((Token::Percent, 1)),
-        b'!' => Err(Error::invalid("gate", text, "`!` stands only in `!=`")),
+        b'!' => Err(Error::invalid("gate", text, "`!` is only allowed in `!=`")),
         quote @ (b'`' | b'\'') => quoted(text, char::from(quote)),
         _ => {
             let ends = |c: char| c.is_whitespace() || ";:%`'<>=!".contains(c);
@@ -244,34 +246,33 @@ mod tests {
 
     #[test]
     fn what_is_no_gate_is_refused() {
-        let like = "a condition looks like rmse <= 0.8, rmse lower by 1%, tag reviewed, \
-                    tag risk = low or approval";
+        let like = "write a condition as rmse <= 0.8, rmse lower by 1%, tag reviewed, tag risk = \
+                    low or approval";
         check("Production: rmse", Err(&format!("invalid gate `Production: rmse`: {like}")));
         check(
             "Production: rmse < `0.8`",
             Err(&format!("invalid gate `Production: rmse < `0.8``: {like}")),
         );
-        let number = "a metric is compared with a number";
+        let number = "a metric must be compared with a number";
         check("A: ok; A: a < b", Err(&format!("invalid gate `A: ok`: {like}")));
         check("A: a < b", Err(&format!("invalid gate `A: a < b`: {number}")));
         check("A: a < inf", Err(&format!("invalid gate `A: a < inf`: {number}")));
         check(
             "approval",
-            Err(
-                "invalid gate `approval`: a gate begins with its stage, as in Production: approval",
-            ),
+            Err("invalid gate `approval`: a gate must begin with its stage, as in Production: \
+                 approval"),
         );
         check(
             "A: b lower by -1%",
-            Err("invalid gate `A: b lower by -1%`: a version is better by a percentage from 0"),
+            Err("invalid gate `A: b lower by -1%`: the percentage must be a number from 0 on"),
         );
         check(
             "A: b nearer by 1%",
-            Err("invalid gate `A: b nearer by 1%`: a metric is better when it is lower or higher"),
+            Err("invalid gate `A: b nearer by 1%`: after a metric, write lower or higher"),
         );
         check("A: tag 'x", Err("invalid gate `'x`: a quote is not closed"));
         let many = format!("A: {}", "approval;".repeat(101));
-        check(&many, Err("invalid gate `approval`: a model has at most 100 conditions"));
+        check(&many, Err("invalid gate `approval`: a model can have at most 100 conditions"));
     }
 
     fn condition() -> impl Strategy<Value = Condition> {

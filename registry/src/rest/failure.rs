@@ -17,7 +17,7 @@ impl From<Error> for Failure {
         }
         let cause = error.source().map(ToString::to_string).unwrap_or_default();
         tracing::error!(%error, cause, "a request failed");
-        Self::new(code, "internal error: the server's log says more")
+        Self::new(code, "internal error: see the log of the server")
     }
 }
 
@@ -81,7 +81,7 @@ fn message(error: &Error) -> String {
         Error::WebhookNotFound(id) => format!("Webhook with ID {id} not found."),
         #[cfg(feature = "webhooks")]
         Error::WebhooksAbsent { .. } => {
-            "the database has no tables for webhooks; its owner can run `mlctl db upgrade FILE`"
+            "the database has no tables for webhooks; run `mlctl db upgrade FILE` on the server"
                 .to_owned()
         }
         // The path of the file is no business of clients.
@@ -91,7 +91,7 @@ fn message(error: &Error) -> String {
                 .to_owned()
         }
         Error::ReadOnly { why, .. } => {
-            format!("the registry is opened for reading only: {why}")
+            format!("the registry is read-only: {why}")
         }
         other => other.to_string(),
     }

@@ -17,9 +17,9 @@ use crate::message::{OfCandidate, OfModel, RequestAnswer, RequestsAnswer};
 use crate::store::RegistryStore;
 
 /// Why a server without users takes no approvals: one client could request and approve as two.
-pub(super) const REFUSED: &str = "this server takes no approvals, because it has no users and \
-     cannot tell who approves; started with --trust-user-header it believes the name that a client \
-     gives";
+pub(super) const REFUSED: &str = "this server does not accept approvals, because it has no users \
+                                  and cannot verify who approves; with --trust-user-header it \
+                                  trusts the user name that a client sends";
 
 pub(super) fn routes() -> Router<Service> {
     Router::new()
@@ -35,8 +35,11 @@ async fn list(
 ) -> Answer<RequestsAnswer> {
     let name = model_name(request.name, "name")?;
     let approvals = match (caller, service.trusts_user_header) {
-        (Some(_), _) => "who requests and approves is checked by this server",
-        (None, true) => "who requests and approves is what clients say: nobody checks it",
+        (Some(_), _) => "this server verifies who requests and approves",
+        (None, true) => {
+            "the names of who requests and approves are sent by clients and not \
+                         verified"
+        }
         (None, false) => REFUSED,
     };
     let approvals = Some(approvals.to_owned());

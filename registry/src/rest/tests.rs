@@ -262,8 +262,8 @@ fn a_plain_client_is_told_what_is_not_met() {
     assert_eq!(api.get("/registry/gates?name=churn").1, want);
 
     let mut moved = json!({"name": "churn", "version": "1", "stage": "Production"});
-    let closed = "version 1 of `churn` may not enter Production: tag `reviewed` is missing; \
-                  an approval is needed, and nobody has requested one";
+    let closed = "version 1 of `churn` may not enter Production: tag `reviewed` is missing; an \
+                  approval is required, and nobody has requested one";
     let path = "/model-versions/transition-stage";
     refused(api.post(path, &moved), 403, "PERMISSION_DENIED", closed);
     let (_, report) = api.get("/registry/check?name=churn&version=1&stage=production");
@@ -273,7 +273,7 @@ fn a_plain_client_is_told_what_is_not_met() {
     );
     assert_eq!(report["findings"][0]["says"], "tag `reviewed` is missing");
     moved["mlctl_force"] = json!(true);
-    refused(api.post(path, &moved), 400, "INVALID_PARAMETER_VALUE", "needs one");
+    refused(api.post(path, &moved), 400, "INVALID_PARAMETER_VALUE", "needs a reason");
     let why = [("x-mlctl-reason", "the%20old%20one%20is%20broken")];
     let (status, forced) = api.send_as(Method::POST, path, &moved, &why);
     assert_eq!(status, StatusCode::OK);
@@ -333,11 +333,16 @@ fn a_request_is_decided_by_another_user() {
     });
     assert_eq!(made, json!({ "request": want }));
     let own = act("/registry/requests/approve", "ada");
-    refused(own, 403, "PERMISSION_DENIED", "somebody else has to approve it");
-    refused(act("/registry/requests", "bob"), 400, "RESOURCE_ALREADY_EXISTS", "ada has requested");
+    refused(own, 403, "PERMISSION_DENIED", "somebody else must approve it");
+    refused(
+        act("/registry/requests", "bob"),
+        400,
+        "RESOURCE_ALREADY_EXISTS",
+        "ada has already requested",
+    );
     assert_eq!(act("/registry/requests/approve", "bob").0, StatusCode::OK);
     want["approved"] = stamp("bob");
-    let note = "who requests and approves is what clients say: nobody checks it";
+    let note = "the names of who requests and approves are sent by clients and not verified";
     let listed = json!({ "requests": [want], "approvals": note });
     assert_eq!(api.get("/registry/requests?name=churn").1, listed);
     assert_eq!(act("/registry/requests/reject", "eve").0, StatusCode::OK);
@@ -358,7 +363,7 @@ fn nobody_approves_by_a_name_that_is_not_checked() {
         api.send_as(Method::POST, path, &wish, &[("x-mlctl-user", who)])
     };
     assert_eq!(act(&api, "/registry/requests", "ada").0, StatusCode::OK);
-    let why = "started with --trust-user-header";
+    let why = "with --trust-user-header";
     refused(act(&api, "/registry/requests/approve", "bob"), 403, "PERMISSION_DENIED", why);
     let (_, listed) = api.get("/registry/requests?name=churn");
     assert!(listed["approvals"].as_str().unwrap().contains(why), "{listed}");

@@ -86,7 +86,7 @@ impl Service {
         if let Some(model_id) = new.model_id.as_deref().filter(|id| !id.is_empty()) {
             // The version exists; its logged model only knows less of it.
             if let Err(error) = self.sources.registered(model_id, &version.name, version.version) {
-                tracing::warn!(%error, model_id, "a logged model does not know of its version");
+                tracing::warn!(%error, model_id, "cannot record a version with its logged model");
             }
         }
         Ok(version)

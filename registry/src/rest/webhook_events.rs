@@ -44,5 +44,5 @@ fn unknown(name: &str, is_allowed: impl Fn(EventKind) -> bool) -> Error {
     let allowed = EventKind::ALL.into_iter().filter(|kind| is_allowed(*kind));
     let allowed: Vec<_> = allowed.map(|kind| kind.to_string()).collect();
     let allowed = allowed.join(", ");
-    Error::WebhookRefused(format!("invalid webhook event `{name}`: valid ones are {allowed}"))
+    Error::WebhookRefused(format!("invalid webhook event `{name}`: valid events are {allowed}"))
 }

@@ -65,8 +65,8 @@ impl WebhookService {
     fn seal(&self, secret: Option<String>) -> Result<Option<SealedSecret>> {
         let Some(secret) = secret.filter(|secret| !secret.is_empty()) else { return Ok(None) };
         let Some(key) = &self.sender.settings().secret_key else {
-            let problem = "a webhook's secret is kept sealed, and the server has no key for that: \
-                           set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY";
+            let problem = "a webhook's secret is stored encrypted, and the server has no key to \
+                           encrypt it: set MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY";
             return Err(Error::WebhookRefused(problem.to_owned()));
         };
         Ok(Some(key.seal(&secret, self.sender.now_ms())))

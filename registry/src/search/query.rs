@@ -123,7 +123,7 @@ fn compile(
 }
 
 const SORTABLE: &str =
-    "it must be a name, version_number, creation_timestamp or last_updated_timestamp";
+    "it must be name, version_number, creation_timestamp or last_updated_timestamp";
 
 fn is_sortable(field: &Field) -> bool {
     ["name", "version_number", "creation_timestamp", "last_updated_timestamp"]

@@ -113,8 +113,8 @@ impl fmt::Display for SourceRefusal {
             ),
             Self::OutOfPlace(location) => write!(
                 f,
-                "the version's files lie in '{location}', outside of this server's store and of \
-                 the folders that its administrator allows"
+                "the files of the version are in '{location}', outside of this server's store \
+                 and of the folders that its administrator allows"
             ),
         }
     }

@@ -135,7 +135,7 @@ fn a_source_holds_no_control_characters() {
         let outcome = SourceRules::default().check_new(&world(), claim(source, "r1", ""));
 
         let refused = outcome.unwrap_err().to_string();
-        assert!(refused.contains("it cannot hold control characters"), "{refused}");
+        assert!(refused.contains("it must not contain control characters"), "{refused}");
     }
 }
 

@@ -425,7 +425,7 @@ impl RegistryStore for MemoryStore {
             let notice = Notice::of_refusal(report, stamp);
             // The refusal is the answer, whether or not somebody can be told of it.
             if let Err(error) = self.queue_notice(&notice, stamp.at_ms) {
-                tracing::warn!(%error, "webhooks are not told of a refused transition");
+                tracing::warn!(%error, "cannot notify webhooks of a refused transition");
             }
         }
         moved

@@ -124,7 +124,10 @@ impl SqliteStore {
 
     fn read_only(&self) -> Error {
         let why = match &self.obstacle {
-            Some(obstacle) => format!("it is of a newer MLflow, and {obstacle}; update mlctl"),
+            Some(obstacle) => format!(
+                "it was created by a newer MLflow, and {obstacle}; update \
+                                       mlctl"
+            ),
             None => PROTECTED.to_owned(),
         };
         Error::ReadOnly { path: self.path().to_owned(), why }
@@ -166,7 +169,7 @@ impl SqliteStore {
 
 const MEMORY: &str = ":memory:";
 /// Why a file is only read when its tables are no reason.
-const PROTECTED: &str = "its permissions or its disk do not let this program write to it";
+const PROTECTED: &str = "this program has no permission to write to it or to its disk";
 
 fn error(path: &Path, doing: &str, failure: Failure) -> Error {
     let doing = || format!("{doing} in `{}`", path.display());
@@ -344,7 +347,7 @@ impl RegistryStore for SqliteStore {
             let notice = Notice::of_refusal(report, stamp);
             // The refusal is the answer, whether or not somebody can be told of it.
             if let Err(error) = self.queue_notice(&notice, stamp.at_ms) {
-                tracing::warn!(%error, "webhooks are not told of a refused transition");
+                tracing::warn!(%error, "cannot notify webhooks of a refused transition");
             }
         }
         moved

@@ -8,7 +8,7 @@
 pub(crate) const CHECK_EVERY: i64 = 256;
 
 /// Why a message was given up that nobody tried to send for too long.
-pub(crate) const REASON: &str = "10000 messages waited, and no server sent them";
+pub(crate) const REASON: &str = "10000 messages were waiting, and no server sent them";
 
 /// How many messages of one webhook are kept when its queue is looked at.
 #[derive(Clone, Copy, Debug)]

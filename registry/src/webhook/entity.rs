@@ -54,8 +54,8 @@ impl WebhookName {
         if is_fine {
             return Ok(Self(text.to_owned()));
         }
-        let rule = "it must start and end with a letter or digit, have at most 63 characters, and \
-                    hold only letters, digits, dots, underscores and hyphens";
+        let rule = "it must start and end with a letter or digit, have at most 63 characters, \
+                    and contain only letters, digits, dots, underscores and hyphens";
         let words = format!(
             "Webhook name '{text}' is invalid. It must start and end with a letter or digit, be \
              less than 63 characters long, and contain only letters, digits, dots (.), underscores \
@@ -109,7 +109,7 @@ impl WebhookStatus {
         match text {
             "ACTIVE" => Ok(Self::Active),
             "DISABLED" => Ok(Self::Disabled),
-            _ => Err(Error::invalid("webhook status", text, "it is ACTIVE or DISABLED")),
+            _ => Err(Error::invalid("webhook status", text, "it must be ACTIVE or DISABLED")),
         }
     }
 }

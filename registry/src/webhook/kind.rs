@@ -149,7 +149,7 @@ impl EventKind {
     pub fn parse(text: &str) -> Result<Self> {
         let words = text.split_once('.');
         words.and_then(|(entity, action)| Self::find(entity, action)).ok_or_else(|| {
-            let rule = "events are named like `model_version.created` or \
+            let rule = "it must be an event such as `model_version.created` or \
                         `model_version.stage_transitioned`";
             Error::invalid("webhook event", text, rule)
         })

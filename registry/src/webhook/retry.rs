@@ -47,8 +47,8 @@ pub(super) fn pause_asked(text: &str, now_ms: i64) -> Option<Duration> {
 pub(super) fn complaint(status: u16) -> Option<String> {
     match status {
         200..300 => None,
-        300..400 => Some(format!("it answered {status}: redirects are not followed")),
-        _ => Some(format!("it answered {status}")),
+        300..400 => Some(format!("its answer was {status}: redirects are not followed")),
+        _ => Some(format!("its answer was {status}")),
     }
 }
 
@@ -116,14 +116,14 @@ mod tests {
         check(answered(429), 2, Ok(2_500));
         check(Attempt::Unreachable("gone".to_owned()), 3, Ok(4_500));
         check(Attempt::Unreachable("gone".to_owned()), 4, Err("gone"));
-        check(answered(500), 4, Err("it answered 500"));
+        check(answered(500), 4, Err("its answer was 500"));
     }
 
     #[test]
     fn what_will_not_get_better_is_not_tried_again() {
-        check(answered(404), 1, Err("it answered 404"));
-        check(answered(501), 1, Err("it answered 501"));
-        check(answered(302), 1, Err("it answered 302: redirects are not followed"));
+        check(answered(404), 1, Err("its answer was 404"));
+        check(answered(501), 1, Err("its answer was 501"));
+        check(answered(302), 1, Err("its answer was 302: redirects are not followed"));
         check(Attempt::Forbidden("private".to_owned()), 1, Err("private"));
     }
 

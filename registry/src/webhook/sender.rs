@@ -101,13 +101,13 @@ impl Sender {
             error_message: Some(format!("Failed to test webhook: {error_message}")),
         };
         let Some(kind) = kind.or(webhook.events.iter().next()) else {
-            return failed("it listens to nothing".to_owned());
+            return failed("it has no events".to_owned());
         };
         let notice = Notice::example(kind, self.now_ms());
         let delivery_id = uuid::Uuid::new_v4().to_string();
         let envelope = Envelope { delivery_id: &delivery_id, body: &notice.body };
         match self.send(webhook, &envelope).await {
-            Err(Attempt::Answered { status, .. }) => failed(format!("it answered {status}")),
+            Err(Attempt::Answered { status, .. }) => failed(format!("its answer was {status}")),
             Err(Attempt::Unreachable(why) | Attempt::Forbidden(why)) => failed(why),
             Ok(response) => {
                 let status = response.status().as_u16();
@@ -162,8 +162,8 @@ impl Sender {
         let Some(sealed) = &webhook.secret else { return Ok(request) };
         let key = self.settings.secret_key.as_ref();
         let secret = key.and_then(|key| key.open(sealed)).ok_or_else(|| {
-            let why = "its secret cannot be opened: MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY is not \
-                       set, or not the one that it was sealed with";
+            let why = "cannot decrypt its secret: MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY is not \
+                       set, or is not the key that encrypted it";
             Attempt::Forbidden(why.to_owned())
         })?;
         if secret.is_empty() {
@@ -225,9 +225,9 @@ fn failure(error: &reqwest::Error) -> Attempt {
     let what = if error.is_timeout() {
         return Attempt::Unreachable("it did not answer in time".to_owned());
     } else if error.is_connect() {
-        "it cannot be reached"
+        "cannot reach it"
     } else {
-        "the connection broke"
+        "the connection was lost"
     };
     Attempt::Unreachable(format!("{what}: {cause}"))
 }

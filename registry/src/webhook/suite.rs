@@ -374,12 +374,12 @@ pub(crate) fn a_queue_that_nobody_empties_is_bounded(store: &dyn Both) {
     assert!((9_000..=10_000).contains(&waiting.len()), "{}", waiting.len());
     assert_eq!(waiting.len() + given_up.len(), 10_300);
     assert!(given_up.last().unwrap().id < waiting[0].id);
-    let reason = "10000 messages waited, and no server sent them";
+    let reason = "10000 messages were waiting, and no server sent them";
     assert!(given_up.iter().all(|record| record.reason.as_deref() == Some(reason)));
     assert_eq!(parted(store, &quiet.id).0.len(), 1);
     // What is under way meanwhile may arrive still, and is not tried again.
     assert_eq!(given_up[0].id, taken.id);
-    let retry = Outcome::Retry { due_ms: 9, reason: "it answered 503".to_owned() };
+    let retry = Outcome::Retry { due_ms: 9, reason: "its answer was 503".to_owned() };
     store.settle_delivery(taken.id, &retry).unwrap();
     assert_eq!(parted(store, &told.id).1, given_up);
     store.settle_delivery(taken.id, &Outcome::Delivered).unwrap();

@@ -42,7 +42,7 @@ pub(super) fn check_url(text: &str, settings: &DeliverySettings) -> Result<Url> 
     }
     // The parser leaves line breaks out, so that another URL would be called than is stored.
     if text.contains(char::is_control) {
-        return refuse(no_url(text, "it cannot hold control characters", settings));
+        return refuse(no_url(text, "it must not contain control characters", settings));
     }
     let url = match Url::parse(text) {
         Ok(url) => url,
@@ -170,7 +170,7 @@ mod tests {
         check("https://", &["https"], false, Some("Webhook URL must include a hostname"));
         check("https://[::1", &["https"], false, Some("Invalid webhook URL"));
         for url in ["https://example.com/a\nb", "https://example.com/\0", "https://a\r\n.example"] {
-            check(url, &["https"], false, Some("it cannot hold control characters"));
+            check(url, &["https"], false, Some("it must not contain control characters"));
         }
         check("https://8.8.8.8/", &["https"], false, None);
         check("https://127.0.0.1/", &["https"], true, None);

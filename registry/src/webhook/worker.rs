@@ -46,7 +46,7 @@ impl DeliveryWorker {
     /// # Errors
     /// [`Error::Backend`] when there is no thread for it.
     pub fn start(store: Arc<dyn WebhookStore>, sender: Arc<Sender>) -> Result<Self> {
-        let failed = |error| Error::backend("cannot start delivering to webhooks", error);
+        let failed = |error| Error::backend("cannot start the delivery of webhooks", error);
         let runtime = Builder::new_current_thread()
             .thread_name("webhooks")
             .enable_all()
@@ -127,7 +127,7 @@ impl Queue {
     ) -> Result<T> {
         let store = Arc::clone(&self.store);
         let asked = tokio::task::spawn_blocking(move || question(store.as_ref())).await;
-        asked.unwrap_or_else(|error| Err(Error::backend("asking for deliveries", error)))
+        asked.unwrap_or_else(|error| Err(Error::backend("looking for messages to deliver", error)))
     }
 
     async fn take_some(&mut self) -> bool {
@@ -150,7 +150,7 @@ impl Queue {
                 is_some
             }
             Err(error) => {
-                log(&error, "the queue of webhooks cannot be read");
+                log(&error, "cannot read the queue of webhooks");
                 false
             }
         }
@@ -166,7 +166,7 @@ impl Queue {
             let webhook = delivery.webhook.id;
             let settled = tokio::task::spawn_blocking(move || {
                 if let Err(error) = store.settle_delivery(delivery.id, &outcome) {
-                    log(&error, "the queue of webhooks cannot be written");
+                    log(&error, "cannot write the queue of webhooks");
                 }
             });
             let _ = settled.await;
@@ -183,7 +183,7 @@ impl Queue {
         let before_ms = self.sender.now_ms().saturating_sub(millis(settings.failed_kept));
         let max = settings.failed_max;
         if let Err(error) = self.ask(move |store| store.prune_deliveries(before_ms, max)).await {
-            log(&error, "old failures of webhooks cannot be forgotten");
+            log(&error, "cannot delete old failures of webhooks");
         }
     }
 }
@@ -193,12 +193,28 @@ fn tell(delivery: &Delivery, outcome: &Outcome) {
     let (webhook, name) = (delivery.webhook.id.as_str(), delivery.webhook.name.as_str());
     let (id, attempts) = (delivery.delivery_id.as_str(), delivery.attempts);
     match outcome {
-        Outcome::Delivered => tracing::debug!(webhook, name, id, attempts, "told a webhook"),
+        Outcome::Delivered => {
+            tracing::debug!(webhook, name, id, attempts, "delivered a message to a webhook")
+        }
         Outcome::Retry { reason, .. } => {
-            tracing::debug!(webhook, name, id, attempts, reason, "a webhook is tried again");
+            tracing::debug!(
+                webhook,
+                name,
+                id,
+                attempts,
+                reason,
+                "will try again to deliver a message to a webhook"
+            );
         }
         Outcome::Failed { reason, .. } => {
-            tracing::warn!(webhook, name, id, attempts, reason, "a webhook could not be told");
+            tracing::warn!(
+                webhook,
+                name,
+                id,
+                attempts,
+                reason,
+                "cannot deliver a message to a webhook"
+            );
         }
     }
 }

@@ -169,7 +169,7 @@ fn the_client_works_with_a_real_mlflow() {
     let taken = store.create_model(&NewModel::named(fraud.clone()), &stamp);
     assert!(matches!(taken, Err(Error::ModelExists(name)) if name == fraud));
     let none = store.events(&fraud, None, None, PageSize::MAX).unwrap_err().to_string();
-    assert_eq!(none, "the server keeps no history: it is not mlctl's");
+    assert_eq!(none, "the server has no history: it is not an mlctl server");
     store.delete_model(&fraud, &stamp).unwrap();
     assert!(store.search_models(&ModelQuery::default()).unwrap().items.is_empty());
 }

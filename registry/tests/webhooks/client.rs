@@ -154,7 +154,7 @@ fn what_waits_and_what_failed_is_listed() {
     let failed = given_up(store.as_ref(), 1);
     crate::settled_but(store.as_ref(), 1);
     assert_eq!(client.deliveries(None, PageSize::MAX).unwrap(), failed);
-    assert_eq!(failed[0].reason.as_deref(), Some("it answered 404"));
+    assert_eq!(failed[0].reason.as_deref(), Some("its answer was 404"));
     assert!(other.id != hook.id);
 }
 

@@ -104,7 +104,7 @@ fn after_the_last_attempt_the_message_is_kept_with_the_reason() {
     change(store.as_ref());
 
     let record = given_up(store.as_ref(), 1).remove(0);
-    assert_eq!((record.attempts, record.reason.as_deref()), (3, Some("it answered 503")));
+    assert_eq!((record.attempts, record.reason.as_deref()), (3, Some("its answer was 503")));
     assert_eq!(record.event, "model_version.created");
 }
 
@@ -118,7 +118,7 @@ fn a_refusal_is_final() {
     change(store.as_ref());
 
     let record = given_up(store.as_ref(), 1).remove(0);
-    assert_eq!((record.attempts, record.reason.as_deref()), (1, Some("it answered 404")));
+    assert_eq!((record.attempts, record.reason.as_deref()), (1, Some("its answer was 404")));
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_redirect_is_not_followed() {
     change(store.as_ref());
 
     let reason = given_up(store.as_ref(), 1).remove(0).reason.unwrap();
-    assert_eq!(reason, "it answered 307: redirects are not followed");
+    assert_eq!(reason, "its answer was 307: redirects are not followed");
     assert!(elsewhere.arrived().is_none());
 }
 
@@ -286,6 +286,6 @@ fn nobody_there_is_said_without_the_url() {
     change(store.as_ref());
 
     let reason = given_up(store.as_ref(), 1).remove(0).reason.unwrap();
-    assert!(reason.starts_with("it cannot be reached: "), "{reason}");
+    assert!(reason.starts_with("cannot reach it: "), "{reason}");
     assert!(!reason.contains("token"), "{reason}");
 }

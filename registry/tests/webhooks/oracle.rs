@@ -196,14 +196,14 @@ fn the_client_works_with_a_real_mlflow() {
 /// What MLflow refuses, and what it would not have understood, changes nothing.
 fn refusals_of_mlflow(client: &HttpWebhooks, id: &WebhookId, url: &str) {
     let ours = [EventKind::ModelVersionCreated, EventKind::StageTransitioned];
-    let unknown = "the server does not know the event `model_version.stage_transitioned`: \
-                   it is not mlctl's";
+    let unknown = "the server does not know the event `model_version.stage_transitioned`: it is \
+                   not an mlctl server";
     assert_eq!(client.create(&plain("own", url, &ours)).unwrap_err().to_string(), unknown);
     let tried = client.test(id, Some(EventKind::StageTransitioned)).unwrap_err();
     assert_eq!(tried.to_string(), unknown);
     let ftp = client.create(&plain("ftp", "ftp://127.0.0.1/", &ours[..1])).unwrap_err();
     assert!(ftp.to_string().contains("Allowed schemes are: http, https."), "{ftp}");
     let deliveries = client.deliveries(None, PageSize::MAX).unwrap_err().to_string();
-    assert_eq!(deliveries, "the server keeps no list of deliveries: it is not mlctl's");
+    assert_eq!(deliveries, "the server has no list of deliveries: it is not an mlctl server");
     assert_eq!(client.list().unwrap().len(), 1);
 }

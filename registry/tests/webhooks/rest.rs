@@ -128,7 +128,12 @@ fn refusals_have_mlflows_codes() {
     refused(post(json!({"events": [event]})), 400, wrong, words);
     let own = json!({"entity": "MODEL_VERSION", "action": "STAGE_TRANSITIONED"});
     refused(post(json!({"events": [own]})), 400, wrong, "Valid actions are");
-    refused(post(json!({"mlctl_events": ["model_version.created"]})), 400, wrong, "valid ones are");
+    refused(
+        post(json!({"mlctl_events": ["model_version.created"]})),
+        400,
+        wrong,
+        "valid events are",
+    );
     let lacks = "RESOURCE_DOES_NOT_EXIST";
     refused(api.get("/webhooks/x"), 404, lacks, "Webhook with ID x not found.");
     refused(api.patch("/webhooks/x", &json!({"name": "?"})), 404, lacks, "ID x not found");
@@ -246,7 +251,7 @@ fn a_webhook_is_tried_with_an_example() {
     assert_eq!(receiver.next().json()["entity"], "prompt_tag");
 
     let unknown = api.post(&path, &json!({"mlctl_event": "model_version.created"}));
-    refused(unknown, 400, "INVALID_PARAMETER_VALUE", "valid ones are");
+    refused(unknown, 400, "INVALID_PARAMETER_VALUE", "valid events are");
     let (_, moved) = api.post(&path, &json!({"mlctl_event": "model_version.gate_passed"}));
     assert_eq!(receiver.next().json()["action"], "gate_passed");
     assert_eq!(
@@ -266,7 +271,7 @@ fn a_webhook_that_cannot_be_reached_says_why() {
     let result = &answer["result"];
     assert_eq!((status, &result["success"]), (200, &json!(false)));
     let message = result["error_message"].as_str().unwrap();
-    assert!(message.starts_with("Failed to test webhook: it cannot be reached"), "{message}");
+    assert!(message.starts_with("Failed to test webhook: cannot reach it"), "{message}");
 }
 
 #[test]

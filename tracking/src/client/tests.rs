@@ -45,7 +45,13 @@ fn a_server_that_is_not_there_is_named() {
 
     let error = store.run(&RunId::random()).unwrap_err().to_string();
 
-    assert_eq!(error, format!("cannot reach the tracking server `{url}/`: nothing answers there"));
+    assert_eq!(
+        error,
+        format!(
+            "cannot reach the tracking server `{url}/`: no server is listening \
+                               there"
+        )
+    );
 }
 
 #[test]

@@ -135,11 +135,11 @@ impl Transport {
 
     fn unreachable(&self, error: &reqwest::Error) -> Error {
         let why = if error.is_connect() {
-            "nothing answers there"
+            "no server is listening there"
         } else if error.is_timeout() {
             "it did not answer in time"
         } else {
-            "the connection broke"
+            "the connection was lost"
         };
         // The innermost cause says most, and the URL is said already.
         let mut cause: &dyn std::error::Error = error;

@@ -89,7 +89,7 @@ pub fn find_orphans(
     places.remove("");
     for place in &places {
         if !(ground.is_own)(place) {
-            let why = "it is not inside the store's own folder of artifacts";
+            let why = "it is not inside the artifact folder of the store";
             unseen(place, Error::Unsupported(why.to_owned()));
             continue;
         }

@@ -32,7 +32,7 @@ fn plain(code: ErrorCode) -> &'static str {
         ErrorCode::InsufficientStorage => {
             "no space is left on the disk of the server: nothing of this request was stored"
         }
-        _ => "internal error: the server's log says more",
+        _ => "internal error: see the log of the server",
     }
 }
 
@@ -63,7 +63,7 @@ fn message(error: &Error) -> String {
         }
         Error::ExperimentExists { name, deleted } => {
             let more = match deleted {
-                true => " It is in the deleted state: restore it or take another name.",
+                true => " It is in the deleted state: restore it or use another name.",
                 false => "",
             };
             format!("Experiment(name={name}) already exists.{more}")
@@ -74,7 +74,7 @@ fn message(error: &Error) -> String {
                 LifecycleStage::Deleted => LifecycleStage::Active,
             };
             format!(
-                "No Experiment with id={id} exists in the {} state: it is {} already",
+                "No Experiment with id={id} exists in the {} state: it is already {}",
                 wanted.as_str(),
                 stage.as_str()
             )

@@ -192,7 +192,7 @@ fn check_clauses(what: &'static str, count: usize) -> Result<()> {
     if count <= mlctl_filter::ORDER_CLAUSES_MAX {
         return Ok(());
     }
-    Err(Error::invalid(what, &format!("{count} entries"), "one search takes 100 at most"))
+    Err(Error::invalid(what, &format!("{count} entries"), "a search can have at most 100"))
 }
 
 fn check_experiments(ids: &[ExperimentId]) -> Result<()> {
@@ -200,7 +200,7 @@ fn check_experiments(ids: &[ExperimentId]) -> Result<()> {
         return Ok(());
     }
     let count = format!("{} experiments", ids.len());
-    Err(Error::invalid("experiment_ids", &count, "one search takes 32766 experiments at most"))
+    Err(Error::invalid("experiment_ids", &count, "a search can have at most 32766 experiments"))
 }
 
 fn check_max_results(rows: usize) -> Result<()> {

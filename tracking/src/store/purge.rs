@@ -66,7 +66,8 @@ pub trait PurgeStore {
 }
 
 fn no_purge() -> Error {
-    let message = "this store cannot delete permanently: do it on the machine that keeps its data";
+    let message = "this store cannot delete permanently: run `mlctl gc` on the machine that \
+                   stores its data";
     Error::Unsupported(message.to_owned())
 }
 

@@ -274,17 +274,17 @@ impl TrackingStore for SqliteStore {
         rules::check_datasets(datasets)?;
         let (id, datasets, models) = (id.clone(), datasets.to_vec(), models.to_vec());
         self.database
-            .write("noting inputs", move |db| links::log_inputs(db, &id, &datasets, &models))
+            .write("recording inputs", move |db| links::log_inputs(db, &id, &datasets, &models))
     }
 
     fn log_outputs(&self, id: &RunId, models: &[LoggedModelOutput]) -> Result<()> {
         let (id, models) = (id.clone(), models.to_vec());
-        self.database.write("noting outputs", move |db| links::log_outputs(db, &id, &models))
+        self.database.write("recording outputs", move |db| links::log_outputs(db, &id, &models))
     }
 
     fn log_model_history(&self, id: &RunId, model: &serde_json::Value) -> Result<()> {
         let (id, model) = (id.clone(), model.clone());
-        self.database.write("noting a model", move |db| runs::log_model(db, &id, &model))
+        self.database.write("recording a model", move |db| runs::log_model(db, &id, &model))
     }
 
     fn search_datasets(&self, experiments: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {
@@ -351,7 +351,7 @@ impl LoggedModelStore for SqliteStore {
 
     fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()> {
         let (id, name) = (id.clone(), name.to_owned());
-        self.database.write("noting a version of a logged model", move |db| {
+        self.database.write("recording a version of a logged model", move |db| {
             models::add_version(db, &id, &name, version)
         })
     }
@@ -373,17 +373,18 @@ impl PurgeStore for SqliteStore {
 
     fn purge_run(&self, id: &RunId) -> Result<()> {
         let id = id.clone();
-        self.database.write("deleting a run for good", move |db| purge::run(db, &id))
+        self.database.write("deleting a run permanently", move |db| purge::run(db, &id))
     }
 
     fn purge_experiment(&self, id: &ExperimentId) -> Result<()> {
         let id = id.clone();
-        self.database.write("deleting an experiment for good", move |db| purge::experiment(db, &id))
+        self.database
+            .write("deleting an experiment permanently", move |db| purge::experiment(db, &id))
     }
 
     fn purge_logged_model(&self, id: &ModelId) -> Result<()> {
         let id = id.clone();
-        self.database.write("deleting a logged model for good", move |db| purge::model(db, &id))
+        self.database.write("deleting a logged model permanently", move |db| purge::model(db, &id))
     }
 }
 

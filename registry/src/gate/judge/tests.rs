@@ -71,9 +71,10 @@ fn a_metric_is_within_its_bound() {
 fn a_version_without_known_metrics_does_not_pass() {
     let mut known = Known::rmse(0.9, 0.8);
     known.version.run_id = None;
-    known.check("rmse < 1", false, "version 3 has no run, so no metric `rmse`");
+    known.check("rmse < 1", false, "version 3 has no run, so there is no metric `rmse`");
     known.version.run_id = Some("gone".to_owned());
-    let unknown = "run `gone` of version 3 is not known here, so no metric `rmse`";
+    let unknown = "run `gone` of version 3 does not exist in this store, so there is no metric \
+                   `rmse`";
     known.check("rmse < 1", false, unknown);
     known.check("rmse lower by 1%", false, unknown);
 }
@@ -103,7 +104,7 @@ fn the_first_holder_has_nobody_to_be_better_than() {
     let unmeasured = "run `old` of version 1 has no metric `auc` (it is in Production)";
     known.check("auc higher by 1%", false, unmeasured);
     known.holder = None;
-    let first = "rmse has nothing to be better than: no version is in Production";
+    let first = "rmse cannot be compared: no version is in Production";
     known.check("rmse lower by 1%", true, first);
 }
 
@@ -121,7 +122,7 @@ fn a_tag_is_there_with_its_value() {
 #[test]
 fn an_approval_has_been_given() {
     let mut known = Known::rmse(0.9, 0.8);
-    let nobody = "an approval is needed, and nobody has requested one";
+    let nobody = "an approval is required, and nobody has requested one";
     known.check("approval", false, nobody);
     let requested = Stamp::new("ada", 1);
     known.request = Some(Request {
@@ -131,7 +132,7 @@ fn an_approval_has_been_given() {
         requested,
         approved: None,
     });
-    let open = "an approval is needed: ada requested it, nobody approved it";
+    let open = "an approval is required: ada requested it, and nobody has approved it";
     known.check("approval", false, open);
     known.request.as_mut().unwrap().approved = Some(Stamp::new("bob", 2));
     known.check("approval", true, "ada requested it, bob approved it");

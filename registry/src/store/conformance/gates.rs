@@ -97,7 +97,7 @@ pub fn force_takes_a_reason_and_is_told(store: &dyn RegistryStore) {
 
     let reasonless = store.force_transition(&production(1), &stamp(10));
 
-    let needed = "invalid reason ``: a forced transition needs one";
+    let needed = "invalid reason ``: a forced transition needs a reason";
     refused(reasonless, "INVALID_PARAMETER_VALUE", needed);
     assert_eq!(all_events(store), events);
     store.force_transition(&production(1), &by("bob", 11)).unwrap();
@@ -120,17 +120,17 @@ pub fn force_takes_a_reason_and_is_told(store: &dyn RegistryStore) {
 pub fn an_approval_is_anothers_and_used_up(store: &dyn RegistryStore) {
     register(store, 2);
     set_tag(store, "mlctl.gates", "Production: approval").unwrap();
-    let closed = "version 1 of `churn` may not enter Production: an approval is needed";
+    let closed = "version 1 of `churn` may not enter Production: an approval is required";
     let nobody = format!("{closed}, and nobody has requested one");
     refused(store.transition(&production(1), &stamp(10)), DENIED, &nobody);
     let request = store.request_transition(&candidate(1), &by("ada", 11)).unwrap();
     assert_eq!((request.requested.clone(), request.approved), (by("ada", 11), None));
-    let open = format!("{closed}: ada requested it, nobody approved it");
+    let open = format!("{closed}: ada requested it, and nobody has approved it");
     refused(store.transition(&production(1), &stamp(12)), DENIED, &open);
     refused(
         store.approve_transition(&candidate(1), &by("ada", 13)),
         DENIED,
-        "ada has requested Production for version 1 of `churn`, so somebody else has to approve it",
+        "ada requested Production for version 1 of `churn`, so somebody else must approve it",
     );
 
     let approved = store.approve_transition(&candidate(1), &by("bob", 14)).unwrap();
@@ -166,10 +166,10 @@ pub fn a_request_is_made_once_and_can_be_rejected(store: &dyn RegistryStore) {
     refused(store.approve_transition(&candidate(1), &by("bob", 10)), missing, nobody);
     refused(store.reject_transition(&candidate(1), &by("bob", 10)), missing, nobody);
     store.request_transition(&candidate(1), &by("ada", 11)).unwrap();
-    let twice = "ada has requested Production for version 1 of `churn` already";
+    let twice = "ada has already requested Production for version 1 of `churn`";
     refused(store.request_transition(&candidate(1), &by("eve", 12)), exists, twice);
     store.approve_transition(&candidate(1), &by("bob", 13)).unwrap();
-    let approved = "bob has approved Production for version 1 of `churn` already";
+    let approved = "bob has already approved Production for version 1 of `churn`";
     refused(store.approve_transition(&candidate(1), &by("eve", 14)), exists, approved);
 
     store.reject_transition(&candidate(1), &by("eve", 15)).unwrap();
@@ -184,7 +184,7 @@ pub fn a_request_is_made_once_and_can_be_rejected(store: &dyn RegistryStore) {
     refused(
         store.request_transition(&candidate(1), &by("ada", 19)),
         "INVALID_PARAMETER_VALUE",
-        "version 1 of `churn` is in Production already",
+        "version 1 of `churn` is already in Production",
     );
     let gone = store.request_transition(&candidate(7), &by("ada", 20));
     assert!(matches!(gone, Err(Error::VersionNotFound { .. })), "{gone:?}");
@@ -279,9 +279,10 @@ pub fn a_gate_looks_at_the_metrics_of_runs(store: &dyn RegistryStore) {
     );
     let none = "run `auc=1` of version 5 has no metric `rmse`";
     closed(5, &format!("{none}; {none}"));
-    let unknown = "run `unknown` of version 6 is not known here, so no metric `rmse`";
+    let unknown = "run `unknown` of version 6 does not exist in this store, so there is no \
+                   metric `rmse`";
     closed(6, &format!("{unknown}; {unknown}"));
-    let no_run = "version 7 has no run, so no metric `rmse`";
+    let no_run = "version 7 has no run, so there is no metric `rmse`";
     closed(7, &format!("{no_run}; {no_run}"));
 
     let report = store.check_transition(&candidate(3)).unwrap();

@@ -111,8 +111,8 @@ pub fn stages_of_its_own_serve(store: &dyn RegistryStore) {
     let cleared = store.transition(&to(2, stage("Rejected"), true), &stamp(12)).unwrap_err();
     assert_eq!(
         cleared.to_string(),
-        "existing versions cannot be archived out of stage Rejected: \
-         only Staging, Shadow and Production"
+        "cannot archive the existing versions in stage Rejected: only Staging, Shadow and \
+         Production"
     );
     // What is there can be read, also when the rules have changed.
     store.delete_model_tag(&churn(), &TagKey::parse("mlctl.stages").unwrap(), &stamp(13)).unwrap();
@@ -129,8 +129,8 @@ pub fn rules_that_cannot_be_read_are_refused(store: &dyn RegistryStore) {
 
     let arrow = "invalid rule of stages `Staging ->`: a stage is missing";
     refused(set_tag(store, "mlctl.stages", "Staging ->"), arrow);
-    let unknown = "invalid tag `mlctl.gates`: it names Shadow, and stages are \
-                   None, Staging, Production and Archived";
+    let unknown = "invalid tag `mlctl.gates`: `Shadow` is not a stage; the stages are None, \
+                   Staging, Production and Archived";
     refused(set_tag(store, "mlctl.gates", "Shadow: approval"), unknown);
     let mut new = NewModel::named(ModelName::parse("fraud").unwrap());
     let gates = TagValue::parse("Shadow: approval").unwrap();

@@ -193,7 +193,7 @@ fn read_version(row: &Row<'_>) -> rusqlite::Result<ModelVersion> {
 pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<VersionNumber> {
     let number = row.get(column)?;
     VersionNumber::from_u32(number).ok_or_else(|| {
-        let problem = format!("{number} is no version number");
+        let problem = format!("{number} is not a version number");
         rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, problem.into())
     })
 }

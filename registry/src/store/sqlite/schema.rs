@@ -143,14 +143,14 @@ pub(super) fn prepare(
     obstacle: Option<&str>,
 ) -> Result<Layout, Failure> {
     if let Some(why) = obstacle {
-        tracing::warn!(path = %path.display(), why, "of a newer MLflow: opened for reading only");
+        tracing::warn!(path = %path.display(), why, "created by a newer MLflow: opened read-only");
         let layout = mlflow_layout(conn, path)?;
         let layout = layout.ok_or_else(|| unusable(path, format!("{why}; update mlctl")))?;
         return Ok(Layout { is_locked: true, ..layout });
     }
     if access != Access::Write {
-        tracing::warn!(path = %path.display(), "it cannot be written to: opened for reading only");
-        let problem = "it has none, and it cannot be written to";
+        tracing::warn!(path = %path.display(), "it is not writable: opened read-only");
+        let problem = "it has none, and it is not writable";
         own_number(conn, path)?;
         return mlflow_layout(conn, path)?.ok_or_else(|| unusable(path, problem.to_owned()));
     }
@@ -233,7 +233,10 @@ fn apply_own_files(tx: &Transaction<'_>, path: &Path) -> Result<(), Failure> {
 fn own_number(conn: &Connection, path: &Path) -> Result<u32, Failure> {
     let number = applied(conn)?;
     if number > NEWEST {
-        let problem = format!("a newer mlctl made them (schema {number}, this one knows {NEWEST})");
+        let problem = format!(
+            "a newer mlctl created them (schema {number}, this version \
+                               supports {NEWEST})"
+        );
         return Err(unusable(path, problem));
     }
     Ok(number)
@@ -418,7 +421,7 @@ mod tests {
         assert!(prepared(&mut conn).unwrap().is_locked);
 
         let why = obstacle(&conn).unwrap().unwrap();
-        assert_eq!(why, "of the table `model_versions` the trigger `strict` is not known here");
+        assert_eq!(why, "in the table `model_versions`, the trigger `strict` is unknown");
         assert_eq!((conn.total_changes(), applied(&conn).unwrap()), (changes, 0));
         <Layout as mlctl_sqlite::Layout>::connect_to_read(&conn).unwrap();
         conn.query_row("SELECT count(*) FROM mlctl_webhook_outbox", [], |_| Ok(())).unwrap();

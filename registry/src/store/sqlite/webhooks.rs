@@ -67,7 +67,7 @@ impl WebhookStore for SqliteStore {
 
     fn settle_delivery(&self, id: i64, outcome: &Outcome) -> Result<()> {
         let outcome = outcome.clone();
-        self.write("settling a message", move |db| outbox::settle(db, id, &outcome))
+        self.write("updating a message", move |db| outbox::settle(db, id, &outcome))
     }
 
     fn list_deliveries(
@@ -79,7 +79,7 @@ impl WebhookStore for SqliteStore {
     }
 
     fn prune_deliveries(&self, before_ms: i64, keep: usize) -> Result<()> {
-        let doing = "forgetting messages";
+        let doing = "deleting old messages";
         if !self.read(doing, |db| outbox::has_old(db, before_ms, keep))? {
             return Ok(());
         }

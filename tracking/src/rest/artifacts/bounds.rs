@@ -40,8 +40,8 @@ impl Service {
         path: &str,
     ) -> Result<(Arc<dyn ArtifactStore>, ArtifactPath)> {
         if is_folder_of_layout(&ArtifactPath::parse(path)?) {
-            let rule = "this is a folder, so no file can have its name: \
-                        name a file below the artifacts of one run or logged model";
+            let rule = "this is a folder, so no file can have its name: use a path of a file \
+                        below the artifacts of one run or logged model";
             return Err(Error::invalid("artifact path", path, rule));
         }
         self.open_proxied(path)
@@ -57,7 +57,7 @@ impl Service {
                 (Some(_), false) | (Some(LifecycleStage::Deleted), true) => return Ok(()),
                 (Some(LifecycleStage::Active), true) => {
                     let rule = "its owner is active: delete the run or logged model first, or \
-                                name a file or folder below";
+                                use the path of a file or folder below";
                     return Err(Error::invalid("path to delete", path.as_str(), rule));
                 }
                 // A run of another store, whose artifacts are kept here too.
@@ -65,8 +65,8 @@ impl Service {
                 (None, _) => {}
             }
         }
-        let rule = "it must name a file or folder below the artifacts of one run or logged model, \
-                    such as EXPERIMENT/RUN/artifacts/model";
+        let rule = "it must be the path of a file or folder below the artifacts of one run or \
+                    logged model, such as EXPERIMENT/RUN/artifacts/model";
         Err(Error::invalid("path to delete", path.as_str(), rule))
     }
 

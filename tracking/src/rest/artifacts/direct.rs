@@ -266,7 +266,7 @@ pub(super) fn file_path(text: &str) -> Result<ArtifactPath> {
     let path = ArtifactPath::parse(text)?;
     match path.is_root() {
         false => Ok(path),
-        true => Err(Error::invalid("artifact path", text, "it must name a file")),
+        true => Err(Error::invalid("artifact path", text, "it must be the path of a file")),
     }
 }
 

@@ -45,8 +45,9 @@ impl Service {
             let leads_up = parts.clone().any(|part| part == Component::ParentDir);
             if leads_up || !parts.any(|part| part.as_os_str() == owner) {
                 let message = format!(
-                    "artifacts at `{location}` are not served: a folder outside of the store must \
-                     be named after the run or logged model, as EXPERIMENT/{owner}/artifacts"
+                    "artifacts at `{location}` are not served: a folder outside of the store \
+                     must be named after the run or logged model, as in \
+                     EXPERIMENT/{owner}/artifacts"
                 );
                 return Err(Error::Remote { code: ErrorCode::PermissionDenied, message });
             }
@@ -113,7 +114,8 @@ impl Service {
         if self.served.is_on() {
             return Ok(());
         }
-        let message = "this server serves no artifacts: it was started with --no-serve-artifacts";
+        let message = "this server does not serve artifacts: it was started with \
+                       --no-serve-artifacts";
         Err(Failure::new(ErrorCode::TemporarilyUnavailable, message))
     }
 }

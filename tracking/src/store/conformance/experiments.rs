@@ -111,9 +111,9 @@ pub fn deleting_an_experiment_deletes_its_runs_and_restoring_brings_them_back(
 /// Doing it twice is refused, as MLflow refuses it: there is no such experiment in that stage.
 pub fn an_experiment_is_deleted_once_and_restored_once(store: &dyn TrackingStore) {
     let id = experiment(store, "one");
-    refused(store.restore_experiment(&id, 1), "RESOURCE_DOES_NOT_EXIST", "active already");
+    refused(store.restore_experiment(&id, 1), "RESOURCE_DOES_NOT_EXIST", "already active");
     store.delete_experiment(&id, 2).unwrap();
-    refused(store.delete_experiment(&id, 3), "RESOURCE_DOES_NOT_EXIST", "deleted already");
+    refused(store.delete_experiment(&id, 3), "RESOURCE_DOES_NOT_EXIST", "already deleted");
     store.restore_experiment(&id, 4).unwrap();
     assert_eq!(store.experiment(&id).unwrap().lifecycle_stage, LifecycleStage::Active);
 }

@@ -66,7 +66,7 @@ pub fn what_a_search_may_ask_for_has_limits(store: &dyn TrackingStore) {
         max_results: 10,
         page_token: None,
     };
-    refused(store.search_logged_models(&models), "INVALID_PARAMETER_VALUE", "100 at most");
+    refused(store.search_logged_models(&models), "INVALID_PARAMETER_VALUE", "at most 100");
 }
 
 /// MLflow's forms and ours find the same runs on every backend.

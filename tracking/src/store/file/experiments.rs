@@ -99,7 +99,7 @@ impl FileStore {
     pub(super) fn all_experiments(&self) -> Result<Vec<Experiment>> {
         let readable = |home: std::path::PathBuf| {
             self.read_experiment(&home)
-                .inspect_err(|error| tracing::warn!(%error, "an experiment is skipped"))
+                .inspect_err(|error| tracing::warn!(%error, "skipping an experiment"))
                 .ok()
         };
         Ok(self.layout.experiments()?.into_iter().filter_map(readable).collect())

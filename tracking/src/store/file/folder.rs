@@ -122,7 +122,7 @@ pub(super) fn read(folder: &Path, kind: Kind, key: &str) -> Result<Option<String
     }
     match (kind, read_text(folder, kind, key)) {
         (_, Err(error @ Error::Corrupt { .. })) => {
-            tracing::warn!(%error, "a file is skipped");
+            tracing::warn!(%error, "skipping a file");
             Ok(None)
         }
         (Kind::Metric, Ok(Some(text))) => Ok(latest_line(folder, key, &text)),
@@ -208,14 +208,14 @@ fn latest_line(folder: &Path, name: &str, text: &str) -> Option<String> {
 fn whole_lines<'a>(path: &Path, text: &'a str) -> impl Iterator<Item = &'a str> {
     let whole = text.rfind('\n').map_or(0, |at| at + 1);
     if whole < text.len() {
-        tracing::warn!(file = %path.display(), "an unfinished last line is skipped");
+        tracing::warn!(file = %path.display(), "skipping an unfinished last line");
     }
     text[..whole].lines()
 }
 
 fn understood(path: &Path, line: &str, point: Option<Metric>) -> Option<Metric> {
     if point.is_none() {
-        tracing::warn!(file = %path.display(), line, "a line that is no metric is skipped");
+        tracing::warn!(file = %path.display(), line, "skipping a line that is not a metric");
     }
     point
 }
@@ -224,7 +224,7 @@ fn read_link(folder: &Path, kind: Kind, id: &str) -> Result<Option<String>> {
     let Some(link) = read_link_entity(folder, kind, id)? else { return Ok(None) };
     serde_json::to_string(&link)
         .map(Some)
-        .map_err(|error| Error::backend("cannot note an input", error))
+        .map_err(|error| Error::backend("cannot record an input", error))
 }
 
 fn read_link_entity(folder: &Path, kind: Kind, id: &str) -> Result<Option<Link>> {
@@ -281,7 +281,7 @@ fn add_link(run: &mut Run, json: &str) {
         Ok(Link::Dataset(input)) => run.inputs.dataset_inputs.push(input),
         Ok(Link::ModelInput(input)) => run.inputs.model_inputs.push(input),
         Ok(Link::ModelOutput(output)) => run.outputs.model_outputs.push(output),
-        Err(error) => tracing::warn!(%error, "an input of a run is not understood"),
+        Err(error) => tracing::warn!(%error, "cannot read an input of a run"),
     }
 }
 

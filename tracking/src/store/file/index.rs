@@ -62,7 +62,7 @@ impl Index {
         let page = self.search_with(table, layout, query, &compiled);
         let page = match page {
             Err(error) if is_of_index(&error) => {
-                tracing::debug!(%error, "the index fails and is made anew");
+                tracing::debug!(%error, "the index is not usable; creating a new one");
                 // Closed before another file takes its name.
                 *guard = None;
                 let table = guard.insert(Table::anew(&file));

@@ -112,7 +112,8 @@ impl Layout {
         let is_below = |root: &Path| real.starts_with(root);
         let held = is_below(&self.root) || fs::canonicalize(&self.root).is_ok_and(|r| is_below(&r));
         if !held {
-            tracing::warn!(folder = %folder.display(), "a link out of the store is not followed");
+            tracing::warn!(folder = %folder.display(), "not following a link that leads out of \
+                                                        the store");
         }
         held
     }

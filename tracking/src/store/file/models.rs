@@ -135,7 +135,7 @@ impl FileStore {
             for name in layout::folder_names(&folder)? {
                 match self.read_model_in(&folder.join(name)) {
                     Ok(model) => models.extend(model),
-                    Err(error) => tracing::warn!(%error, "a logged model is skipped"),
+                    Err(error) => tracing::warn!(%error, "skipping a logged model"),
                 }
             }
         }

@@ -18,7 +18,7 @@ impl PurgeStore for FileStore {
         for home in self.layout.experiments()? {
             let read = self.read_experiment(&home);
             let Ok(experiment) = read.inspect_err(|error| {
-                tracing::warn!(%error, "an experiment is skipped");
+                tracing::warn!(%error, "skipping an experiment");
             }) else {
                 continue;
             };
@@ -75,7 +75,7 @@ impl FileStore {
             let document: Option<RunDocument> = match document::read(&folder) {
                 Ok(document) => document,
                 Err(error) => {
-                    tracing::warn!(%error, "a run is skipped");
+                    tracing::warn!(%error, "skipping a run");
                     continue;
                 }
             };
@@ -102,7 +102,7 @@ impl FileStore {
             let document: Option<ModelDocument> = match document::read(&folder) {
                 Ok(document) => document,
                 Err(error) => {
-                    tracing::warn!(%error, "a logged model is skipped");
+                    tracing::warn!(%error, "skipping a logged model");
                     continue;
                 }
             };

@@ -175,7 +175,10 @@ impl FileStore {
 
     fn rewrite_run(&self, folder: &Path, change: impl FnOnce(&mut RunDocument)) -> Result<()> {
         let Some(mut document) = document::read_whole::<RunDocument>(folder)? else {
-            return Err(Error::Corrupt { path: folder.join(META), why: "it is gone".to_owned() });
+            return Err(Error::Corrupt {
+                path: folder.join(META),
+                why: "it no longer exists".to_owned(),
+            });
         };
         change(&mut document);
         write::replace(folder, &folder.join(META), &document::print(&document)?)
@@ -251,7 +254,7 @@ impl FileStore {
     fn model_folder(&self, id: &ModelId) -> Option<PathBuf> {
         let found = self.layout.find_model(id).ok();
         if found.is_none() {
-            tracing::warn!(model.id = %id, "a metric names a model that is not here");
+            tracing::warn!(model.id = %id, "a metric refers to a model that does not exist");
         }
         found
     }

@@ -225,7 +225,10 @@ fn a_batch_that_fails_half_way_is_taken_back() {
     let error = store.log_batch(&id, &batch).unwrap_err();
 
     assert!(matches!(error, Error::Invalid { .. }), "{error}");
-    assert!(error.to_string().contains("another key is a file where this one needs a folder"));
+    assert!(error.to_string().contains(
+        "another key is stored as a file where this one needs a \
+                                        folder"
+    ));
     assert_eq!(store.run(&id).unwrap(), before);
     let history = store.metric_history(&id, &key("a"), &HistoryPage::default()).unwrap();
     assert_eq!(history.items.len(), 1);

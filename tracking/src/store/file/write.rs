@@ -70,7 +70,7 @@ impl Drop for Changes {
     fn drop(&mut self) {
         for undo in self.0.drain(..).rev() {
             if let Err(error) = undo.run() {
-                tracing::warn!(%error, "part of a refused batch could not be taken back");
+                tracing::warn!(%error, "cannot undo a part of a refused batch");
             }
         }
     }
@@ -155,10 +155,10 @@ fn make_if_missing(path: &Path) -> io::Result<()> {
 pub(super) fn failed(path: &Path, error: io::Error) -> Error {
     let why = match error.kind() {
         ErrorKind::NotADirectory | ErrorKind::IsADirectory | ErrorKind::AlreadyExists => {
-            return unusable(path, "another key is a file where this one needs a folder");
+            return unusable(path, "another key is stored as a file where this one needs a folder");
         }
         ErrorKind::InvalidFilename => {
-            return unusable(path, "as a file name it is too long: 255 bytes at most");
+            return unusable(path, "it is too long for a file name: at most 255 bytes");
         }
         ErrorKind::NotFound => ": it was moved or deleted meanwhile",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
@@ -273,7 +273,7 @@ fn cut_torn_line(file: &File, path: &Path) -> io::Result<u64> {
     };
     let whole = begin + at as u64;
     let torn = String::from_utf8_lossy(&end[at..]);
-    tracing::warn!(file = %path.display(), %torn, "an unfinished line was cut off");
+    tracing::warn!(file = %path.display(), %torn, "removed an unfinished line");
     file.set_len(whole)?;
     Ok(whole)
 }

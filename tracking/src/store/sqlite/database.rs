@@ -133,7 +133,7 @@ impl Database {
         })?;
         let changes = Arc::new(Changes::new(conn));
         let writer = Writer::start(changes.clone(), layout)
-            .map_err(|error| Error::backend("cannot start the thread that writes", error))?;
+            .map_err(|error| Error::backend("cannot start the writer thread", error))?;
         let (path, readers) = (path.into(), Mutex::default());
         Ok(Self { path, layout, access, read_only, writer, changes, readers })
     }

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 
 /// Reads the number that the file knows an experiment by.
 pub(super) fn number(id: &ExperimentId) -> Result<i64, Error> {
-    let refuse = |_| Error::no_experiment_id(id.as_str(), "in a database it is a number");
+    let refuse = |_| Error::no_experiment_id(id.as_str(), "in a database it must be a number");
     id.as_str().parse().map_err(refuse)
 }
 

@@ -153,7 +153,7 @@ pub(super) fn put_metrics(
         match live(db, model) {
             Ok(_) => put_metric(db, run, experiment, (model, metric))?,
             Err(Failure::Rule(_)) => {
-                tracing::warn!(model.id = %model, "a metric names a model that is not here");
+                tracing::warn!(model.id = %model, "a metric refers to a model that does not exist");
             }
             Err(failure) => return Err(failure),
         }

@@ -53,7 +53,7 @@ pub(super) fn deleted(db: &Session<'_>, before: Option<Millis>) -> Result<Delete
         let Ok(id) = RunId::parse(id?) else { continue };
         match load::info(db, &id) {
             Ok(info) => runs.push(info),
-            Err(Failure::Rule(error)) => tracing::warn!(%error, "a deleted run is skipped"),
+            Err(Failure::Rule(error)) => tracing::warn!(%error, "skipping a deleted run"),
             Err(failure) => return Err(failure),
         }
     }

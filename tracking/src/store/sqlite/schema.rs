@@ -102,8 +102,8 @@ impl Layout {
             return Ok(());
         }
         Err(Error::Unsupported(
-            "this database is of an MLflow before 3.0, which has no tables for logged models: \
-             run `mlctl db upgrade FILE` on it first"
+            "this database was created by an MLflow before 3.0 and has no tables for logged \
+             models: run `mlctl db upgrade FILE` first"
                 .to_owned(),
         ))
     }
@@ -136,7 +136,7 @@ pub(super) fn prepare(
     now: i64,
 ) -> Result<Prepared, Failure> {
     if let Some(why) = refusal(conn, access)? {
-        tracing::warn!(path = %path.display(), why, "opened for reading only");
+        tracing::warn!(path = %path.display(), why, "opened read-only");
         return Ok(Prepared { layout: layout(conn, path)?, read_only: Some(why) });
     }
     if has_tables(conn)? {
@@ -168,7 +168,7 @@ pub(super) fn prepare(
 /// Tells why a file should not be written to.
 fn refusal(conn: &Connection, access: Access) -> Result<Option<String>, Failure> {
     if access != Access::Write {
-        let why = "the permissions of its file or its disk do not let this program write to it";
+        let why = "this program has no permission to write to its file or its disk";
         return Ok(Some(why.to_owned()));
     }
     if !has_tables(conn)? || !is_newer(conn)? {
@@ -177,7 +177,7 @@ fn refusal(conn: &Connection, access: Access) -> Result<Option<String>, Failure>
     let known = Connection::open_in_memory()?;
     known.execute_batch(HEAD)?;
     let obstacle = mlctl_sqlite::obstacle(conn, &known, &TOUCHED, OWN_PREFIX)?;
-    Ok(obstacle.map(|why| format!("it is of a newer MLflow, and {why}; update mlctl")))
+    Ok(obstacle.map(|why| format!("it was created by a newer MLflow, and {why}; update mlctl")))
 }
 
 fn has_tables(conn: &Connection) -> rusqlite::Result<bool> {
@@ -209,9 +209,9 @@ fn layout(conn: &Connection, path: &Path) -> Result<Layout, Failure> {
             path.display(),
             missing.join(", "),
             match is_newer(conn) {
-                Ok(true) => "it is of a newer MLflow, update mlctl".to_owned(),
+                Ok(true) => "it was created by a newer MLflow; update mlctl".to_owned(),
                 _ => format!(
-                    "it is of a very old MLflow, run `mlctl db upgrade {}` first",
+                    "it was created by a very old MLflow; run `mlctl db upgrade {}` first",
                     path.display()
                 ),
             }
@@ -324,15 +324,15 @@ mod tests {
         check_newer(
             "CREATE TRIGGER strict BEFORE INSERT ON params BEGIN SELECT 1; END",
             Some(
-                "it is of a newer MLflow, and of the table `params` the trigger `strict` is not \
-                 known here; update mlctl",
+                "it was created by a newer MLflow, and in the table `params`, the \
+                 trigger `strict` is unknown; update mlctl",
             ),
         );
         check_newer(
             "CREATE UNIQUE INDEX names ON runs (name)",
             Some(
-                "it is of a newer MLflow, and of the table `runs` the columns `name` must be \
-                 unique now; update mlctl",
+                "it was created by a newer MLflow, and in the table `runs`, the columns \
+                 `name` must be unique now; update mlctl",
             ),
         );
     }

@@ -104,8 +104,8 @@ fn plan_of(conn: &Connection, path: &Path) -> Result<Plan> {
     }
     let at = STEPS.iter().position(|step| step.revision == from).ok_or_else(|| {
         Error::Unsupported(format!(
-            "`{}` is at revision {from}, which is not known here: a newer MLflow than 3.18.0 made \
-             it, update mlctl",
+            "`{}` is at the unknown revision {from}: it was created by an MLflow newer than \
+             3.18.0; update mlctl",
             path.display()
         ))
     })?;
@@ -125,7 +125,7 @@ fn open(path: &Path) -> Result<Connection> {
 fn revision(conn: &Connection, path: &Path) -> Result<String> {
     let failed = |error| failed(path, "reading", error);
     let foreign = |why: &str| {
-        Error::Unsupported(format!("`{}` is no database of MLflow's: {why}", path.display()))
+        Error::Unsupported(format!("`{}` is not an MLflow database: {why}", path.display()))
     };
     let sql = "SELECT count(*) FROM sqlite_master
                WHERE type = 'table' AND name IN ('alembic_version', 'runs', 'experiments')";
@@ -134,7 +134,7 @@ fn revision(conn: &Connection, path: &Path) -> Result<String> {
     }
     let sql = "SELECT version_num FROM alembic_version";
     let found = conn.query_row(sql, [], |row| row.get(0)).optional().map_err(failed)?;
-    found.ok_or_else(|| foreign("its table `alembic_version` names no revision"))
+    found.ok_or_else(|| foreign("its table `alembic_version` has no revision"))
 }
 
 /// Locks the file against all other programs for as long as the connection is open.
@@ -151,7 +151,7 @@ fn lock(conn: &Connection, path: &Path) -> Result<()> {
             Err(error) if is_busy(&error) => {
                 return Err(Error::backend(
                     format!("cannot upgrade `{}`", path.display()),
-                    "another program uses it: stop the servers and clients that do",
+                    "another program uses it: stop the servers and clients that use it",
                 ));
             }
             locked => return locked.map_err(failed),
@@ -167,7 +167,8 @@ fn take(conn: &mut Connection, plan: &Plan, path: &Path, now: Millis) -> Result<
     for step in plan.steps {
         take_step(&tx, step, now).map_err(|error| {
             let doing = format!(
-                "cannot upgrade `{}`: the step to revision {} ({}) fails, and nothing has changed",
+                "cannot upgrade `{}`: the step to revision {} ({}) failed, and nothing was \
+                 changed",
                 path.display(),
                 step.revision,
                 step.change

@@ -64,7 +64,7 @@ impl Writer {
 }
 
 fn gone() -> Loss {
-    Loss::Other("the thread that writes has ended".to_owned())
+    Loss::Other("the writer thread has ended".to_owned())
 }
 
 impl Drop for Writer {
@@ -104,7 +104,7 @@ where
 {
     fn work(&mut self, db: &Session<'_>) -> bool {
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.work)(db))).unwrap_or_else(|_| {
-            Err(Failure::Lost(Loss::Other("a panic: this is a defect of the store".to_owned())))
+            Err(Failure::Lost(Loss::Other("a panic: this is a bug in the store".to_owned())))
         });
         let keep = outcome.is_ok();
         self.outcome = Some(outcome);
@@ -124,7 +124,7 @@ where
         };
         let done = self.done;
         if catch_unwind(AssertUnwindSafe(|| done(answer))).is_err() {
-            tracing::error!("a panic in who waits for a change: this is a defect");
+            tracing::error!("a panic in a caller that waited for a change: this is a bug");
         }
     }
 }
@@ -164,7 +164,7 @@ fn write(
         && !conn.is_autocommit()
         && let Err(error) = conn.execute_batch("ROLLBACK")
     {
-        tracing::error!(%error, "a transaction cannot be rolled back");
+        tracing::error!(%error, "cannot roll back a transaction");
     }
     // Before anybody is answered: who asks after an answer must learn of the change.
     match session.changed_everything() {
@@ -229,7 +229,7 @@ fn work(
             // A full disk, say, makes SQLite give up the whole transaction.
             return Err(Failure::Lost(match group[next].is_full() {
                 true => Loss::Full,
-                false => Loss::Other("the database gave up the transaction".to_owned()),
+                false => Loss::Other("the database rolled back the transaction".to_owned()),
             }));
         }
         match (keep, with_savepoints) {

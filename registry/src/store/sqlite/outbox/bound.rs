@@ -35,7 +35,7 @@ fn give_up(db: &Session<'_>, webhook: &str, keep: usize, at_ms: i64) -> Result<(
                    ORDER BY id DESC LIMIT 1 OFFSET ?2)";
     let given_up = db.execute(sql, (webhook, count(keep), at_ms, REASON))?;
     if given_up > 0 {
-        tracing::warn!(webhook, given_up, "{REASON}: the oldest were given up");
+        tracing::warn!(webhook, given_up, "{REASON}: the oldest were dropped");
     }
     Ok(())
 }

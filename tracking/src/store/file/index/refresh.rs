@@ -158,12 +158,12 @@ impl<'a> Refresh<'a> {
                 Some((row, info))
             }
             Ok(Some(_)) => {
-                tracing::warn!(run = %folder.display(), "a run of another experiment is skipped");
+                tracing::warn!(run = %folder.display(), "skipping a run of another experiment");
                 None
             }
             Ok(None) => None,
             Err(error) => {
-                tracing::warn!(%error, run = %folder.display(), "a run is skipped");
+                tracing::warn!(%error, run = %folder.display(), "skipping a run");
                 None
             }
         }
@@ -297,7 +297,7 @@ impl<'a> Refresh<'a> {
 
     /// Goes on without writing.
     fn read_only(&mut self, error: &rusqlite::Error) {
-        tracing::debug!(%error, "the index cannot be written");
+        tracing::debug!(%error, "cannot write the index");
         self.writing = false;
     }
 

@@ -44,7 +44,7 @@ impl Table {
         match open_file(path) {
             Ok(connection) => Self { connection, in_memory: false },
             Err(error) => {
-                tracing::debug!(%error, "the index is not usable and is made anew");
+                tracing::debug!(%error, "the index is not usable; creating a new one");
                 Self::anew(path)
             }
         }
@@ -58,7 +58,8 @@ impl Table {
         match open_file(path) {
             Ok(connection) => Self { connection, in_memory: false },
             Err(error) => {
-                tracing::debug!(%error, "no index on disk: searching with one in memory");
+                tracing::debug!(%error, "cannot use an index on disk; searching with one in \
+                                         memory");
                 Self { connection: open_memory(), in_memory: true }
             }
         }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// one.
 pub(super) fn write(conn: &Connection, path: &Path, revision: &str) -> Result<PathBuf> {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| {
-        let doing = format!("cannot copy `{}`, so it stays as it is", path.display());
+        let doing = format!("cannot copy `{}`, so it was not changed", path.display());
         Error::backend(doing, error)
     };
     let target = reserve(path, revision).map_err(|error| failed(error.into()))?;
