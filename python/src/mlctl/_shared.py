@@ -10,7 +10,8 @@ Three files, in a folder that only the user can open, belong to a store:
 
 Forked processes share their parent's lock on ``KEY.users`` and so are users as well. The kernel
 releases the locks of a killed program. Two servers of one store, where the files were deleted or
-programs see different folders, harm nobody: mlctl works on one store with many processes.
+programs see different folders, harm nobody: mlctl works on one store with many processes. Files
+that nobody has used for a day are removed when a server starts.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ from mlctl._stores import Store
 _START_SECONDS = 120
 # How long a server that is about to end may still look alive.
 _ENDING_SECONDS = 5
+# How long the files of a store stay when nobody uses it.
+_KEPT_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,11 @@ class SharedServer:
     def _join(self) -> Address:
         files = _files(self._store)
         if self._users is None:
-            users = _open(files.users)
             # This waits for a server that is about to end.
-            fcntl.flock(users, fcntl.LOCK_SH)
-            self._users = users
+            self._users = _open_locked(files.users, fcntl.LOCK_SH)
+        if self._process is not None:
+            # Takes note of its end, if it was this program's.
+            self._process.poll()
         if self._server is not None:
             os.close(self._server)
             self._server = None
@@ -117,6 +121,7 @@ class SharedServer:
             os.ftruncate(server, 0)
             address = self._launch(files, server, before)
             os.pwrite(server, json.dumps(vars(address)).encode(), 0)
+            _sweep(Path(files.server).parent)
             return address
         finally:
             # The server keeps the lock by the descriptor that it has inherited.
@@ -245,11 +250,48 @@ def _try_lock(file: int) -> bool:
     return True
 
 
+def _open_locked(path: str, how: int) -> int:
+    """Wait for a lock on the file at ``path``, and not on one that was removed meanwhile."""
+    while True:
+        file = _open(path)
+        fcntl.flock(file, how)
+        try:
+            if os.path.samestat(os.fstat(file), os.stat(path)):
+                return file
+        except FileNotFoundError:
+            pass
+        os.close(file)
+
+
 @contextmanager
 def _exclusive(path: str) -> Iterator[None]:
-    file = _open(path)
+    file = _open_locked(path, fcntl.LOCK_EX)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX)
         yield
     finally:
         os.close(file)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the files of stores that nobody has used for a while."""
+    for record in folder.glob("*.server"):
+        try:
+            if time.time() - record.stat().st_mtime > _KEPT_SECONDS:
+                _remove_unused(record)
+        except FileNotFoundError:
+            # Another program does the same.
+            continue
+
+
+def _remove_unused(record: Path) -> None:
+    # Whoever begins to use the store takes the first of these locks, and looks whether the file is
+    # still there when it has it.
+    names = [record.with_suffix(kind) for kind in (".users", ".start", ".server")]
+    locks = [_open(str(name)) for name in names]
+    try:
+        if all(_try_lock(lock) for lock in locks):
+            for name in [*names, record.with_suffix(".log")]:
+                name.unlink(missing_ok=True)
+    finally:
+        for lock in locks:
+            os.close(lock)

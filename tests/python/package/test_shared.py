@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from pathlib import Path
 
@@ -162,6 +163,34 @@ def test_a_server_that_cannot_start_says_why_and_can_start_later(place: Path) ->
 
     store.unlink()
     assert status(server.address().url, server.address().token) == 200
+
+
+def test_files_of_stores_that_nobody_uses_any_more_are_removed(place: Path) -> None:
+    user, used = User("mlctl:unused"), SharedServer(parse("mlctl:used"))
+    user.address()
+    (unused,) = place.parent.glob("tmp/mlctl-*/*.server")
+    address = used.address()
+    user.end()
+    for file in place.parent.glob("tmp/mlctl-*/*"):
+        os.utime(file, (0, 0))
+    # A server that has ended has released its lock when the next one starts.
+    until("the server is gone", lambda: not_locked(unused))
+
+    SharedServer(parse("mlctl:other")).address()
+
+    assert not list(unused.parent.glob(f"{unused.stem}.*"))
+    assert len(list(unused.parent.glob("*.server"))) == 2
+    assert used.address() == address
+    assert status(address.url, address.token) == 200
+
+
+def not_locked(file: Path) -> bool:
+    with open(file) as opened:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
 
 
 def test_addresses_are_not_kept_where_others_can_write(place: Path) -> None:
