@@ -263,7 +263,7 @@ impl TrackingStore for HttpStore {
                 self.transport.post_as_page("experiments/search-datasets", &request)?;
             found.extend(answer.dataset_summaries);
         }
-        Ok(rules::settle_summaries(found))
+        Ok(rules::limit_dataset_summaries(found))
     }
 
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
@@ -347,7 +347,7 @@ impl LoggedModelStore for HttpStore {
         let _held = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
         let tags = self.logged_model(id)?.tags;
         let known = tags.iter().find(|tag| tag.key.as_str() == rules::tag::MODEL_VERSIONS);
-        match rules::with_version(known.map(|tag| tag.value.as_str()), name, version)? {
+        match rules::add_model_version(known.map(|tag| tag.value.as_str()), name, version)? {
             Some(tag) => self.set_model_tags(id, &[tag]),
             None => Ok(()),
         }

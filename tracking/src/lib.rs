@@ -26,8 +26,6 @@
 mod error;
 mod field;
 mod id;
-mod name;
-mod rules;
 
 #[cfg(feature = "client")]
 pub mod client;
@@ -36,8 +34,10 @@ pub mod fluent;
 pub mod gc;
 #[cfg(any(feature = "rest", feature = "client"))]
 mod message;
+pub mod name;
 #[cfg(feature = "rest")]
 pub mod rest;
+pub mod rules;
 pub mod search;
 pub mod store;
 

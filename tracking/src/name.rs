@@ -22,7 +22,7 @@ const NOUNS: [&str; 64] = [
 ];
 
 /// Makes up a name of at most 20 characters.
-pub(crate) fn made_up() -> String {
+pub fn make_up() -> String {
     let mut random = rand::rng();
     let adjective = ADJECTIVES.choose(&mut random).unwrap_or(&ADJECTIVES[0]);
     let noun = NOUNS.choose(&mut random).unwrap_or(&NOUNS[0]);
@@ -37,6 +37,6 @@ mod tests {
     fn names_are_short_words_and_a_number() {
         let longest = |words: &[&str]| words.iter().map(|word| word.len()).max().unwrap();
         assert!(longest(&ADJECTIVES) + longest(&NOUNS) + "--999".len() <= 20);
-        assert_eq!(made_up().split('-').count(), 3);
+        assert_eq!(make_up().split('-').count(), 3);
     }
 }

@@ -2,10 +2,12 @@
 
 #[cfg(all(test, any(feature = "file", feature = "sqlite")))]
 mod agreement;
+mod change;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 #[cfg(feature = "file")]
 pub mod file;
+mod history;
 pub mod location;
 mod logged_models;
 pub mod memory;
@@ -14,83 +16,26 @@ mod sample;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
+pub use change::{Batch, NewExperiment, NewRun, RunChange};
+pub use history::{HistoryPage, compare_points, select_history};
 pub use logged_models::{LoggedModelStore, NewLoggedModel};
 pub use purge::{Deleted, DeletedModel, PurgeStore};
+pub use sample::HistorySample;
 
+#[cfg(doc)]
+use crate::Error;
 use crate::entity::{
-    DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModelInput, LoggedModelOutput,
-    Metric, Param, Run, RunInfo, RunStatus, Tag,
+    DatasetInput, DatasetSummary, Experiment, LoggedModelInput, LoggedModelOutput, Metric, Run,
+    RunInfo, Tag,
 };
 use crate::search::{ExperimentQuery, Page, RunQuery};
-use crate::{Error, ExperimentId, ExperimentName, Key, Result, RunId, Thing, name, rules};
+use crate::{ExperimentId, ExperimentName, Key, Result, RunId};
 use mlctl_artifacts::ArtifactStore;
-use mlctl_wire::name::{NewName, Resemblance};
-pub use sample::HistorySample;
-use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
 /// A time: milliseconds since 1970, UTC.
 pub type Millis = i64;
-
-/// What makes an experiment.
-#[derive(Clone, Debug)]
-pub struct NewExperiment {
-    /// Its name, which no other experiment has, deleted ones included.
-    pub name: ExperimentName,
-    /// Where the artifacts of its runs go; the store's own place when not given.
-    pub artifact_location: Option<String>,
-    /// Its first tags.
-    pub tags: Vec<Tag>,
-    /// Now.
-    pub time: Millis,
-}
-
-/// What makes a run.
-#[derive(Clone, Debug)]
-pub struct NewRun {
-    /// The experiment that it belongs to.
-    pub experiment_id: ExperimentId,
-    /// Who starts it.
-    pub user_id: String,
-    /// Its name; else the tag `mlflow.runName`, else one is made up.
-    pub run_name: Option<String>,
-    /// When it began.
-    pub start_time: Millis,
-    /// Its first tags.
-    pub tags: Vec<Tag>,
-}
-
-/// What changes in a run. `None` leaves a field as it is.
-#[derive(Clone, Debug, Default)]
-pub struct RunChange {
-    /// How it goes.
-    pub status: Option<RunStatus>,
-    /// When it ended.
-    pub end_time: Option<Millis>,
-    /// Its name; the tag `mlflow.runName` follows.
-    pub run_name: Option<String>,
-}
-
-/// What a run logs at once.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    /// Points of metrics.
-    pub metrics: Vec<Metric>,
-    /// Params.
-    pub params: Vec<Param>,
-    /// Tags.
-    pub tags: Vec<Tag>,
-}
-
-/// Which points of a metric to read.
-#[derive(Clone, Debug, Default)]
-pub struct HistoryPage {
-    /// How many points at most; all of them when not given.
-    pub max_results: Option<usize>,
-    /// Where to go on, from the page before.
-    pub page_token: Option<String>,
-}
 
 /// Who is told the outcome of a change that goes on by itself. It must not block.
 pub type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
@@ -265,122 +210,4 @@ pub trait TrackingStore:
     /// # Errors
     /// [`Error::Unsupported`] when this store cannot reach such a location.
     fn artifacts(&self, location: &str) -> Result<Arc<dyn ArtifactStore>>;
-}
-
-impl NewRun {
-    /// Settles the name, by MLflow's rules, and puts the tag for it among the tags.
-    ///
-    /// # Errors
-    /// [`Error::TwoRunNames`] when the name and the tag `mlflow.runName` differ.
-    pub(crate) fn named(&self) -> Result<(String, Vec<Tag>)> {
-        let mut tags = self.tags.clone();
-        let from_tag = tags.iter().find(|tag| tag.key.as_str() == rules::tag::RUN_NAME);
-        let given = self.run_name.as_deref().filter(|name| !name.is_empty());
-        if let (Some(name), Some(tag)) = (given, from_tag)
-            && tag.value != name
-        {
-            return Err(Error::TwoRunNames { name: name.to_owned(), tag: tag.value.clone() });
-        }
-        let tagged = from_tag.map(|tag| tag.value.clone()).filter(|name| !name.is_empty());
-        let name = given.map(str::to_owned).or(tagged).unwrap_or_else(name::made_up);
-        tags.retain(|tag| tag.key.as_str() != rules::tag::RUN_NAME);
-        tags.push(Tag::new(Key::parse(rules::tag::RUN_NAME)?, &name));
-        Ok((name, tags))
-    }
-}
-
-impl Batch {
-    /// Returns the name that this batch gives to the run, if it does.
-    pub(crate) fn run_name(&self) -> Option<&str> {
-        let named = |tag: &&Tag| tag.key.as_str() == rules::tag::RUN_NAME;
-        self.tags.iter().rfind(named).map(|tag| tag.value.as_str())
-    }
-}
-
-/// Refuses a change of a run that is deleted.
-pub(crate) fn check_run_active(info: &RunInfo) -> Result<()> {
-    match info.lifecycle_stage {
-        LifecycleStage::Active => Ok(()),
-        LifecycleStage::Deleted => Err(Error::NotActive { what: Thing::Run(info.run_id.clone()) }),
-    }
-}
-
-/// Refuses a change of an experiment that is deleted.
-pub(crate) fn check_experiment_active(experiment: &Experiment) -> Result<()> {
-    match experiment.lifecycle_stage {
-        LifecycleStage::Active => Ok(()),
-        LifecycleStage::Deleted => {
-            Err(Error::NotActive { what: Thing::Experiment(experiment.experiment_id.clone()) })
-        }
-    }
-}
-
-/// Refuses a name that an experiment has, in whatever spelling of Unicode, and warns of one that only
-/// looks like the name of another.
-pub(crate) fn check_name_is_free<'a>(
-    name: &ExperimentName,
-    experiments: impl Iterator<Item = &'a Experiment>,
-) -> Result<()> {
-    let new = NewName::of(name.as_str());
-    for experiment in experiments {
-        match new.compare(&experiment.name) {
-            Resemblance::None => {}
-            Resemblance::Alike => {
-                tracing::warn!("the experiment `{name}` looks like `{}`", experiment.name);
-            }
-            Resemblance::Same => {
-                return Err(Error::ExperimentExists {
-                    name: experiment.name.clone(),
-                    deleted: experiment.lifecycle_stage == LifecycleStage::Deleted,
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Finds the experiment of a name, as it was given before one that is spelled otherwise.
-pub(crate) fn find_by_name(name: &str, mut experiments: Vec<Experiment>) -> Option<Experiment> {
-    let wanted = NewName::of(name);
-    let same = |one: &Experiment| wanted.compare(&one.name) == Resemblance::Same;
-    let exact = experiments.iter().position(|one| one.name == name);
-    let at = exact.or_else(|| experiments.iter().position(same))?;
-    Some(experiments.swap_remove(at))
-}
-
-/// Refuses to give an experiment the stage that it has.
-pub(crate) fn check_stage_changes(experiment: &Experiment, stage: LifecycleStage) -> Result<()> {
-    if experiment.lifecycle_stage != stage {
-        return Ok(());
-    }
-    Err(Error::ExperimentStage { id: experiment.experiment_id.clone(), stage })
-}
-
-/// Where a point stands in a history: by time, step and value, where `NaN` counts as 0, since that
-/// is how MLflow's databases hold it.
-pub(crate) fn history_order(a: &Metric, b: &Metric) -> Ordering {
-    let value = |point: &Metric| if point.value.is_nan() { 0.0 } else { point.value };
-    (a.timestamp, a.step)
-        .cmp(&(b.timestamp, b.step))
-        .then_with(|| value(a).total_cmp(&value(b)))
-        .then_with(|| a.value.is_nan().cmp(&b.value.is_nan()))
-}
-
-/// Orders a metric's points and cuts a page out of them.
-pub(crate) fn history_page(
-    mut points: Vec<Metric>,
-    scope: &str,
-    page: &HistoryPage,
-) -> Result<Page<Metric>> {
-    use mlctl_wire::page as token;
-    let from = match page.page_token.as_deref().filter(|text| !text.is_empty()) {
-        None => 0,
-        Some(text) => token::open::<usize>(scope, text).map_err(|_| Error::PageToken)?,
-    };
-    points.sort_by(history_order);
-    let left = points.len().saturating_sub(from);
-    let count = page.max_results.unwrap_or(left).min(left);
-    let next_page_token = (count < left).then(|| token::seal(scope, &(from + count)));
-    let items = points.into_iter().skip(from).take(count).collect();
-    Ok(Page { items, next_page_token })
 }

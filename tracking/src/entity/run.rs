@@ -264,7 +264,7 @@ pub struct DatasetSummary {
 
 impl DatasetSummary {
     /// Says which dataset an input of a run is, and what it was used for.
-    pub(crate) fn of(experiment_id: &ExperimentId, input: &DatasetInput) -> Self {
+    pub fn of(experiment_id: &ExperimentId, input: &DatasetInput) -> Self {
         let context = input.tags.iter().find(|tag| tag.key.as_str() == rules::tag::CONTEXT);
         Self {
             experiment_id: experiment_id.clone(),

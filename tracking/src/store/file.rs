@@ -19,8 +19,7 @@ mod runs;
 mod write;
 
 use super::{
-    Batch, HistoryPage, Millis, NewExperiment, NewRun, RunChange, TrackingStore, find_by_name,
-    history_page,
+    Batch, HistoryPage, Millis, NewExperiment, NewRun, RunChange, TrackingStore, select_history,
 };
 use crate::entity::{
     DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModelInput, LoggedModelOutput,
@@ -28,7 +27,7 @@ use crate::entity::{
 };
 use crate::search::{self, ExperimentQuery, Page, RunQuery};
 use crate::store::location::absolute_location;
-use crate::{Clock, Error, ExperimentId, ExperimentName, Key, Result, RunId};
+use crate::{Clock, Error, ExperimentId, ExperimentName, Key, Result, RunId, rules};
 use index::Index;
 use layout::Layout;
 use mlctl_artifacts::{ArtifactStore, Locations};
@@ -155,7 +154,7 @@ impl TrackingStore for FileStore {
     }
 
     fn experiment_by_name(&self, name: &str) -> Result<Experiment> {
-        let found = find_by_name(name, self.all_experiments()?);
+        let found = rules::find_experiment_by_name(name, self.all_experiments()?);
         found.ok_or_else(|| Error::ExperimentNameNotFound(name.to_owned()))
     }
 
@@ -219,7 +218,7 @@ impl TrackingStore for FileStore {
 
     fn metric_history(&self, id: &RunId, key: &Key, page: &HistoryPage) -> Result<Page<Metric>> {
         let (folder, _) = self.run_info(id)?;
-        history_page(folder::history(&folder, key)?, &format!("history {id} {key}"), page)
+        select_history(folder::history(&folder, key)?, (id, key), page)
     }
 
     fn log_inputs(

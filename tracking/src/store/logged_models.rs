@@ -1,5 +1,7 @@
 //! Keeping logged models: what MLflow 3 knows of a model beside the run that made it.
 
+#[cfg(doc)]
+use crate::Error;
 use crate::entity::{LoggedModel, LoggedModelStatus, Param, Tag};
 use crate::search::{LoggedModelQuery, Page};
 use crate::store::Millis;
@@ -28,8 +30,8 @@ pub struct NewLoggedModel {
 ///
 /// What [`TrackingStore`](crate::TrackingStore) says of its methods holds here too: one method is
 /// one atomic change or one read, and what does not exist is
-/// [`Error::ModelNotFound`](crate::Error::ModelNotFound) or
-/// [`Error::ExperimentNotFound`](crate::Error::ExperimentNotFound).
+/// [`Error::ModelNotFound`] or
+/// [`Error::ExperimentNotFound`].
 pub trait LoggedModelStore {
     /// Makes a logged model in an active experiment; its files are pending.
     fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel>;
@@ -51,7 +53,7 @@ pub trait LoggedModelStore {
     /// Logs params of a logged model: all of them or none.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) when a param has another value already.
+    /// [`Error::Invalid`] when a param has another value already.
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()>;
 
     /// Sets tags of a logged model.
@@ -62,13 +64,13 @@ pub trait LoggedModelStore {
     /// one that happens at the same time.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) when the tag holds something else.
+    /// [`Error::Invalid`] when the tag holds something else.
     fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()>;
 
     /// Removes one tag of a logged model.
     ///
     /// # Errors
-    /// [`Error::TagNotFound`](crate::Error::TagNotFound) when it has no such tag.
+    /// [`Error::TagNotFound`] when it has no such tag.
     fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()>;
 
     /// Finds logged models.

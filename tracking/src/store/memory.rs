@@ -4,9 +4,7 @@ mod models;
 mod purge;
 
 use super::{
-    Batch, HistoryPage, Millis, NewExperiment, NewRun, RunChange, TrackingStore,
-    check_experiment_active, check_name_is_free, check_run_active, check_stage_changes,
-    find_by_name, history_page,
+    Batch, HistoryPage, Millis, NewExperiment, NewRun, RunChange, TrackingStore, select_history,
 };
 use crate::entity::{
     DatasetInput, DatasetSummary, Experiment, LifecycleStage, LoggedModel, LoggedModelInput,
@@ -75,7 +73,7 @@ impl State {
 
     fn active_experiment(&mut self, id: &ExperimentId) -> Result<&mut Experiment> {
         let experiment = self.experiment(id)?;
-        check_experiment_active(experiment)?;
+        rules::require_active_experiment(experiment)?;
         Ok(experiment)
     }
 
@@ -85,7 +83,7 @@ impl State {
 
     fn active_run(&mut self, id: &RunId) -> Result<&mut RunState> {
         let state = self.run(id)?;
-        check_run_active(&state.run.info)?;
+        rules::require_active_run(&state.run.info)?;
         Ok(state)
     }
 
@@ -93,13 +91,13 @@ impl State {
         self.models.get_mut(id).ok_or_else(|| Error::ModelNotFound(id.clone()))
     }
 
-    fn check_name_is_free(&self, name: &ExperimentName) -> Result<()> {
-        check_name_is_free(name, self.experiments.values())
+    fn reject_taken_name(&self, name: &ExperimentName) -> Result<()> {
+        rules::reject_taken_name(name, self.experiments.values())
     }
 
     fn set_stage(&mut self, id: &ExperimentId, stage: LifecycleStage, now: Millis) -> Result<()> {
         let experiment = self.experiment(id)?;
-        check_stage_changes(experiment, stage)?;
+        rules::require_other_stage(experiment, stage)?;
         experiment.lifecycle_stage = stage;
         experiment.last_update_time = now;
         for state in self.runs.values_mut().filter(|state| &state.run.info.experiment_id == id) {
@@ -112,10 +110,10 @@ impl State {
 
 impl TrackingStore for MemoryStore {
     fn create_experiment(&self, new: &NewExperiment) -> Result<ExperimentId> {
-        rules::check_artifact_location(new.artifact_location.as_deref())?;
+        rules::reject_invalid_location(new.artifact_location.as_deref())?;
         let mut state = self.state();
-        state.check_name_is_free(&new.name)?;
-        new.tags.iter().try_for_each(rules::check_experiment_tag)?;
+        state.reject_taken_name(&new.name)?;
+        new.tags.iter().try_for_each(rules::reject_long_experiment_tag)?;
         let id = ExperimentId::random();
         let mut experiment = Experiment {
             experiment_id: id.clone(),
@@ -140,7 +138,8 @@ impl TrackingStore for MemoryStore {
 
     fn experiment_by_name(&self, name: &str) -> Result<Experiment> {
         let state = self.state();
-        let found = find_by_name(name, state.experiments.values().cloned().collect());
+        let found =
+            rules::find_experiment_by_name(name, state.experiments.values().cloned().collect());
         found.ok_or_else(|| Error::ExperimentNameNotFound(name.to_owned()))
     }
 
@@ -152,7 +151,7 @@ impl TrackingStore for MemoryStore {
     ) -> Result<()> {
         let mut state = self.state();
         state.active_experiment(id)?;
-        state.check_name_is_free(name)?;
+        state.reject_taken_name(name)?;
         let experiment = state.experiment(id)?;
         experiment.name = name.to_string();
         experiment.last_update_time = now;
@@ -168,7 +167,7 @@ impl TrackingStore for MemoryStore {
     }
 
     fn set_experiment_tag(&self, id: &ExperimentId, tag: &Tag) -> Result<()> {
-        rules::check_experiment_tag(tag)?;
+        rules::reject_long_experiment_tag(tag)?;
         set_tag(&mut self.state().active_experiment(id)?.tags, tag);
         Ok(())
     }
@@ -185,7 +184,7 @@ impl TrackingStore for MemoryStore {
     fn create_run(&self, new: &NewRun) -> Result<Run> {
         let mut state = self.state();
         let experiment = state.active_experiment(&new.experiment_id)?;
-        let (run_name, tags) = new.named()?;
+        let (run_name, tags) = new.settle_name()?;
         let run_id = RunId::random();
         let info = RunInfo {
             artifact_uri: format!(
@@ -240,7 +239,7 @@ impl TrackingStore for MemoryStore {
     }
 
     fn log_batch(&self, id: &RunId, batch: &Batch) -> Result<()> {
-        let batch = rules::check_batch(batch)?;
+        let batch = rules::enforce_batch_limits(batch)?;
         let mut state = self.state();
         let RunState { run, history, .. } = state.active_run(id)?;
         for param in &batch.params {
@@ -278,7 +277,7 @@ impl TrackingStore for MemoryStore {
         let mut state = self.state();
         let points: Vec<Metric> =
             state.run(id)?.history.iter().filter(|point| &point.key == key).cloned().collect();
-        history_page(points, &format!("history {id} {key}"), page)
+        select_history(points, (id, key), page)
     }
 
     fn log_inputs(
@@ -287,7 +286,7 @@ impl TrackingStore for MemoryStore {
         datasets: &[DatasetInput],
         models: &[LoggedModelInput],
     ) -> Result<()> {
-        rules::check_datasets(datasets)?;
+        rules::reject_oversized_datasets(datasets)?;
         let mut state = self.state();
         let inputs = &mut state.active_run(id)?.run.inputs;
         for input in datasets {
@@ -321,7 +320,7 @@ impl TrackingStore for MemoryStore {
         let mut state = self.state();
         let tags = &mut state.active_run(id)?.run.data.tags;
         let known = tags.iter().find(|tag| tag.key.as_str() == rules::tag::MODEL_HISTORY);
-        let tag = rules::with_model(known.map(|tag| tag.value.as_str()), model)?;
+        let tag = rules::add_model_to_history(known.map(|tag| tag.value.as_str()), model)?;
         set_tag(tags, &tag);
         Ok(())
     }
@@ -334,7 +333,7 @@ impl TrackingStore for MemoryStore {
             let of = |input| DatasetSummary::of(&run.info.experiment_id, input);
             run.inputs.dataset_inputs.iter().map(of)
         });
-        Ok(rules::settle_summaries(summaries.collect()))
+        Ok(rules::limit_dataset_summaries(summaries.collect()))
     }
 
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {

@@ -73,7 +73,8 @@ fn no_purge() -> Error {
 
 impl Deleted {
     /// Brings everything into the order that the fields promise.
-    pub(crate) fn sorted(mut self) -> Self {
+    #[must_use]
+    pub fn sorted(mut self) -> Self {
         self.experiments.sort_by(|a, b| a.experiment_id.cmp(&b.experiment_id));
         self.runs.sort_by(|a, b| a.run_id.cmp(&b.run_id));
         self.models.sort_by(|a, b| a.model_id.cmp(&b.model_id));

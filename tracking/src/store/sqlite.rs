@@ -203,7 +203,7 @@ impl TrackingStore for SqliteStore {
     }
 
     fn log_batch_then(&self, id: RunId, batch: Batch, done: Done<()>) {
-        let cut = match rules::check_batch(&batch) {
+        let cut = match rules::enforce_batch_limits(&batch) {
             Ok(Cow::Borrowed(_)) => None,
             Ok(Cow::Owned(cut)) => Some(cut),
             Err(error) => return done(Err(error)),
@@ -236,7 +236,7 @@ impl TrackingStore for SqliteStore {
     }
 
     fn log_batch(&self, id: &RunId, batch: &Batch) -> Result<()> {
-        let (id, batch) = (id.clone(), rules::check_batch(batch)?.into_owned());
+        let (id, batch) = (id.clone(), rules::enforce_batch_limits(batch)?.into_owned());
         self.database.write("logging to a run", move |db| runs::log_batch(db, &id, &batch))
     }
 
@@ -271,7 +271,7 @@ impl TrackingStore for SqliteStore {
         datasets: &[DatasetInput],
         models: &[LoggedModelInput],
     ) -> Result<()> {
-        rules::check_datasets(datasets)?;
+        rules::reject_oversized_datasets(datasets)?;
         let (id, datasets, models) = (id.clone(), datasets.to_vec(), models.to_vec());
         self.database
             .write("recording inputs", move |db| links::log_inputs(db, &id, &datasets, &models))
@@ -310,8 +310,8 @@ impl TrackingStore for SqliteStore {
 
 impl LoggedModelStore for SqliteStore {
     fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
-        new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
-        rules::check_model_pairs(&new.params, &new.tags)?;
+        new.name.as_deref().map_or(Ok(()), rules::reject_invalid_model_name)?;
+        rules::reject_too_many_model_pairs(&new.params, &new.tags)?;
         let new = new.clone();
         self.database.write("creating a logged model", move |db| models::create(db, &new))
     }
@@ -337,14 +337,14 @@ impl LoggedModelStore for SqliteStore {
     }
 
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
-        rules::check_model_pairs(params, &[])?;
+        rules::reject_too_many_model_pairs(params, &[])?;
         let (id, params) = (id.clone(), params.to_vec());
         self.database
             .write("logging to a logged model", move |db| models::log_params(db, &id, &params))
     }
 
     fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
-        rules::check_model_pairs(&[], tags)?;
+        rules::reject_too_many_model_pairs(&[], tags)?;
         let (id, tags) = (id.clone(), tags.to_vec());
         self.database.write("tagging a logged model", move |db| models::set_tags(db, &id, &tags))
     }

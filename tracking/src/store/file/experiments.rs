@@ -7,9 +7,7 @@ use super::layout::{self, TRASH};
 use super::write;
 use crate::entity::{Experiment, LifecycleStage, Tag};
 use crate::store::location::{absolute_location, location_path, path_uri};
-use crate::store::{
-    Millis, NewExperiment, check_experiment_active, check_name_is_free, check_stage_changes,
-};
+use crate::store::{Millis, NewExperiment};
 use crate::{Error, ExperimentId, ExperimentName, Key, Result, RunId, Thing, rules};
 use std::fs;
 use std::path::Path;
@@ -28,10 +26,10 @@ impl FileStore {
     }
 
     pub(super) fn make_experiment(&self, new: &NewExperiment) -> Result<ExperimentId> {
-        new.tags.iter().try_for_each(rules::check_experiment_tag)?;
-        rules::check_artifact_location(new.artifact_location.as_deref())?;
+        new.tags.iter().try_for_each(rules::reject_long_experiment_tag)?;
+        rules::reject_invalid_location(new.artifact_location.as_deref())?;
         let _lock = self.lock();
-        self.check_name_is_free(&new.name)?;
+        self.reject_taken_name(&new.name)?;
         let id = ExperimentId::random();
         let place = new.artifact_location.as_deref();
         let experiment = self.new_experiment(id.clone(), new.name.as_str(), place, new.time);
@@ -108,12 +106,12 @@ impl FileStore {
     /// Finds an active experiment, to change it.
     pub(super) fn active_experiment(&self, id: &ExperimentId) -> Result<Experiment> {
         let experiment = self.read_experiment(&self.layout.experiment(id)?)?;
-        check_experiment_active(&experiment)?;
+        rules::require_active_experiment(&experiment)?;
         Ok(experiment)
     }
 
-    fn check_name_is_free(&self, name: &ExperimentName) -> Result<()> {
-        check_name_is_free(name, self.all_experiments()?.iter())
+    fn reject_taken_name(&self, name: &ExperimentName) -> Result<()> {
+        rules::reject_taken_name(name, self.all_experiments()?.iter())
     }
 
     pub(super) fn rename(
@@ -124,7 +122,7 @@ impl FileStore {
     ) -> Result<()> {
         let _lock = self.lock();
         self.active_experiment(id)?;
-        self.check_name_is_free(name)?;
+        self.reject_taken_name(name)?;
         self.rewrite(&self.layout.active(id), |document| {
             document.name = name.to_string();
             document.last_update_time = Some(now);
@@ -140,7 +138,7 @@ impl FileStore {
     ) -> Result<()> {
         let _lock = self.lock();
         let home = self.layout.experiment(id)?;
-        check_stage_changes(&self.read_experiment(&home)?, stage)?;
+        rules::require_other_stage(&self.read_experiment(&home)?, stage)?;
         let target = match stage {
             LifecycleStage::Deleted => self.layout.trashed(id),
             LifecycleStage::Active => self.layout.active(id),
@@ -174,7 +172,7 @@ impl FileStore {
     }
 
     pub(super) fn put_experiment_tag(&self, id: &ExperimentId, tag: &Tag) -> Result<()> {
-        rules::check_experiment_tag(tag)?;
+        rules::reject_long_experiment_tag(tag)?;
         self.active_experiment(id)?;
         let home = self.layout.active(id);
         write::replace(&home, &folder::path(&home, Kind::Tag, &tag.key), &tag.value)

@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 impl LoggedModelStore for FileStore {
     fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
-        new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
-        rules::check_model_pairs(&new.params, &new.tags)?;
+        new.name.as_deref().map_or(Ok(()), rules::reject_invalid_model_name)?;
+        rules::reject_too_many_model_pairs(&new.params, &new.tags)?;
         let experiment = self.active_experiment(&new.experiment_id)?;
         let id = ModelId::random();
         let home = self.layout.active(&new.experiment_id);
@@ -26,7 +26,7 @@ impl LoggedModelStore for FileStore {
             artifact_uri: model_artifact_uri(&home, location, id.as_str()),
             model_id: id.clone(),
             experiment_id: new.experiment_id.clone(),
-            name: new.name.clone().unwrap_or_else(name::made_up),
+            name: new.name.clone().unwrap_or_else(name::make_up),
             creation_timestamp: new.time,
             last_updated_timestamp: new.time,
             status: LoggedModelStatus::Pending,
@@ -71,18 +71,18 @@ impl LoggedModelStore for FileStore {
     }
 
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
-        rules::check_model_pairs(params, &[])?;
+        rules::reject_too_many_model_pairs(params, &[])?;
         let (folder, _held) = self.held_model(id)?;
         for param in params {
             let known = folder::read(&folder, Kind::Param, param.key.as_str())?;
-            rules::check_model_param(known.as_deref(), param)?;
+            rules::reject_changed_model_param(known.as_deref(), param)?;
         }
         let pairs = params.iter().map(|param| (&param.key, param.value.as_str()));
         put_pairs(&folder, Kind::Param, pairs)
     }
 
     fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
-        rules::check_model_pairs(&[], tags)?;
+        rules::reject_too_many_model_pairs(&[], tags)?;
         let (folder, _held) = self.held_model(id)?;
         put_pairs(&folder, Kind::Tag, tags.iter().map(|tag| (&tag.key, tag.value.as_str())))
     }
@@ -90,7 +90,7 @@ impl LoggedModelStore for FileStore {
     fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()> {
         let (folder, _held) = self.held_model(id)?;
         let known = folder::read(&folder, Kind::Tag, rules::tag::MODEL_VERSIONS)?;
-        match rules::with_version(known.as_deref(), name, version)? {
+        match rules::add_model_version(known.as_deref(), name, version)? {
             Some(tag) => {
                 write::replace(&folder, &folder::path(&folder, Kind::Tag, &tag.key), &tag.value)
             }

@@ -12,7 +12,7 @@ use crate::entity::{
     RunInfo, RunStatus, Tag,
 };
 use crate::store::location::path_uri;
-use crate::store::{Batch, Millis, NewRun, RunChange, check_run_active};
+use crate::store::{Batch, Millis, NewRun, RunChange};
 use crate::{Error, ExperimentId, Key, ModelId, Result, RunId, Thing, rules};
 use md5::{Digest, Md5};
 use serde_json::Value;
@@ -103,13 +103,13 @@ impl FileStore {
 
     fn active_run(&self, id: &RunId) -> Result<(PathBuf, RunInfo, File)> {
         let (folder, info, held) = self.locked_run(id)?;
-        check_run_active(&info)?;
+        rules::require_active_run(&info)?;
         Ok((folder, info, held))
     }
 
     pub(super) fn make_run(&self, new: &NewRun) -> Result<Run> {
         let experiment = self.active_experiment(&new.experiment_id)?;
-        let (run_name, tags) = new.named()?;
+        let (run_name, tags) = new.settle_name()?;
         let run_id = RunId::random();
         let home = self.layout.active(&new.experiment_id);
         let folder = home.join(run_id.as_str());
@@ -185,7 +185,7 @@ impl FileStore {
     }
 
     pub(super) fn write_batch(&self, id: &RunId, batch: &Batch) -> Result<()> {
-        let batch = rules::check_batch(batch)?;
+        let batch = rules::enforce_batch_limits(batch)?;
         let alone = lone_metric(&batch);
         if let Some(metric) = alone
             && self.open.append(id, metric)?
@@ -273,7 +273,7 @@ impl FileStore {
         datasets: &[DatasetInput],
         models: &[LoggedModelInput],
     ) -> Result<()> {
-        rules::check_datasets(datasets)?;
+        rules::reject_oversized_datasets(datasets)?;
         let (folder, info, _held) = self.active_run(id)?;
         let home = self.layout.experiment(&info.experiment_id)?;
         for input in datasets {
@@ -305,7 +305,7 @@ impl FileStore {
     pub(super) fn add_to_model_history(&self, id: &RunId, model: &Value) -> Result<()> {
         let (folder, _, _held) = self.active_run(id)?;
         let known = folder::read(&folder, Kind::Tag, rules::tag::MODEL_HISTORY)?;
-        let tag = rules::with_model(known.as_deref(), model)?;
+        let tag = rules::add_model_to_history(known.as_deref(), model)?;
         write::replace(&folder, &folder::path(&folder, Kind::Tag, &tag.key), &tag.value)
     }
 
@@ -318,7 +318,7 @@ impl FileStore {
                 found.extend(inputs.iter().map(|input| DatasetSummary::of(id, input)));
             }
         }
-        Ok(rules::settle_summaries(found))
+        Ok(rules::limit_dataset_summaries(found))
     }
 
     fn write_link(&self, folder: &Path, kind: Kind, id: &str, link: &LinkDocument) -> Result<()> {

@@ -8,8 +8,8 @@ use crate::{Key, ModelId, Result, Thing, name, rules};
 
 impl LoggedModelStore for MemoryStore {
     fn create_logged_model(&self, new: &NewLoggedModel) -> Result<LoggedModel> {
-        new.name.as_deref().map_or(Ok(()), rules::check_model_name)?;
-        rules::check_model_pairs(&new.params, &new.tags)?;
+        new.name.as_deref().map_or(Ok(()), rules::reject_invalid_model_name)?;
+        rules::reject_too_many_model_pairs(&new.params, &new.tags)?;
         let mut state = self.state();
         let experiment = state.active_experiment(&new.experiment_id)?;
         let model_id = ModelId::random();
@@ -20,7 +20,7 @@ impl LoggedModelStore for MemoryStore {
             ),
             model_id: model_id.clone(),
             experiment_id: new.experiment_id.clone(),
-            name: new.name.clone().unwrap_or_else(name::made_up),
+            name: new.name.clone().unwrap_or_else(name::make_up),
             creation_timestamp: new.time,
             last_updated_timestamp: new.time,
             status: LoggedModelStatus::Pending,
@@ -64,19 +64,19 @@ impl LoggedModelStore for MemoryStore {
     }
 
     fn log_model_params(&self, id: &ModelId, params: &[Param]) -> Result<()> {
-        rules::check_model_pairs(params, &[])?;
+        rules::reject_too_many_model_pairs(params, &[])?;
         let mut state = self.state();
         let model = state.model(id)?;
         for param in params {
             let known = model.params.iter().find(|old| old.key == param.key);
-            rules::check_model_param(known.map(|old| old.value.as_str()), param)?;
+            rules::reject_changed_model_param(known.map(|old| old.value.as_str()), param)?;
         }
         params.iter().for_each(|param| set_param(&mut model.params, param));
         Ok(())
     }
 
     fn set_model_tags(&self, id: &ModelId, tags: &[Tag]) -> Result<()> {
-        rules::check_model_pairs(&[], tags)?;
+        rules::reject_too_many_model_pairs(&[], tags)?;
         let mut state = self.state();
         let model = state.model(id)?;
         tags.iter().for_each(|tag| set_tag(&mut model.tags, tag));
@@ -87,7 +87,8 @@ impl LoggedModelStore for MemoryStore {
         let mut state = self.state();
         let tags = &mut state.model(id)?.tags;
         let known = tags.iter().find(|tag| tag.key.as_str() == rules::tag::MODEL_VERSIONS);
-        if let Some(tag) = rules::with_version(known.map(|tag| tag.value.as_str()), name, version)?
+        if let Some(tag) =
+            rules::add_model_version(known.map(|tag| tag.value.as_str()), name, version)?
         {
             set_tag(tags, &tag);
         }

@@ -5,10 +5,7 @@ use super::failure::Failure;
 use super::search;
 use crate::entity::{Experiment, LifecycleStage, Tag};
 use crate::search::{ExperimentQuery, Page};
-use crate::store::{
-    Millis, NewExperiment, check_experiment_active, check_name_is_free, check_stage_changes,
-    find_by_name,
-};
+use crate::store::{Millis, NewExperiment};
 use crate::{Error, ExperimentId, ExperimentName, Key, Thing, rules};
 use mlctl_filter::Entity;
 use rusqlite::{Params, Row};
@@ -42,13 +39,13 @@ pub(super) fn get(db: &Session<'_>, id: &ExperimentId) -> Result<Experiment, Fai
 /// Reads an experiment that may be changed.
 pub(super) fn active(db: &Session<'_>, id: &ExperimentId) -> Result<Experiment, Failure> {
     let experiment = get(db, id)?;
-    check_experiment_active(&experiment)?;
+    rules::require_active_experiment(&experiment)?;
     Ok(experiment)
 }
 
 pub(super) fn by_name(db: &Session<'_>, name: &str) -> Result<Experiment, Failure> {
     let found = match select(db, "e.name = ?1", [name])?.pop() {
-        None if !name.is_ascii() => find_by_name(name, all(db)?),
+        None if !name.is_ascii() => rules::find_experiment_by_name(name, all(db)?),
         found => found,
     };
     Ok(found.ok_or_else(|| Error::ExperimentNameNotFound(name.to_owned()))?)
@@ -149,9 +146,9 @@ pub(super) fn create(
     new: &NewExperiment,
     artifact_root: &str,
 ) -> Result<ExperimentId, Failure> {
-    rules::check_artifact_location(new.artifact_location.as_deref())?;
-    check_name_is_free(&new.name, rows(db, "TRUE", [])?.iter())?;
-    new.tags.iter().try_for_each(rules::check_experiment_tag)?;
+    rules::reject_invalid_location(new.artifact_location.as_deref())?;
+    rules::reject_taken_name(&new.name, rows(db, "TRUE", [])?.iter())?;
+    new.tags.iter().try_for_each(rules::reject_long_experiment_tag)?;
     let number = db
         .prepare(
             "INSERT INTO experiments (name, artifact_location, lifecycle_stage, creation_time,
@@ -179,7 +176,7 @@ pub(super) fn rename(
     now: Millis,
 ) -> Result<(), Failure> {
     active(db, id)?;
-    check_name_is_free(name, rows(db, "TRUE", [])?.iter())?;
+    rules::reject_taken_name(name, rows(db, "TRUE", [])?.iter())?;
     db.execute(
         "UPDATE experiments SET name = ?2, last_update_time = ?3 WHERE experiment_id = ?1",
         (number(id)?, name.as_str(), now),
@@ -188,7 +185,7 @@ pub(super) fn rename(
 }
 
 pub(super) fn delete(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result<(), Failure> {
-    check_stage_changes(&get(db, id)?, LifecycleStage::Deleted)?;
+    rules::require_other_stage(&get(db, id)?, LifecycleStage::Deleted)?;
     set_stage(db, id, LifecycleStage::Deleted, now)?;
     db.note_everything();
     // A run that was deleted before keeps its time.
@@ -201,7 +198,7 @@ pub(super) fn delete(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result
 }
 
 pub(super) fn restore(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result<(), Failure> {
-    check_stage_changes(&get(db, id)?, LifecycleStage::Active)?;
+    rules::require_other_stage(&get(db, id)?, LifecycleStage::Active)?;
     set_stage(db, id, LifecycleStage::Active, now)?;
     db.note_everything();
     db.execute(
@@ -226,7 +223,7 @@ fn set_stage(
 }
 
 pub(super) fn set_tag(db: &Session<'_>, id: &ExperimentId, tag: &Tag) -> Result<(), Failure> {
-    rules::check_experiment_tag(tag)?;
+    rules::reject_long_experiment_tag(tag)?;
     active(db, id)?;
     Ok(put_tag(db, number(id)?, tag)?)
 }

@@ -6,7 +6,7 @@ use super::runs;
 use crate::entity::Metric;
 use crate::search::Page;
 use crate::store::sample::{compare, places};
-use crate::store::{HistoryPage, HistorySample, history_order};
+use crate::store::{HistoryPage, HistorySample, compare_points};
 use crate::{Error, Key, RunId};
 use mlctl_wire::page as token;
 use rusqlite::Row;
@@ -51,11 +51,11 @@ fn read_all(
     let metric = |(time, step, value)| Metric::new(key.clone(), value, time, step);
     let mut items: Vec<Metric> = points.into_iter().map(metric).collect();
     // Here this is much faster than in SQLite.
-    items.sort_unstable_by(history_order);
+    items.sort_unstable_by(compare_points);
     if let Some((timestamp, step, bits, is_nan)) = after {
         let value = if is_nan { f64::NAN } else { runs::restored(f64::from_bits(bits)) };
         let last = Metric::new(key.clone(), value, timestamp, step);
-        items.retain(|point| history_order(point, &last).is_gt());
+        items.retain(|point| compare_points(point, &last).is_gt());
     }
     Ok(Page { items, next_page_token: None })
 }

@@ -22,7 +22,7 @@ pub(super) fn create(db: &Session<'_>, new: &NewLoggedModel) -> Result<LoggedMod
         (
             id.as_str(),
             number,
-            new.name.clone().unwrap_or_else(name::made_up),
+            new.name.clone().unwrap_or_else(name::make_up),
             runs::below(&experiment.artifact_location, &place),
             new.time,
             LoggedModelStatus::Pending.number(),
@@ -73,7 +73,7 @@ pub(super) fn log_params(db: &Session<'_>, id: &ModelId, params: &[Param]) -> Re
     let known = load_models::get(db, id)?.params;
     for param in params {
         let known = known.iter().find(|old| old.key == param.key);
-        rules::check_model_param(known.map(|old| old.value.as_str()), param)?;
+        rules::reject_changed_model_param(known.map(|old| old.value.as_str()), param)?;
     }
     put_params(db, id, number, params)
 }
@@ -123,7 +123,7 @@ pub(super) fn add_version(
     let pair = (id.as_str(), rules::tag::MODEL_VERSIONS);
     let known: Option<Option<String>> =
         db.prepare(sql)?.query_row(pair, |row| row.get(0)).optional()?;
-    match rules::with_version(known.flatten().as_deref(), name, version)? {
+    match rules::add_model_version(known.flatten().as_deref(), name, version)? {
         Some(tag) => put_tags(db, id, number, &[tag]),
         None => Ok(()),
     }

@@ -41,7 +41,7 @@ pub(super) fn active(db: &Session<'_>, id: &RunId) -> Result<Known, Failure> {
 
 pub(super) fn create(db: &Session<'_>, new: &NewRun) -> Result<Run, Failure> {
     let experiment = experiments::active(db, &new.experiment_id)?;
-    let (run_name, tags) = new.named()?;
+    let (run_name, tags) = new.settle_name()?;
     let run_id = RunId::random();
     db.note_change(run_id.as_str());
     let info = RunInfo {
@@ -228,7 +228,7 @@ pub(super) fn log_model(
     let pair = (id.as_str(), rules::tag::MODEL_HISTORY);
     let known: Option<Option<String>> =
         db.prepare(sql)?.query_row(pair, |row| row.get(0)).optional()?;
-    let tag = rules::with_model(known.flatten().as_deref(), model)?;
+    let tag = rules::add_model_to_history(known.flatten().as_deref(), model)?;
     put_tags(db, id, &[tag])
 }
 
