@@ -10,10 +10,11 @@ use mlctl_registry::client as registry;
 use mlctl_registry::gate::RunMetrics;
 use mlctl_registry::webhook::WebhookStore;
 use mlctl_registry::{RegistryStore, SqliteStore, StageRules};
+use mlctl_sqlite::{Database, Durability, Options};
 use mlctl_tracking::client::{Credentials, HttpStore};
 use mlctl_tracking::store::file::{self, FileStore, holds_anything};
 use mlctl_tracking::store::location::{location_path, path_uri};
-use mlctl_tracking::store::sqlite::{self, Durability};
+use mlctl_tracking::store::sqlite;
 use mlctl_tracking::{RunId, TrackingStore};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -35,6 +36,8 @@ pub(crate) struct Tracking {
     pub(crate) folders: Vec<PathBuf>,
     /// MLflow's name of the kind of store; none when it is on a server already.
     pub(crate) store_type: Option<&'static str>,
+    /// The file that it is kept in, for a registry to share; none when it is kept otherwise.
+    pub(crate) database: Option<Arc<Database>>,
 }
 
 /// Whether a store that does not exist is made.
@@ -57,6 +60,8 @@ pub(crate) struct Choices {
     /// For a server that others can reach: the folders of this machine that it opens besides its
     /// own places. None opens any.
     pub(crate) allowed_roots: Option<Vec<PathBuf>>,
+    /// A file that is open already: a store in the same file shares it.
+    pub(crate) database: Option<Arc<Database>>,
 }
 
 /// Why a server opens no other folder.
@@ -190,6 +195,7 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 destination: None,
                 folders: Vec::new(),
                 store_type: None,
+                database: None,
             })
         }
         Place::Folder(path) => {
@@ -212,6 +218,7 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 destination: destination.map(|location| locations.open(&location)).transpose()?,
                 store: Arc::new(store),
                 store_type: Some("FileStore"),
+                database: None,
             })
         }
         Place::Database(path) => {
@@ -226,7 +233,8 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 ..sqlite::Options::default()
             };
             let locations = locations_behind(Some(&destination), choices).beneath(&folder);
-            let store = sqlite::SqliteStore::open_with(&path, &options)?;
+            let database = share(choices.database.as_ref(), &path, choices.durability)?;
+            let store = sqlite::SqliteStore::attach(&database, &options)?;
             let others = [Some(destination.as_str()), choices.artifact_root.as_deref()];
             let others = others.into_iter().flatten().filter_map(location_path);
             Ok(Tracking {
@@ -235,7 +243,28 @@ fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
                 served: Some(served),
                 destination: Some(locations.open(&destination)?),
                 store_type: Some("SqlStore"),
+                database: Some(database),
             })
+        }
+    }
+}
+
+/// Returns the database in a file: the one that is open already when it is the same file, so that
+/// one thread writes to it.
+fn share(
+    open: Option<&Arc<Database>>,
+    path: &Path,
+    durability: Durability,
+) -> Result<Arc<Database>> {
+    let is_same = |open: &&Arc<Database>| {
+        let canonical = path.canonicalize().ok();
+        canonical.is_some() && open.path().and_then(|open| open.canonicalize().ok()) == canonical
+    };
+    match open.filter(is_same) {
+        Some(open) => Ok(open.clone()),
+        None => {
+            let options = Options { durability, ..Options::default() };
+            Ok(Arc::new(Database::new(std::path::absolute(path)?, options)))
         }
     }
 }
@@ -331,12 +360,14 @@ impl RegistryPlace {
         }
     }
 
-    /// Opens it; `metrics` knows the runs that its versions come from.
+    /// Opens it, in the file that is `open` already when it is the same; `metrics` makes what knows
+    /// the runs that its versions come from.
     fn open(
         self,
         config: &Config,
+        open: Option<&Arc<Database>>,
         durability: Durability,
-        metrics: LoggedMetrics,
+        metrics: impl FnOnce(&Arc<Database>) -> LoggedMetrics,
     ) -> Result<OpenRegistry> {
         match self {
             Self::Server(url) => {
@@ -356,13 +387,11 @@ impl RegistryPlace {
                 let stages = StageRules::parse(stages).with_context(|| {
                     format!("invalid registry_stages in {}", config.registry_stages.origin)
                 })?;
-                let durability = match durability {
-                    Durability::Full => mlctl_registry::Durability::Full,
-                    Durability::Normal => mlctl_registry::Durability::Normal,
-                };
-                let store = SqliteStore::open_with(&path, durability)
+                let database = share(open, &path, durability)?;
+                let store = SqliteStore::attach(&database)
                     .with_context(|| format!("cannot open the registry `{}`", path.display()))?;
-                let store = Arc::new(store.with_stages(stages).with_metrics(Arc::new(metrics)));
+                let metrics = Arc::new(metrics(&database));
+                let store = Arc::new(store.with_stages(stages).with_metrics(metrics));
                 Ok(OpenRegistry { store: store.clone(), webhooks: Webhooks::File(store) })
             }
         }
@@ -402,13 +431,16 @@ pub(crate) fn registry_beside(
     uri: Option<&str>,
     store: &str,
     durability: Durability,
-    tracking: Arc<dyn TrackingStore>,
+    tracking: &Tracking,
 ) -> Result<OpenRegistry> {
     let place = match uri.or(config.registry_store.value.as_deref()) {
         Some(uri) => RegistryPlace::parse(uri)?,
         None => RegistryPlace::beside(store)?,
     };
-    place.open(config, durability, LoggedMetrics(Box::new(move || Ok(tracking.clone()))))
+    let runs = tracking.store.clone();
+    place.open(config, tracking.database.as_ref(), durability, |_| {
+        LoggedMetrics(Box::new(move || Ok(runs.clone())))
+    })
 }
 
 /// Opens the registry of the settings.
@@ -437,8 +469,13 @@ fn open_registry(config: &Config, missing: Missing) -> Result<OpenRegistry> {
         ));
     }
     let settings = config.clone();
-    let runs = move || Ok(tracking(&settings, Missing::Refuse)?.store);
-    place.open(config, Durability::Full, LoggedMetrics(Box::new(runs)))
+    place.open(config, None, Durability::Full, |database| {
+        let choices = Choices { database: Some(database.clone()), ..Choices::default() };
+        LoggedMetrics(Box::new(move || {
+            let uri = &settings.store.value;
+            Ok(open_tracking(&settings, uri, Missing::Refuse, &choices)?.store)
+        }))
+    })
 }
 
 /// Tells whether the registry of the settings is on a server.
@@ -463,6 +500,20 @@ fn no_store(folder: &Path) -> anyhow::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_open_is_shared_under_all_its_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mlflow.db");
+        std::fs::write(&path, "").unwrap();
+        let open = share(None, &path, Durability::Full).unwrap();
+        let share =
+            |name: &str| share(Some(&open), &folder.path().join(name), Durability::Full).unwrap();
+
+        assert!(Arc::ptr_eq(&share("mlflow.db"), &open));
+        assert!(Arc::ptr_eq(&share("./mlflow.db"), &open));
+        assert!(!Arc::ptr_eq(&share("registry.db"), &open));
+    }
 
     #[track_caller]
     fn check(uri: &str, want: Option<&Place>) {

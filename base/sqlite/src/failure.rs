@@ -13,15 +13,15 @@ pub enum Failure<E> {
     Busy(u128),
     /// The disk, or what this program may use of it, is full.
     Full,
-    /// The file is only read.
-    ReadOnly,
+    /// The tables are only read: why.
+    ReadOnly(String),
     /// The work was right, and what it did is lost: why.
     Lost(String),
 }
 
 impl<E> Failure<E> {
     /// Tells whether the same attempt can succeed once another program is done.
-    pub(crate) fn is_busy(&self) -> bool {
+    pub fn is_busy(&self) -> bool {
         let Self::Sql(error) = self else { return false };
         is_busy(error)
     }

@@ -12,9 +12,7 @@ use anyhow::{Context as _, Result};
 use mlctl_filter::Pattern;
 use mlctl_registry::source::SourceRules;
 use mlctl_registry::webhook::{DeliveryWorker, Sender};
-use mlctl_tracking::TrackingStore;
 use mlctl_tracking::store::location::absolute_location;
-use mlctl_tracking::store::sqlite;
 use mlctl_ui::mlflow::Build;
 use serde_json::json;
 use std::fs::File;
@@ -32,14 +30,15 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
         artifact_root: artifact_root(args, uri),
         destination: args.artifacts_destination.clone(),
         durability: match args.durability {
-            Durability::Full => sqlite::Durability::Full,
-            Durability::Normal => sqlite::Durability::Normal,
+            Durability::Full => mlctl_sqlite::Durability::Full,
+            Durability::Normal => mlctl_sqlite::Durability::Normal,
         },
         allowed_roots: (!is_loopback(&args.host)).then(|| args.allow_artifact_root.clone()),
+        database: None,
     };
     let tracking = stores::open_tracking(&context.config, uri, Missing::Make, &choices)?;
     stores::sweep(&tracking)?;
-    let registry = registry(context, args, uri, choices.durability, tracking.store.clone())?;
+    let registry = registry(context, args, uri, choices.durability, &tracking)?;
     // It delivers what was queued for as long as the server runs.
     let _deliveries = deliver(args, &registry)?;
     let options = Options {
@@ -78,8 +77,8 @@ fn registry(
     context: &Context,
     args: &ServerArgs,
     store: &str,
-    durability: sqlite::Durability,
-    tracking: Arc<dyn TrackingStore>,
+    durability: mlctl_sqlite::Durability,
+    tracking: &stores::Tracking,
 ) -> Result<Registry> {
     let uri = args.registry_store_uri.as_deref();
     let opened = stores::registry_beside(&context.config, uri, store, durability, tracking);

@@ -6,8 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use mlctl_sqlite::{Access, Database, Options};
-use rusqlite::Connection;
+use mlctl_sqlite::{Database, Options, Tables};
 
 use crate::approval::{Candidate, Request};
 use crate::entity::{ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp};
@@ -56,10 +55,8 @@ impl mlctl_sqlite::Rule for Error {}
 /// is waited for, up to a minute. Many callers' changes are committed at once.
 #[derive(Debug)]
 pub struct SqliteStore {
-    database: Database<Layout>,
+    database: Tables<Layout>,
     settings: Settings,
-    /// What in the tables of a newer MLflow forbids to write to them.
-    obstacle: Option<String>,
 }
 
 impl SqliteStore {
@@ -81,16 +78,20 @@ impl SqliteStore {
     /// # Errors
     /// Like [`Self::open`].
     pub fn open_with(path: impl AsRef<Path>, durability: Durability) -> Result<Self> {
-        let path = path.as_ref();
         let options = Options { durability, ..Options::default() };
-        let mut obstacle = None;
-        let prepare = |conn: &mut Connection, access| {
-            obstacle = schema::obstacle(conn)?;
-            schema::prepare(conn, path, access, obstacle.as_deref())
-        };
-        let opened = Database::open(path, options, prepare)
+        Self::attach(&Database::new(path.as_ref(), options))
+    }
+
+    /// Keeps a registry in a database that other stores share.
+    ///
+    /// # Errors
+    /// Like [`Self::open`].
+    pub fn attach(database: &Database) -> Result<Self> {
+        let path = database.path().unwrap_or(Path::new(MEMORY));
+        let database = database
+            .attach(|conn, access| schema::prepare(conn, path, access))
             .map_err(|failure| error(path, "opening the registry", failure))?;
-        Ok(Self { obstacle, ..Self::of(opened) })
+        Ok(Self { database, settings: Settings::default() })
     }
 
     /// Makes an empty registry that is gone with this value.
@@ -98,10 +99,7 @@ impl SqliteStore {
     /// # Errors
     /// [`Error::Backend`] when SQLite has no memory for it.
     pub fn in_memory() -> Result<Self> {
-        let path = Path::new(MEMORY);
-        Database::in_memory(|conn| schema::prepare(conn, path, Access::Write, None))
-            .map(Self::of)
-            .map_err(|failure| error(path, "opening the registry", failure))
+        Self::attach(&Database::in_memory())
     }
 
     /// Sets the stages of models that have no rules of their own.
@@ -118,30 +116,12 @@ impl SqliteStore {
         self
     }
 
-    fn of(database: Database<Layout>) -> Self {
-        Self { database, settings: Settings::default(), obstacle: None }
-    }
-
-    fn read_only(&self) -> Error {
-        let why = match &self.obstacle {
-            Some(obstacle) => format!(
-                "it was created by a newer MLflow, and {obstacle}; update \
-                                       mlctl"
-            ),
-            None => PROTECTED.to_owned(),
-        };
-        Error::ReadOnly { path: self.path().to_owned(), why }
-    }
-
     fn write<T: Send + 'static>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&Session<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl Fn(&Session<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
-        self.database.write(work).map_err(|failure| match failure {
-            Failure::ReadOnly => self.read_only(),
-            failure => error(self.path(), doing, failure),
-        })
+        self.database.write(work).map_err(|failure| error(self.path(), doing, failure))
     }
 
     fn read<T>(
@@ -168,8 +148,6 @@ impl SqliteStore {
 }
 
 const MEMORY: &str = ":memory:";
-/// Why a file is only read when its tables are no reason.
-const PROTECTED: &str = "this program has no permission to write to it or to its disk";
 
 fn error(path: &Path, doing: &str, failure: Failure) -> Error {
     let doing = || format!("{doing} in `{}`", path.display());
@@ -180,7 +158,7 @@ fn error(path: &Path, doing: &str, failure: Failure) -> Error {
         Failure::Sql(source) => Error::backend(doing(), source),
         Failure::Lost(why) => Error::backend(doing(), why),
         Failure::Full => Error::NoSpace { doing: doing() },
-        Failure::ReadOnly => Error::ReadOnly { path: path.to_owned(), why: PROTECTED.to_owned() },
+        Failure::ReadOnly(why) => Error::ReadOnly { path: path.to_owned(), why },
     }
 }
 

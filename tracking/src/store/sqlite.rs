@@ -5,11 +5,9 @@
 //! the tables that it has. One of a newer MLflow is written to as long as its tables take our rows. One thing differs from what MLflow would store: what
 //! its table of logged models' metrics cannot hold goes to a table of our own.
 
-mod changes;
 mod columns;
 mod database;
 mod experiments;
-mod failure;
 mod history;
 mod links;
 mod load;
@@ -21,7 +19,6 @@ mod runs;
 mod schema;
 mod search;
 pub mod upgrade;
-mod writer;
 
 use super::location::{ArtifactHome, absolute_location, location_path};
 use super::{
@@ -37,29 +34,11 @@ use crate::{Clock, Error, ExperimentId, ExperimentName, Key, ModelId, Result, Ru
 use database::{Database, Session};
 use memory::Memory;
 use mlctl_artifacts::{ArtifactStore, Locations};
+pub use mlctl_sqlite::Durability;
 use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
-
-/// What a change has survived when it is acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
-    /// The loss of power: the disk has it. MLflow's own choice.
-    #[default]
-    Full,
-    /// The end of the process; after a loss of power the last changes may be missing.
-    Normal,
-}
-
-impl Durability {
-    fn pragma(self) -> &'static str {
-        match self {
-            Self::Full => "FULL",
-            Self::Normal => "NORMAL",
-        }
-    }
-}
 
 /// How to open a file.
 #[derive(Clone, Debug, Default)]
@@ -104,16 +83,28 @@ impl SqliteStore {
     /// Like [`Self::open`].
     pub fn open_with(path: impl AsRef<Path>, options: &Options) -> Result<Self> {
         let path = path.as_ref();
-        let cannot =
-            |error| Error::backend(format!("cannot use the database `{}`", path.display()), error);
-        let path = std::path::absolute(path).map_err(cannot)?;
-        let folder = path.parent().unwrap_or(&path);
-        fs::create_dir_all(folder).map_err(cannot)?;
+        let path = std::path::absolute(path).map_err(|error| unusable(path, error))?;
+        let durability = options.durability;
+        let database = mlctl_sqlite::Options { durability, ..mlctl_sqlite::Options::default() };
+        Self::attach(&mlctl_sqlite::Database::new(path, database), options)
+    }
+
+    /// Keeps a store in a database that other stores share. How durable changes are is up to the
+    /// database.
+    ///
+    /// # Errors
+    /// Like [`Self::open`], and [`Error::Unsupported`] for a database in memory.
+    pub fn attach(database: &mlctl_sqlite::Database, options: &Options) -> Result<Self> {
+        let no_file = || Error::Unsupported("runs are not kept in a database in memory".to_owned());
+        let path = database.path().ok_or_else(no_file)?;
+        let path = std::path::absolute(path).map_err(|error| unusable(path, error))?;
+        let folder = path.parent().unwrap_or(&path).to_owned();
+        fs::create_dir_all(&folder).map_err(|error| unusable(&path, error))?;
         let artifact_root = match &options.artifact_root {
             Some(root) => absolute_location(root.trim_end_matches('/')),
             None => folder.join("mlruns").to_string_lossy().into_owned(),
         };
-        let database = Database::open(&path, options.durability, |conn, access| {
+        let database = Database::attach(database, path.clone(), |conn, access| {
             schema::prepare(conn, &path, access, &artifact_root, options.clock.now())
         })?;
         let mlruns = || folder.join("mlruns");
@@ -132,6 +123,10 @@ impl SqliteStore {
     pub fn path(&self) -> &Path {
         self.database.path()
     }
+}
+
+fn unusable(path: &Path, error: std::io::Error) -> Error {
+    Error::backend(format!("cannot use the database `{}`", path.display()), error)
 }
 
 impl TrackingStore for SqliteStore {

@@ -1,8 +1,10 @@
 use super::*;
+use crate::Session;
 use rusqlite::TransactionBehavior;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 type Never = Failure<Infallible>;
 
@@ -11,24 +13,24 @@ struct Notes;
 
 impl Layout for Notes {}
 
-fn prepare(conn: &mut Connection) -> Result<Notes, Never> {
+fn prepare(conn: &mut Connection, _: Access) -> Result<Prepared<Notes>, Never> {
     conn.execute_batch("CREATE TABLE IF NOT EXISTS notes (text TEXT UNIQUE)")?;
-    Ok(Notes)
+    Ok(Prepared::writable(Notes))
 }
 
-fn open(path: &Path, patience: Duration) -> Result<Database<Notes>, Never> {
-    Database::open(path, Options { patience, ..Options::default() }, |conn, _| prepare(conn))
+fn open(path: &Path, patience: Duration) -> Result<Tables<Notes>, Never> {
+    Database::new(path, Options { patience, ..Options::default() }).attach(prepare)
 }
 
-fn note(database: &Database<Notes>, text: &str) -> Result<(), Never> {
+fn note(database: &Tables<Notes>, text: &str) -> Result<(), Never> {
     let text = text.to_owned();
     database.write(move |db| {
-        db.execute("INSERT INTO notes VALUES (?1)", [text])?;
+        db.execute("INSERT INTO notes VALUES (?1)", [&text])?;
         Ok(())
     })
 }
 
-fn notes(database: &Database<Notes>) -> Vec<String> {
+fn notes(database: &Tables<Notes>) -> Vec<String> {
     let read = database.read(|db| -> Result<_, Never> {
         let mut select = db.prepare("SELECT text FROM notes ORDER BY text")?;
         let texts = select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
@@ -80,7 +82,7 @@ fn a_job_that_fails_takes_no_other_along() {
 fn a_lock_that_goes_away_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("n.db");
-    let mut conn = connect::<Notes>(&path, Access::Write, Duration::ZERO).unwrap();
+    let mut conn = connect(&path, Access::Write, Duration::ZERO).unwrap();
     let other = Connection::open(&path).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut attempts = 0;
@@ -123,7 +125,7 @@ fn a_panic_in_a_transaction_leaves_a_usable_database() {
     };
 
     let lost = database.write(panics);
-    let memory = Database::in_memory(prepare).unwrap();
+    let memory = Database::in_memory().attach(prepare).unwrap();
     let thrown = std::panic::catch_unwind(AssertUnwindSafe(|| memory.write(panics)));
 
     assert!(matches!(lost, Err(Failure::Lost(why)) if why.contains("panic")));
@@ -163,4 +165,103 @@ fn a_file_that_is_no_database_is_refused_and_kept() {
 
     assert!(matches!(refused, Failure::Sql(_)), "{refused:?}");
     assert!(std::fs::read_to_string(&path).unwrap().starts_with("not a database"));
+}
+
+/// The tables of another store, with a function of its own.
+#[derive(Clone, Copy, Debug)]
+struct Names;
+
+impl Layout for Names {
+    fn connect(conn: &Connection) -> rusqlite::Result<()> {
+        conn.execute_batch("CREATE TEMP TABLE greeting AS SELECT 'hello' AS word")
+    }
+}
+
+fn prepare_names(conn: &mut Connection, _: Access) -> Result<Prepared<Names>, Never> {
+    conn.execute_batch("CREATE TABLE IF NOT EXISTS names (name TEXT)")?;
+    Ok(Prepared::writable(Names))
+}
+
+#[test]
+fn a_watch_learns_what_neighbours_note_and_that_other_programs_wrote() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n.db");
+    let database = Database::new(&path, Options::default());
+    let ours = database.attach(prepare).unwrap();
+    let neighbour = database.attach(prepare_names).unwrap();
+    let watch = ours.watch();
+    assert!(watch.take().unwrap().everything);
+
+    neighbour
+        .write(|db| -> Result<_, Never> { Ok(db.execute("INSERT INTO names VALUES ('ada')", [])?) })
+        .unwrap();
+    let after_neighbour = watch.take().unwrap();
+    ours.write(|db| -> Result<_, Never> {
+        db.note_change("a");
+        Ok(db.execute("INSERT INTO notes VALUES ('a')", [])?)
+    })
+    .unwrap();
+    let after_ours = watch.take().unwrap();
+    let other = Connection::open(&path).unwrap();
+    other.execute_batch("INSERT INTO names VALUES ('eve')").unwrap();
+    let after_others = watch.take().unwrap();
+
+    assert!(after_neighbour.keys.is_empty() && !after_neighbour.everything);
+    assert_eq!(after_ours.keys.into_iter().collect::<Vec<_>>(), ["a"]);
+    assert!(!after_ours.everything && after_others.everything);
+}
+
+#[test]
+fn stores_share_the_thread_that_writes_and_the_connections_that_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::new(folder.path().join("n.db"), Options::default());
+    let ours = database.attach(prepare).unwrap();
+    let neighbour = database.attach(prepare_names).unwrap();
+    let thread = || -> Result<_, Never> { Ok(thread::current().id()) };
+
+    assert_eq!(ours.write(move |_| thread()).unwrap(), neighbour.write(move |_| thread()).unwrap());
+    assert!(notes(&ours).is_empty());
+    let greeting = neighbour.read(|db| -> Result<String, Never> {
+        Ok(db.prepare("SELECT word FROM greeting")?.query_row([], |row| row.get(0))?)
+    });
+    assert_eq!(greeting.unwrap(), "hello");
+}
+
+#[test]
+fn a_job_that_failed_after_it_wrote_is_undone_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = open(&folder.path().join("n.db"), Duration::from_secs(60)).unwrap();
+    let fail = |db: &Session<'_, Notes>| -> Result<(), Never> {
+        db.execute("INSERT INTO notes VALUES ('half')", [])?;
+        Err(Failure::Lost("on purpose".to_owned()))
+    };
+
+    thread::scope(|scope| {
+        for number in 0..32 {
+            let database = &database;
+            scope.spawn(move || match number % 2 {
+                0 => note(database, &format!("{number:02}")).unwrap(),
+                _ => assert!(database.write(fail).is_err()),
+            });
+        }
+    });
+
+    let kept: Vec<String> = (0..32).step_by(2).map(|number| format!("{number:02}")).collect();
+    assert_eq!(notes(&database), kept);
+}
+
+#[test]
+fn tables_that_are_only_read_say_why_while_others_are_written_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Database::new(folder.path().join("n.db"), Options::default());
+    let read_only = database.attach(|conn, access| {
+        Ok(Prepared { read_only: Some("too new".to_owned()), ..prepare(conn, access)? })
+    });
+    let read_only = read_only.unwrap();
+    let neighbour = database.attach(prepare_names).unwrap();
+
+    let refused = note(&read_only, "a");
+
+    assert!(matches!(refused, Err(Failure::ReadOnly(why)) if why == "too new"));
+    neighbour.write(|_| Ok::<_, Never>(())).unwrap();
 }

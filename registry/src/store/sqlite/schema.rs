@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use mlctl_sqlite::Access;
+use mlctl_sqlite::{Access, Prepared};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::{Failure, functions};
@@ -86,8 +86,6 @@ pub(super) struct Layout {
     has_workspaces: bool,
     /// Whether there are tables for webhooks.
     has_webhooks: bool,
-    /// Whether the tables of a newer MLflow do not let us write.
-    is_locked: bool,
 }
 
 #[cfg(feature = "webhooks")]
@@ -105,10 +103,6 @@ impl mlctl_sqlite::Layout for Layout {
             true => Cow::Borrowed(sql),
             false => Cow::Owned(sql.replace("workspace = 'default'", "TRUE")),
         }
-    }
-
-    fn is_writable(&self) -> bool {
-        !self.is_locked
     }
 
     fn connect(conn: &Connection) -> rusqlite::Result<()> {
@@ -129,6 +123,9 @@ impl mlctl_sqlite::Layout for Layout {
     }
 }
 
+/// Why a file is only read when its tables are no reason.
+const PROTECTED: &str = "this program has no permission to write to it or to its disk";
+
 /// Says that the tables of a file cannot be used.
 fn unusable(path: &Path, problem: String) -> Failure {
     Error::Schema { path: path.to_owned(), problem }.into()
@@ -140,20 +137,27 @@ pub(super) fn prepare(
     conn: &mut Connection,
     path: &Path,
     access: Access,
-    obstacle: Option<&str>,
-) -> Result<Layout, Failure> {
-    if let Some(why) = obstacle {
+) -> Result<Prepared<Layout>, Failure> {
+    if let Some(why) = obstacle(conn)? {
         tracing::warn!(path = %path.display(), why, "created by a newer MLflow: opened read-only");
         let layout = mlflow_layout(conn, path)?;
         let layout = layout.ok_or_else(|| unusable(path, format!("{why}; update mlctl")))?;
-        return Ok(Layout { is_locked: true, ..layout });
+        let why = format!("it was created by a newer MLflow, and {why}; update mlctl");
+        return Ok(Prepared { layout, read_only: Some(why) });
     }
     if access != Access::Write {
         tracing::warn!(path = %path.display(), "it is not writable: opened read-only");
         let problem = "it has none, and it is not writable";
         own_number(conn, path)?;
-        return mlflow_layout(conn, path)?.ok_or_else(|| unusable(path, problem.to_owned()));
+        let layout = mlflow_layout(conn, path)?;
+        let layout = layout.ok_or_else(|| unusable(path, problem.to_owned()))?;
+        return Ok(Prepared { layout, read_only: Some(PROTECTED.to_owned()) });
     }
+    make(conn, path).map(Prepared::writable)
+}
+
+/// Makes the tables that are missing in a file that can be written to.
+fn make(conn: &mut Connection, path: &Path) -> Result<Layout, Failure> {
     if let (Some(layout), true) = (mlflow_layout(conn, path)?, own_number(conn, path)? == NEWEST)
         && (layout.has_webhooks || is_mlflows(conn)?)
         && has_indexes(conn)?
@@ -166,11 +170,7 @@ pub(super) fn prepare(
         Some(layout) => layout,
         None => {
             tx.execute_batch(MLFLOW_TABLES)?;
-            Layout {
-                has_workspaces: true,
-                has_webhooks: has_webhooks(&tx, true)?,
-                is_locked: false,
-            }
+            Layout { has_workspaces: true, has_webhooks: has_webhooks(&tx, true)? }
         }
     };
     if !layout.has_webhooks && !is_mlflows(&tx)? && lacks_webhooks(&tx)? {
@@ -253,7 +253,7 @@ fn applied(conn: &Connection) -> rusqlite::Result<u32> {
 
 /// Tells why the tables of a newer MLflow than we know do not take what we write; `None` when they
 /// do, or when the file is of an MLflow that we know.
-pub(super) fn obstacle(conn: &Connection) -> Result<Option<String>, Failure> {
+fn obstacle(conn: &Connection) -> Result<Option<String>, Failure> {
     if !is_mlflows(conn)? {
         return Ok(None);
     }
@@ -305,7 +305,7 @@ fn mlflow_layout(conn: &Connection, path: &Path) -> Result<Option<Layout>, Failu
         0 if workspaces == 0 || workspaces == MLFLOW_COLUMNS.len() => {
             let has_workspaces = workspaces > 0;
             let has_webhooks = has_webhooks(conn, has_workspaces)?;
-            Ok(Some(Layout { has_workspaces, has_webhooks, is_locked: false }))
+            Ok(Some(Layout { has_workspaces, has_webhooks }))
         }
         0 => Err(unusable(path, "only some of them have a column `workspace`".to_owned())),
         _ if MLFLOW_COLUMNS.iter().all(|(table, _)| missing.iter().any(|m| m == table)) => Ok(None),
@@ -335,9 +335,12 @@ mod tests {
         conn
     }
 
+    fn opened(conn: &mut Connection) -> Result<Prepared<Layout>, Failure> {
+        prepare(conn, Path::new("x.db"), Access::Write)
+    }
+
     fn prepared(conn: &mut Connection) -> Result<Layout, Failure> {
-        let obstacle = obstacle(conn)?;
-        prepare(conn, Path::new("x.db"), Access::Write, obstacle.as_deref())
+        opened(conn).map(|opened| opened.layout)
     }
 
     /// Tells what MLflow's tables are, with spelling that does not matter evened out.
@@ -407,7 +410,7 @@ mod tests {
         let made = "CREATE TABLE skills (id INTEGER NOT NULL)";
         let mut conn = database(&format!("{MLFLOW_3}; {NEWER}; {made}"));
 
-        assert!(!prepared(&mut conn).unwrap().is_locked);
+        assert_eq!(opened(&mut conn).unwrap().read_only, None);
 
         assert_eq!(own_number(&conn, Path::new("x.db")).unwrap(), NEWEST);
     }
@@ -418,7 +421,7 @@ mod tests {
         let mut conn = database(&format!("{MLFLOW_3}; {NEWER}; {more}"));
         let changes = conn.total_changes();
 
-        assert!(prepared(&mut conn).unwrap().is_locked);
+        assert!(opened(&mut conn).unwrap().read_only.is_some());
 
         let why = obstacle(&conn).unwrap().unwrap();
         assert_eq!(why, "in the table `model_versions`, the trigger `strict` is unknown");
@@ -430,7 +433,7 @@ mod tests {
     #[test]
     fn a_trigger_of_the_owner_of_a_known_file_changes_nothing() {
         let own = "CREATE TRIGGER audit AFTER INSERT ON model_versions BEGIN SELECT 1; END";
-        assert!(!prepared(&mut database(&format!("{MLFLOW_3}; {own}"))).unwrap().is_locked);
+        assert_eq!(opened(&mut database(&format!("{MLFLOW_3}; {own}"))).unwrap().read_only, None);
     }
 
     #[track_caller]

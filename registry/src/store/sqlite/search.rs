@@ -95,7 +95,7 @@ mod tests {
         let query = VersionQuery { filter: filter.to_owned(), ..VersionQuery::default() };
         let found = version_rows(&query.compile().unwrap()).unwrap();
         let mut conn = rusqlite::Connection::open_in_memory().unwrap();
-        schema::prepare(&mut conn, "x.db".as_ref(), mlctl_sqlite::Access::Write, None).unwrap();
+        schema::prepare(&mut conn, "x.db".as_ref(), mlctl_sqlite::Access::Write).unwrap();
 
         let mut statement = conn.prepare(&format!("EXPLAIN QUERY PLAN {}", found.text)).unwrap();
         let steps = statement.query_map(params_from_iter(found.bound), |row| row.get(3)).unwrap();

@@ -20,7 +20,7 @@ impl WebhookStore for SqliteStore {
         let webhook = new.clone().into_webhook(at_ms)?;
         self.change("creating a webhook", move |db| {
             insert(db, &webhook)?;
-            Ok(webhook)
+            Ok(webhook.clone())
         })
     }
 
@@ -42,7 +42,7 @@ impl WebhookStore for SqliteStore {
         at_ms: i64,
     ) -> Result<Webhook> {
         let (id, change) = (id.clone(), update.clone());
-        self.change("changing a webhook", move |db| update_one(db, &id, change, at_ms))
+        self.change("changing a webhook", move |db| update_one(db, &id, change.clone(), at_ms))
     }
 
     fn delete_webhook(&self, id: &WebhookId, at_ms: i64) -> Result<()> {
@@ -101,7 +101,7 @@ impl SqliteStore {
     fn change<T: Send + 'static>(
         &self,
         doing: &'static str,
-        work: impl FnOnce(&Session<'_>) -> Result<T, Failure> + Send + 'static,
+        work: impl Fn(&Session<'_>) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
         let checked = move |db: &Session<'_>| {
             must_have(db)?;

@@ -1,7 +1,6 @@
 //! Experiments and their tags.
 
-use super::database::Session;
-use super::failure::Failure;
+use super::database::{Failure, Session};
 use super::search;
 use crate::entity::{Experiment, LifecycleStage, Tag};
 use crate::search::{ExperimentQuery, Page};

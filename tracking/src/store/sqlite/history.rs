@@ -1,7 +1,6 @@
 //! The points of one metric: all of them in pages, or a few for charts.
 
-use super::database::Session;
-use super::failure::Failure;
+use super::database::{Failure, Session};
 use super::runs;
 use crate::entity::Metric;
 use crate::search::Page;

@@ -1,7 +1,6 @@
 //! The datasets and models that a run used, and the models that it made.
 
-use super::database::Session;
-use super::failure::Failure;
+use super::database::{Failure, Session};
 use super::{experiments, runs};
 use crate::entity::{Dataset, DatasetInput, DatasetSummary, LoggedModelInput, LoggedModelOutput};
 use crate::{ExperimentId, RunId, rules};
@@ -24,7 +23,7 @@ pub(super) fn log_inputs(
 ) -> Result<(), Failure> {
     let known = runs::active(db, id)?;
     if !models.is_empty() {
-        db.check_models()?;
+        db.layout().check_models()?;
     }
     for input in datasets {
         let dataset = put_dataset(db, known.experiment, &input.dataset)?;
@@ -52,7 +51,7 @@ pub(super) fn log_outputs(
     models: &[LoggedModelOutput],
 ) -> Result<(), Failure> {
     runs::active(db, id)?;
-    db.check_models()?;
+    db.layout().check_models()?;
     for output in models {
         let destination = ("MODEL_OUTPUT", output.model_id.as_str());
         let source = ("RUN_OUTPUT", id.as_str());

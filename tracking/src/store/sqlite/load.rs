@@ -1,7 +1,6 @@
 //! Whole runs, many at once, in a fixed number of statements.
 
-use super::database::Session;
-use super::failure::Failure;
+use super::database::{Failure, Session};
 use super::{experiments, runs};
 use crate::entity::{
     Dataset, DatasetInput, LoggedModelInput, LoggedModelOutput, Metric, Param, Run, RunData,

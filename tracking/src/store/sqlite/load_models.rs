@@ -1,7 +1,6 @@
 //! Whole logged models, many at once, in a fixed number of statements.
 
-use super::database::Session;
-use super::failure::Failure;
+use super::database::{Failure, Session};
 use super::{experiments, load, runs};
 use crate::entity::{LoggedModel, LoggedModelStatus, Metric, Param, Tag};
 use crate::search::{LoggedModelQuery, Page};
@@ -76,7 +75,7 @@ const BY_EXPERIMENT: &str = "SELECT m.* FROM logged_models AS m
 
 /// Reads a model that is not deleted.
 pub(super) fn get(db: &Session<'_>, id: &ModelId) -> Result<LoggedModel, Failure> {
-    db.check_models()?;
+    db.layout().check_models()?;
     let found = select(db, BY_ID, &load::id_list([id.as_str()]), |_| None)?.pop();
     Ok(found.ok_or_else(|| Error::ModelNotFound(id.clone()))?)
 }
@@ -87,7 +86,7 @@ pub(super) fn search(
     db: &Session<'_>,
     query: &LoggedModelQuery,
 ) -> Result<Page<LoggedModel>, Failure> {
-    db.check_models()?;
+    db.layout().check_models()?;
     let compiled = query.compile()?;
     // A dataset that is named without a metric finds models by any of their metrics.
     let keys = |entity| match entity == Entity::Metric && !query.datasets.is_empty() {

@@ -6,20 +6,19 @@
 //! that an answer never shows a run that a change has just moved elsewhere. Whatever this cannot
 //! do, or not soon, is left to the statement in `search`.
 
-use super::changes::Changed;
 use super::columns::{Column, Seen, Table, Who, parse_id};
-use super::database::{Session, lock};
-use super::failure::Failure;
+use super::database::{Failure, Session};
 use super::{experiments, load, search};
 use crate::Error;
 use crate::entity::Run;
 use crate::search::{Compiled, NewestFirst, Page, RowKey, RunQuery, is_experiment_id, row_key};
 use mlctl_filter::{Entity, Field};
 use mlctl_search::{Rows, SortKey};
+use mlctl_sqlite::Changed;
 use rusqlite::types::Value;
 use rusqlite::{Row, params_from_iter};
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 /// What all columns together may take.
 const BYTES_MAX: usize = 16 << 20;
@@ -79,7 +78,8 @@ impl Memory {
         experiments.sort_unstable();
         experiments.dedup();
 
-        let mut tables = lock(&self.tables);
+        // A panic on the way has taken the experiment that it was at out of the tables.
+        let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         // Before anything is read: what is committed later is only seen by the next search.
         let Some(changed) = changes() else { return Ok(None) };
         tables.note(&changed);
@@ -120,7 +120,7 @@ impl Tables {
             return;
         }
         for kept in self.kept.values_mut() {
-            kept.stale.extend(changed.runs.iter().cloned());
+            kept.stale.extend(changed.keys.iter().cloned());
         }
         // Reading most of it run by run takes longer than reading all of it.
         self.kept.retain(|_, kept| kept.stale.len() <= 1000 + kept.table.runs.len() / 4);

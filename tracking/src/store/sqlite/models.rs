@@ -1,7 +1,6 @@
 //! Logged models: making them, changing them, and what they log.
 
-use super::database::Session;
-use super::failure::Failure;
+use super::database::{Failure, Session};
 use super::{experiments, load_models, runs};
 use crate::entity::{LoggedModel, LoggedModelStatus, Metric, Param, Tag};
 use crate::store::{Millis, NewLoggedModel};
@@ -9,7 +8,7 @@ use crate::{Error, Key, ModelId, RunId, Thing, name, rules};
 use rusqlite::OptionalExtension;
 
 pub(super) fn create(db: &Session<'_>, new: &NewLoggedModel) -> Result<LoggedModel, Failure> {
-    db.check_models()?;
+    db.layout().check_models()?;
     let experiment = experiments::active(db, &new.experiment_id)?;
     let number = experiments::number(&new.experiment_id)?;
     let id = ModelId::random();
@@ -37,7 +36,7 @@ pub(super) fn create(db: &Session<'_>, new: &NewLoggedModel) -> Result<LoggedMod
 
 /// Finds a model that is not deleted, and returns the number of its experiment.
 fn live(db: &Session<'_>, id: &ModelId) -> Result<i64, Failure> {
-    db.check_models()?;
+    db.layout().check_models()?;
     let sql = "SELECT experiment_id FROM logged_models
                WHERE model_id = ?1 AND lifecycle_stage IS NOT 'deleted'";
     let number = db.prepare(sql)?.query_row([id.as_str()], |row| row.get(0)).optional()?;

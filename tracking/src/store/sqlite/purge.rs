@@ -1,7 +1,6 @@
 //! Deleting for good, in MLflow's tables.
 
-use super::database::Session;
-use super::failure::Failure;
+use super::database::{Failure, Session};
 use super::{experiments, load};
 use crate::entity::LifecycleStage;
 use crate::store::{Deleted, DeletedModel, Millis};
@@ -104,7 +103,7 @@ fn rows_of_run(db: &Session<'_>, id: &str) -> Result<(), Failure> {
 }
 
 pub(super) fn model(db: &Session<'_>, id: &ModelId) -> Result<(), Failure> {
-    db.check_models()?;
+    db.layout().check_models()?;
     let sql = "SELECT m.lifecycle_stage FROM logged_models AS m
                JOIN experiments AS e USING (experiment_id)
                WHERE e.workspace = 'default' AND m.model_id = ?1";

@@ -1,7 +1,6 @@
 //! Runs: making them, changing them, and what they log.
 
-use super::database::Session;
-use super::failure::Failure;
+use super::database::{Failure, Session};
 use super::{experiments, models};
 use crate::entity::{
     LifecycleStage, Metric, Param, Run, RunData, RunInfo, RunInputs, RunOutputs, RunStatus, Tag,

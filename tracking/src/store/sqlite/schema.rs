@@ -3,11 +3,10 @@
 //! A file of MLflow's is used as it is, whatever its age; migrating it is its owner's act. The one
 //! thing added to it is a table of our own, which MLflow does not look at.
 
-use super::database::Session;
-use super::failure::Failure;
+use super::database::Failure;
 use super::upgrade;
 use crate::Error;
-use mlctl_sqlite::Access;
+use mlctl_sqlite::{Access, Prepared};
 use rusqlite::{Connection, TransactionBehavior};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -77,17 +76,17 @@ pub(super) struct Layout {
     has_own: bool,
 }
 
-impl Layout {
-    /// Fits a statement, written for the newest layout, to this one.
-    ///
+impl mlctl_sqlite::Layout for Layout {
     /// Where there are no workspaces every row is in the default one.
-    pub(super) fn sql<'s>(&self, sql: &'s str) -> Cow<'s, str> {
+    fn fit<'s>(&self, sql: &'s str) -> Cow<'s, str> {
         match self.has_workspaces {
             true => Cow::Borrowed(sql),
             false => Cow::Owned(sql.replace("e.workspace = 'default'", "TRUE")),
         }
     }
+}
 
+impl Layout {
     pub(super) fn has_models(&self) -> bool {
         self.has_models
     }
@@ -109,20 +108,6 @@ impl Layout {
     }
 }
 
-/// What there is to say about a file that was prepared.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Prepared {
-    pub(super) layout: Layout,
-    /// Why the file is only read.
-    pub(super) read_only: Option<String>,
-}
-
-impl Prepared {
-    fn to_write(layout: Layout) -> Self {
-        Self { layout, read_only: None }
-    }
-}
-
 /// Makes the tables of a file that has none, and says what form they have. A file that cannot be
 /// written to, or whose newer MLflow asks for more than we know, is left as it is.
 ///
@@ -134,7 +119,7 @@ pub(super) fn prepare(
     access: Access,
     artifact_root: &str,
     now: i64,
-) -> Result<Prepared, Failure> {
+) -> Result<Prepared<Layout>, Failure> {
     if let Some(why) = refusal(conn, access)? {
         tracing::warn!(path = %path.display(), why, "opened read-only");
         return Ok(Prepared { layout: layout(conn, path)?, read_only: Some(why) });
@@ -142,7 +127,7 @@ pub(super) fn prepare(
     if has_tables(conn)? {
         let layout = layout(conn, path)?;
         if layout.has_own == layout.has_models && has_default(conn)? {
-            return Ok(Prepared::to_write(layout));
+            return Ok(Prepared::writable(layout));
         }
     }
     // Another process may have been faster: ask again once nobody else can write.
@@ -162,7 +147,7 @@ pub(super) fn prepare(
         (format!("{artifact_root}/0"), now),
     )?;
     tx.commit()?;
-    Ok(Prepared::to_write(layout))
+    Ok(Prepared::writable(layout))
 }
 
 /// Tells why a file should not be written to.
@@ -232,20 +217,13 @@ fn columns(conn: &Connection) -> rusqlite::Result<HashSet<String>> {
     statement.query_map([], |row| row.get(0))?.collect()
 }
 
-impl Session<'_> {
-    /// Refuses what needs the tables for logged models when the file has none.
-    pub(super) fn check_models(&self) -> Result<(), Failure> {
-        Ok(self.layout().check_models()?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const OLD: &str = include_str!("../../../tests/fixtures/mlflow-2.22.5.sql");
 
-    fn opened(conn: &mut Connection) -> Result<Prepared, Failure> {
+    fn opened(conn: &mut Connection) -> Result<Prepared<Layout>, Failure> {
         prepare(conn, Path::new("x.db"), Access::Write, "/root", 5)
     }
 

@@ -4,8 +4,7 @@
 //! What SQLite can tell for sure it is asked first: a test that stands alone or in a row of `AND`
 //! narrows the rows that stream by. It may let too many pass, never too few.
 
-use super::database::Session;
-use super::failure::Failure;
+use super::database::{Failure, Session};
 use super::{experiments, load, runs};
 use crate::entity::{Run, ViewType};
 use crate::search::{self, Compiled, Page, RunQuery};

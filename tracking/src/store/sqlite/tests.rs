@@ -53,6 +53,39 @@ fn commits_are_as_durable_as_asked_and_the_log_is_written_ahead() {
     }
 }
 
+/// The tables of another component in the same file.
+#[derive(Clone, Copy, Debug)]
+struct Neighbour;
+
+impl mlctl_sqlite::Layout for Neighbour {}
+
+#[test]
+fn a_change_of_a_neighbour_leaves_the_columns_of_searches_in_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mlflow.db");
+    let database = mlctl_sqlite::Database::new(&path, mlctl_sqlite::Options::default());
+    let store = SqliteStore::attach(&database, &Options::default()).unwrap();
+    let prepare = |_: &mut rusqlite::Connection, _| -> std::result::Result<_, database::Failure> {
+        Ok(mlctl_sqlite::Prepared::writable(Neighbour))
+    };
+    let neighbour = database.attach(prepare).unwrap();
+    let search = RunQuery::of(vec![ExperimentId::default_experiment()]);
+    store.search_runs(&search).unwrap();
+    let sql = "INSERT INTO registered_models (name) VALUES ('churn')";
+
+    neighbour
+        .write(|db| -> std::result::Result<_, database::Failure> { Ok(db.execute(sql, [])?) })
+        .unwrap();
+
+    let changed = store.database.take_changes().unwrap();
+    assert!(!changed.everything && changed.keys.is_empty(), "{changed:?}");
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch("DELETE FROM registered_models")
+        .unwrap();
+    assert!(store.database.take_changes().unwrap().everything);
+}
+
 #[test]
 fn no_statement_of_a_read_walks_over_a_whole_table() {
     let (store, _folder) = store();

@@ -9,9 +9,9 @@ mod steps;
 
 pub use steps::Step;
 
-use super::failure::is_busy;
 use crate::store::Millis;
 use crate::{Error, Result};
+use mlctl_sqlite::is_busy;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use std::io;
 use std::path::{Path, PathBuf};
