@@ -259,7 +259,7 @@ fn a_real_mlflow_finds_its_own_tables_and_our_data_in_a_new_file() {
          c.finalize_logged_model(lm.model_id, 'READY')\n\
          other = c.create_experiment('theirs')\n\
          print(json.dumps([e.experiment_id, e.tags, e.artifact_location == r.info.artifact_uri.rsplit('/', 2)[0],\n\
-             e.creation_time, m['loss'], m['up'] == math.inf, math.isnan(m['nan']), hist, len(found),\n\
+             e.creation_time, m['loss'], m['up'] == 1.7976931348623157e308, math.isnan(m['nan']), hist, len(found),\n\
              i.status, i.end_time, i.run_name, i.user_id, r.data.tags['kind'], r.data.params,\n\
              c.get_run('{deleted}').info.lifecycle_stage, t, lm.model_id, other]))"
     );
