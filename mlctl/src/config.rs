@@ -88,7 +88,7 @@ impl Config {
         let registry_store = flag("registry-store", &flags.registry_store)
             .or_else(|| variable("MLFLOW_REGISTRY_URI"))
             .or_else(|| from_file(file.registry_store.map(|uri| at(&home, uri))))
-            .map(|(uri, origin)| (without_scheme(uri), origin));
+            .map(|(uri, origin)| (registry_without_scheme(uri), origin));
         let experiment_name =
             variable("MLFLOW_EXPERIMENT_NAME").or_else(|| from_file(file.experiment_name));
         let cache_dir = variable("MLCTL_CACHE_DIR")
@@ -137,6 +137,15 @@ fn optional(found: Option<(String, Origin)>) -> Setting<Option<String>> {
 fn without_scheme(uri: String) -> String {
     match uri.strip_prefix("mlctl:") {
         Some(rest) => rest.to_owned(),
+        None => uri,
+    }
+}
+
+/// Reads the registry of a store that is spelled so: of a folder, the file in it.
+fn registry_without_scheme(uri: String) -> String {
+    match uri.strip_prefix("mlctl:") {
+        Some(database) if database.starts_with("sqlite:") => database.to_owned(),
+        Some(folder) => format!("{folder}/registry.db"),
         None => uri,
     }
 }

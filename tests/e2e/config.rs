@@ -36,13 +36,17 @@ fn a_setting_comes_from_flags_over_variables_over_the_file_over_the_default() {
 #[test]
 fn stores_are_taken_as_the_plug_in_of_mlflow_spells_them() {
     let place = Place::new();
-    let variables =
-        [("MLFLOW_TRACKING_URI", "mlctl:./runs"), ("MLFLOW_REGISTRY_URI", "mlctl:sqlite:///r.db")];
+    for (uri, store, registry) in [
+        ("mlctl:./runs", "./runs", "./runs/registry.db"),
+        ("mlctl:sqlite:///r.db", "sqlite:///r.db", "sqlite:///r.db"),
+    ] {
+        let variables = [("MLFLOW_TRACKING_URI", uri), ("MLFLOW_REGISTRY_URI", uri)];
 
-    let shown = shown(&place, &[], &variables);
+        let shown = shown(&place, &[], &variables);
 
-    assert_eq!(setting(&shown, "store").0, "./runs");
-    assert_eq!(setting(&shown, "registry_store").0, "sqlite:///r.db");
+        assert_eq!(setting(&shown, "store").0, store);
+        assert_eq!(setting(&shown, "registry_store").0, registry);
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-"""Where the program mlctl is, which the wheel brings."""
+"""Finds the program mlctl, which the wheel contains."""
 
 from __future__ import annotations
 

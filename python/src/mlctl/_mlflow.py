@@ -1,7 +1,7 @@
-"""The plug-ins that make mlflow take ``mlctl:./mlruns`` as a tracking or registry URI.
+"""Plug-ins with which mlflow accepts ``mlctl:./mlruns`` as tracking and registry URI.
 
-mlflow loads this module while it is itself being imported, so nothing of mlflow is imported here
-before it is used.
+mlflow loads this module during its own import, so the functions here import mlflow, and the module
+does not.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def tracking_store(store_uri: str, artifact_uri: str | None = None, **_: Any) ->
     """Build the tracking store of ``mlctl:…``; entry point of ``mlflow.tracking_store``."""
     from mlflow.store.tracking.rest_store import RestStore
 
-    # mlflow prints links to pages that the server, which asks for a token, does not have.
+    # mlflow prints links to web pages, which this server does not have.
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     return RestStore(_credentials(store_uri))
 
@@ -46,10 +46,10 @@ def registry_store(store_uri: str, tracking_uri: str | None = None, **_: Any) ->
 
 
 def artifact_repository(artifact_uri: str, *args: Any, **kwargs: Any) -> Any:
-    """Build what opens ``mlflow-artifacts:`` locations, which a server passes on; entry point of
+    """Build the repository of ``mlflow-artifacts:`` locations; entry point of
     ``mlflow.artifact_repository``.
 
-    It is mlflow's own one, and differs only where the tracking URI is one of mlctl.
+    It is that of mlflow, and differs only if the tracking URI is ``mlctl:…``.
     """
     from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
 
@@ -57,7 +57,7 @@ def artifact_repository(artifact_uri: str, *args: Any, **kwargs: Any) -> Any:
         @classmethod
         def resolve_uri(cls, artifact_uri: str, tracking_uri: str) -> Any:
             if tracking_uri.startswith(SCHEME):
-                # mlflow makes the credentials of each request from the address alone.
+                # mlflow builds the credentials of each request from this address.
                 tracking_uri = _address(tracking_uri).with_token
             return super().resolve_uri(artifact_uri, tracking_uri)
 
@@ -65,10 +65,10 @@ def artifact_repository(artifact_uri: str, *args: Any, **kwargs: Any) -> Any:
 
 
 def _credentials(uri: str) -> Callable[[], Any]:
-    """Return what mlflow calls before each request."""
+    """Return the function that mlflow calls before each request."""
     from mlflow.utils.rest_utils import MlflowHostCreds
 
-    # The current folder counts now, and not when the first request is sent.
+    # A relative path is resolved now, and not at the first request.
     server = _server(uri)
 
     def credentials() -> Any:
@@ -93,8 +93,8 @@ def _ask(server: SharedServer) -> Address:
 
 
 def _server(uri: str) -> SharedServer:
-    """Return the server of a store. A URI means the same store for as long as the program runs, as
-    mlflow's own tables of stores have it."""
+    """Return the server of a store. A URI names the same store as long as the program runs, since
+    mlflow caches stores by URI."""
     from mlflow.exceptions import MlflowException
 
     with _lock:

@@ -12,8 +12,8 @@ from typing import IO, Any, Mapping, Sequence
 from mlctl._binary import find_binary
 from mlctl._failure import MlctlError
 
-# Variables that flags of the server name in their help, or that settle its store: a server that is
-# started for one store must not take them from a program that uses others.
+# Variables that set the store, the address or the access of a server. They may be meant for another
+# server than the one that is started here.
 _NOT_INHERITED = frozenset(
     {
         "MLCTL_SERVER_TOKEN",
@@ -36,10 +36,10 @@ _NOT_INHERITED = frozenset(
 
 
 class Process(subprocess.Popen):  # type: ignore[type-arg]
-    """A server that may outlive this program, so that dropping it is no mistake."""
+    """The process of a server, which may outlive this program."""
 
     def __del__(self, *_: Any) -> None:
-        # The one of the base class warns of a process that still runs.
+        # The base class warns about a process that still runs.
         pass
 
 
@@ -55,10 +55,10 @@ def launch(
     inherited: Sequence[int] = (),
     timeout: float,
 ) -> tuple[Process, str]:
-    """Start a server of ``store`` that ends when nobody locks the file ``lock`` any more.
+    """Start a server of ``store`` that ends when no process locks the file ``lock`` any more.
 
-    Returns when the server listens: its process and its address. ``log`` takes what it writes to
-    standard error. Raises MlctlError with the server's own message when it does not start.
+    Returns its process and its address when it listens. Its standard error is written to ``log``.
+    Raises MlctlError with the server's own message when it does not start.
     """
     command = [find_binary(), "server", "--json", "--backend-store-uri", store]
     command += ["--port", str(port), "--while-locked", lock, *options]
@@ -71,7 +71,7 @@ def launch(
         cwd=folder,
         env=_environment(token),
         pass_fds=tuple(inherited),
-        # Ctrl-C in a terminal or a notebook is not for the server.
+        # Ctrl-C in a terminal or a notebook must not stop the server.
         start_new_session=True,
     )
     try:
@@ -96,7 +96,7 @@ def _environment(token: str) -> Mapping[str, str]:
 
 
 def _announced(process: Process, timeout: float) -> str | None:
-    """Wait for the JSON that a server prints when it listens; None when it ends without."""
+    """Wait for the JSON that a server prints when it listens; return None when it ends first."""
     assert process.stdout is not None
     deadline = time.monotonic() + timeout
     text = b""
@@ -115,7 +115,7 @@ def _announced(process: Process, timeout: float) -> str | None:
 
 
 def _message(store: str, text: str) -> str:
-    """Make a message of what a server wrote before it ended: its error, without warnings."""
+    """Extract the error, without warnings, from what a server wrote before it ended."""
     _, found, error = ("\n" + text).rpartition("\nerror: ")
-    said = error.strip() if found else text.strip() or "mlctl server ended without a message"
-    return f"cannot serve `{store}`: {said}"
+    reason = error.strip() if found else text.strip() or "mlctl server ended without a message"
+    return f"cannot serve `{store}`: {reason}"

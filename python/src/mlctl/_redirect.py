@@ -1,4 +1,4 @@
-"""Points MLflow to a server, and back."""
+"""Sets the tracking URI of MLflow, and restores it."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _REGISTRY = "mlflow.tracking._model_registry.utils"
 
 
 class Redirect:
-    """MLflow's settings until ``undo``: its variables, and what a loaded mlflow has in memory.
+    """Sets the variables of MLflow, and the URIs in an mlflow that is imported, until ``undo``.
 
-    mlflow is not imported for this, which takes seconds: when it is imported later, it reads the
+    It does not import mlflow, which takes seconds: an mlflow that is imported later reads the
     variables.
     """
 
     def __init__(self, url: str, token: str) -> None:
         changed: dict[str, str | None] = {"MLFLOW_TRACKING_URI": url, "MLFLOW_REGISTRY_URI": None}
         if token:
-            # MLflow sends a user and a password, where both are set, in place of the token.
+            # MLflow sends user and password instead of the token if both are set.
             changed.update(MLFLOW_TRACKING_TOKEN=token, MLFLOW_TRACKING_PASSWORD=token)
         changed.update(without_proxy())
         self._before = {name: os.environ.get(name) for name in changed}
-        # A program may have called set_tracking_uri, which comes before the variables.
+        # What a program has passed to set_tracking_uri overrides the variables.
         self._tracking = _in_memory(_TRACKING, "_tracking_uri")
         self._registry = _in_memory(_REGISTRY, "_registry_uri")
         if self._tracking is not None:
@@ -35,7 +35,7 @@ class Redirect:
             _put(name, value)
 
     def undo(self) -> None:
-        """Point MLflow to where it pointed before."""
+        """Restore the settings."""
         if self._tracking is not None:
             sys.modules["mlflow"].set_tracking_uri(self._tracking)
         if self._registry is not None:
@@ -45,7 +45,7 @@ class Redirect:
 
 
 def without_proxy() -> dict[str, str]:
-    """Return the variables that keep requests to this machine away from a proxy."""
+    """Return the variables with which requests to this machine do not use a proxy."""
     names = ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY")
     if not any(os.environ.get(name) for name in names):
         return {}

@@ -1,4 +1,4 @@
-"""A server of one's own, for a notebook or a test."""
+"""Runs a server for a notebook or a test."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mlctl._failure import MlctlError
 from mlctl._process import Process, launch
 from mlctl._redirect import Redirect
 
-# How long requests that are under way may take when a server is stopped; it allows ten seconds.
+# The server itself gives unfinished requests ten seconds.
 _FAREWELL_SECONDS = 15
 
 
 class Server:
-    """A server of mlctl in a process of its own, which ends with this program at the latest.
+    """A server of mlctl in a separate process, which ends with this program at the latest.
 
-    It ends even when this program is killed. A process that was forked from this one keeps it
-    running. All methods are for the thread and the process that made the server.
+    It ends even when this program is killed, unless a process that was forked from this program
+    still runs. Not thread-safe.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Server:
         timeout: float = 120,
     ) -> None:
         self.store: str = os.fspath(store)
-        #: What callers must send: as a bearer token, or as the password of any user. Empty when
+        #: Clients must send it, as a bearer token or as the password of any user. If it is empty,
         #: everybody on this machine may use the server.
         self.token: str = secrets.token_urlsafe(24) if token is None else token
         self._port = port
@@ -59,9 +59,9 @@ class Server:
         return self._running is not None and self._running.process.poll() is None
 
     def start(self) -> Server:
-        """Start the server, wait until it listens, and point MLflow to it.
+        """Start the server, wait until it listens, and set the tracking URI of MLflow.
 
-        Does nothing when it runs already. Raises MlctlError with the server's own message when it
+        Does nothing when it already runs. Raises MlctlError with the server's own message when it
         cannot start.
         """
         if self.is_running:
@@ -72,8 +72,8 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """Stop the server when requests that are under way have ended, and point MLflow to where
-        it pointed before. Does nothing when the server does not run."""
+        """Restore the tracking URI of MLflow, and stop the server after it has answered unfinished
+        requests. Does nothing when the server does not run."""
         running, self._running = self._running, None
         if running is not None:
             atexit.unregister(self.stop)
@@ -108,19 +108,19 @@ def serve(
     options: Sequence[str] = (),
     timeout: float = 120,
 ) -> Server:
-    """Start a server of ``store`` and point MLflow to it.
+    """Start a server of ``store`` and set the tracking URI of MLflow.
 
     ``store`` is a folder such as ``./mlruns`` or a database such as ``sqlite:///mlflow.db``; it is
-    made when it does not exist. Use the result in a ``with`` statement, or call its ``stop()``;
+    created when it does not exist. Use the result in a ``with`` statement, or call its ``stop()``;
     otherwise the server ends with this program.
 
     - ``port``: the port to listen on; 0 takes a free one.
-    - ``token``: what callers must send; by default a secret that nobody else on this machine
-      knows, and ``""`` lets everybody on this machine in.
-    - ``set_uri``: whether MLflow in this program, and in programs that it starts, uses the server
-      until it is stopped.
-    - ``options``: further flags of ``mlctl server``, such as ``["--mlflow-ui", folder]``.
-    - ``timeout``: how many seconds the server may take to start.
+    - ``token``: clients must send it; by default a new secret. With ``""``, everybody on this
+      machine has access.
+    - ``set_uri``: whether to set the tracking URI of MLflow in this program, and in programs that it
+      starts, until the server is stopped.
+    - ``options``: more flags of ``mlctl server``, such as ``["--mlflow-ui", folder]``.
+    - ``timeout``: maximum number of seconds until the server has started.
 
     Raises MlctlError with the server's own message when it cannot start.
     """
@@ -131,11 +131,11 @@ def serve(
 
 
 class _Running:
-    """The process of a server, and what depends on it."""
+    """The process of a server, its lock and its log."""
 
     def __init__(self, server: Server) -> None:
         self.owner = os.getpid()
-        # The server waits for this lock: it is released when this program ends in whatever way.
+        # The server stops when this lock is released, which the kernel does when this program ends.
         self.lock, path = tempfile.mkstemp(prefix="mlctl-")
         try:
             fcntl.flock(self.lock, fcntl.LOCK_SH)
@@ -155,7 +155,7 @@ class _Running:
             os.close(self.lock)
             raise
         finally:
-            # The server has opened it.
+            # The server has opened it already.
             os.unlink(path)
         self.redirect = Redirect(self.url, server.token) if server._sets_uri else None
 
@@ -164,7 +164,7 @@ class _Running:
 
     def end(self) -> None:
         if os.getpid() != self.owner:
-            # A forked process has a copy of this object; the server is not its own.
+            # A forked process has a copy of this object and must not stop its parent's server.
             return
         if self.redirect is not None:
             self.redirect.undo()

@@ -1,17 +1,17 @@
-"""One server for all programs of a user that use a store of this machine.
+"""Shares one server between all programs of a user that use the same local store.
 
-Three files, in a folder that only the user can open, belong to a store:
+Each store has three files, in a folder that only the user can open:
 
 - ``KEY.users``: every program that uses the server holds a shared lock on it. The server waits for
-  an exclusive one, gets it when the last of them has ended, in whatever way, and ends too.
-- ``KEY.server``: the server's address. The server inherits a locked descriptor of it, so that the
-  lock tells whether it lives: no other program can pass for it after its end.
-- ``KEY.start``: held by the one program that looks for a server, or starts one.
+  an exclusive lock, which it gets when the last program has ended, and then stops.
+- ``KEY.server``: the address of the server. The server inherits a locked descriptor of this file: as
+  long as the file is locked, the server runs, and no other program can use its address.
+- ``KEY.start``: locked by the program that searches for a server or starts one.
 
-Forked processes share their parent's lock on ``KEY.users`` and so are users as well. The kernel
-releases the locks of a killed program. Two servers of one store, where the files were deleted or
-programs see different folders, harm nobody: mlctl works on one store with many processes. Files
-that nobody has used for a day are removed when a server starts.
+A forked process shares the lock of its parent on ``KEY.users``, so it counts as a program. The
+kernel releases the locks of a killed program. Two servers of one store, for example because somebody
+deleted the files, are harmless: several processes of mlctl can use a store at the same time. Files
+that were not used for a day are removed when a server starts.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import http.client
 import json
 import os
 import secrets
+import socket
 import stat
 import tempfile
 import threading
@@ -39,27 +40,27 @@ from mlctl._stores import Store
 
 # Opening a database may wait a minute for the lock of another program.
 _START_SECONDS = 120
-# How long a server that is about to end may still look alive.
+# A server that ends releases its locks one after the other.
 _ENDING_SECONDS = 5
-# How long the files of a store stay when nobody uses it.
+# Unused files are removed after this time.
 _KEPT_SECONDS = 24 * 60 * 60
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where a server is, and the token that it asks for."""
+    """The address of a server, and its token."""
 
     url: str
     token: str
 
     @property
     def with_token(self) -> str:
-        """The address with the token as a password, for clients that take nothing else."""
+        """The address with the token as password, for clients that accept only a URL."""
         return self.url.replace("://", f"://mlctl:{self.token}@", 1)
 
 
 class SharedServer:
-    """The server of a store, which is found or started when its address is asked for."""
+    """The server of a store, which is found or started on demand."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -72,7 +73,7 @@ class SharedServer:
         os.register_at_fork(after_in_child=self._renew_lock)
 
     def address(self) -> Address:
-        """Return where the server is; a server that has ended is started again.
+        """Return the address of the server; a server that has ended is started again.
 
         Raises MlctlError with the server's own message when it cannot start.
         """
@@ -85,7 +86,7 @@ class SharedServer:
         self._lock = threading.Lock()
 
     def _is_alive(self) -> bool:
-        """Tell by its lock, which costs a microsecond, whether the server lives."""
+        """Check by its lock, which takes a microsecond, whether the server runs."""
         assert self._server is not None
         if not _try_lock(self._server):
             return True
@@ -95,10 +96,10 @@ class SharedServer:
     def _join(self) -> Address:
         files = _files(self._store)
         if self._users is None:
-            # This waits for a server that is about to end.
+            # Waits until a server that is about to end has ended.
             self._users = _open_locked(files.users, fcntl.LOCK_SH)
         if self._process is not None:
-            # Takes note of its end, if it was this program's.
+            # Reaps the process of a server that this program has started.
             self._process.poll()
         if self._server is not None:
             os.close(self._server)
@@ -112,7 +113,7 @@ class SharedServer:
         server = _open(files.server)
         try:
             if not _try_lock(server):
-                # Its address is unknown or wrong: whoever started it was killed meanwhile.
+                # Nobody knows its address: the program that started it was killed before it wrote the file.
                 os.unlink(files.server)
                 os.close(server)
                 server = _open(files.server)
@@ -124,16 +125,17 @@ class SharedServer:
             _sweep(Path(files.server).parent)
             return address
         finally:
-            # The server keeps the lock by the descriptor that it has inherited.
+            # The server keeps the lock through the descriptor that it has inherited.
             os.close(server)
 
     def _launch(self, files: _Files, server: int, before: Address | None) -> Address:
         if before is not None:
-            # With its old address, what clients remember of a server that was killed stays right.
+            # With the old address and token, clients that have stored them keep working.
+            port = urlsplit(before.url).port or 0
             try:
-                return self._launch_at(files, server, urlsplit(before.url).port or 0, before.token)
-            except MlctlError as error:
-                if "cannot listen on" not in str(error):
+                return self._launch_at(files, server, port, before.token)
+            except MlctlError:
+                if _is_free(port):
                     raise
         return self._launch_at(files, server, 0, secrets.token_urlsafe(24))
 
@@ -156,7 +158,7 @@ class SharedServer:
 def _options(store: Store) -> Sequence[str]:
     if not store.is_database:
         return []
-    # As without a server: where any program finds them again, whatever its current folder is.
+    # The location without a server, which programs find from any current folder.
     return ["--default-artifact-root", str(store.path.parent / "mlruns")]
 
 
@@ -169,7 +171,7 @@ class _Files:
 
 
 def _files(store: Store) -> _Files:
-    # Another version's server may speak differently.
+    # The server of another version may have another API.
     text = f"{metadata.version('mlctl')}\n{store.is_database}\n{store.path}"
     key = hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:32]
     start = str(_private_folder() / key)
@@ -195,7 +197,7 @@ def _private_folder() -> Path:
 
 
 def _find(path: str) -> Address | None:
-    """Return the address of the server that lives and answers."""
+    """Return the address of the server if it runs and answers."""
     deadline = time.monotonic() + _ENDING_SECONDS
     server = _open(path)
     try:
@@ -207,11 +209,10 @@ def _find(path: str) -> Address | None:
                 return address
             if time.monotonic() > deadline:
                 return None
-            # It releases its locks one after the other when it ends.
             time.sleep(0.01)
         return None
     finally:
-        # A lock that was obtained goes with the descriptor.
+        # This also releases a lock.
         os.close(server)
 
 
@@ -225,6 +226,16 @@ def _answers(address: Address) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def _read(server: int) -> Address | None:
@@ -251,7 +262,7 @@ def _try_lock(file: int) -> bool:
 
 
 def _open_locked(path: str, how: int) -> int:
-    """Wait for a lock on the file at ``path``, and not on one that was removed meanwhile."""
+    """Wait for a lock on the file at ``path``; try again if the file was removed meanwhile."""
     while True:
         file = _open(path)
         fcntl.flock(file, how)
@@ -273,19 +284,19 @@ def _exclusive(path: str) -> Iterator[None]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the files of stores that nobody has used for a while."""
+    """Remove the files of stores that were not used for a day."""
     for record in folder.glob("*.server"):
         try:
             if time.time() - record.stat().st_mtime > _KEPT_SECONDS:
                 _remove_unused(record)
         except FileNotFoundError:
-            # Another program does the same.
+            # Another program has removed it.
             continue
 
 
 def _remove_unused(record: Path) -> None:
-    # Whoever begins to use the store takes the first of these locks, and looks whether the file is
-    # still there when it has it.
+    # A program that starts to use the store takes the first of these locks, and then checks that the
+    # file still exists.
     names = [record.with_suffix(kind) for kind in (".users", ".start", ".server")]
     locks = [_open(str(name)) for name in names]
     try:

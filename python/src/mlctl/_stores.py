@@ -1,4 +1,4 @@
-"""What ``mlctl:…`` names."""
+"""Parses ``mlctl:…`` URIs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SQLITE = "sqlite:///"
 class Store:
     """A store of this machine."""
 
-    #: As the program mlctl takes it, and not relative to anything.
+    #: For the program mlctl, with an absolute path.
     uri: str
-    #: The folder or the file, without symbolic links: the same for every spelling.
+    #: The folder or the file, with symbolic links resolved.
     path: Path
     is_database: bool
 
@@ -30,7 +30,7 @@ class Store:
 
 
 def parse(uri: str) -> Store:
-    """Read ``mlctl:./mlruns`` or ``mlctl:sqlite:///mlflow.db``; paths are relative to the current
+    """Parse ``mlctl:./mlruns`` or ``mlctl:sqlite:///mlflow.db``; paths are relative to the current
     folder."""
     rest = uri[len(SCHEME) :] if uri.startswith(SCHEME) else uri
     if not rest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,23 @@ def test_a_server_that_was_killed_is_started_again_at_its_address() -> None:
 
     assert server.address() == before
     assert status(before.url, before.token) == 200
+
+
+def test_a_server_whose_port_was_taken_meanwhile_gets_another(place: Path) -> None:
+    user = User()
+    before, token = user.address()
+    kill(user.program)
+    until("the server is gone", lambda: status(before) == 0)
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", int(before.rpartition(":")[2])))
+        other.listen()
+
+        address = SharedServer(parse("mlctl:./mlruns")).address()
+
+        assert address.url != before
+        assert address.token != token, "whoever has the port may have been sent the old one"
+        assert status(address.url, address.token) == 200
 
 
 def test_a_user_that_is_killed_while_it_starts_a_server_holds_nobody_up(place: Path) -> None:
