@@ -1,21 +1,29 @@
 //! The settings: flags over environment over `mlctl.toml` over defaults.
 //!
-//! Nothing else in the program reads environment variables for its behaviour, except flags that
-//! name one in their help.
+//! Nothing else reads environment variables. [`known`] lists the settings that are not the flag of
+//! one command; a flag names its variable where it is defined, and clap reads that when it
+//! parses the command line. [`Config::rows`] shows all of them.
+
+mod environment;
+mod file;
+mod flags;
+pub(crate) mod known;
+mod rows;
+#[cfg(test)]
+mod tests;
+mod unknown;
 
 use crate::cli::Global;
-use crate::failure::Hinted;
 use anyhow::{Context, Result};
+pub(crate) use environment::{all as environ, all_text as environ_text, temporary_folder};
 use etcetera::BaseStrategy;
+pub(crate) use flags::ignore_empty_variables;
+use known::Known;
 use mlctl_tracking::client::Credentials;
-use serde::Deserialize;
-use std::env;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-/// The name of the file that projects and teams keep settings in.
-const FILE: &str = "mlctl.toml";
+pub(crate) use unknown::warn_of_unknown;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,40 +66,30 @@ pub(crate) struct Config {
     pub(crate) cache_dir: Setting<PathBuf>,
     pub(crate) user: Setting<String>,
     pub(crate) credentials: Setting<Credentials>,
-}
-
-/// What `mlctl.toml` may say.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    store: Option<String>,
-    registry_store: Option<String>,
-    registry_stages: Option<String>,
-    experiment_name: Option<String>,
-    cache_dir: Option<PathBuf>,
+    pub(crate) log: Setting<String>,
 }
 
 impl Config {
     /// Gathers the settings.
     pub(crate) fn load(flags: &Global) -> Result<Self> {
-        let (path, file) = find_file()?;
-        let at = |folder: &Path, uri: String| relative_to(folder, uri);
+        let (path, file) = file::find()?;
+        let at = |folder: &Path, uri: String| file::relative_to(folder, uri);
         let home = path.parent().unwrap_or(Path::new("")).to_owned();
         let from_file =
             |value: Option<String>| value.map(|value| (value, Origin::File(path.clone())));
-        let store = flag("store", &flags.store)
-            .or_else(|| variable("MLFLOW_TRACKING_URI"))
-            .or_else(|| variable("MLFLOW_TRACKING_DIR"))
+        let store = flag(&known::STORE, &flags.store)
+            .or_else(|| known::STORE.read())
             .or_else(|| from_file(file.store.map(|uri| at(&home, uri))))
             .map(|(uri, origin)| (without_scheme(uri), origin))
             .unwrap_or_else(default_store);
-        let registry_store = flag("registry-store", &flags.registry_store)
-            .or_else(|| variable("MLFLOW_REGISTRY_URI"))
+        let registry_store = flag(&known::REGISTRY_STORE, &flags.registry_store)
+            .or_else(|| known::REGISTRY_STORE.read())
             .or_else(|| from_file(file.registry_store.map(|uri| at(&home, uri))))
             .map(|(uri, origin)| (registry_without_scheme(uri), origin));
         let experiment_name =
-            variable("MLFLOW_EXPERIMENT_NAME").or_else(|| from_file(file.experiment_name));
-        let cache_dir = variable("MLCTL_CACHE_DIR")
+            known::EXPERIMENT_NAME.read().or_else(|| from_file(file.experiment_name));
+        let cache_dir = known::CACHE_DIR
+            .read()
             .map(|(value, origin)| (PathBuf::from(value), origin))
             .or_else(|| file.cache_dir.map(|dir| (home.join(dir), Origin::File(path.clone()))));
         let cache_dir = match cache_dir {
@@ -103,21 +101,29 @@ impl Config {
             registry_store: optional(registry_store),
             registry_stages: optional(from_file(file.registry_stages)),
             experiment_name: optional(experiment_name),
-            experiment_id: optional(variable("MLFLOW_EXPERIMENT_ID")),
+            experiment_id: optional(known::EXPERIMENT_ID.read()),
             cache_dir: setting(cache_dir),
             user: setting(user()),
             credentials: setting(credentials()),
+            log: log(flags.verbose),
         })
     }
 }
 
-/// Returns a variable that is set and not empty.
-pub(crate) fn variable(name: &'static str) -> Option<(String, Origin)> {
-    let value = env::var(name).ok().filter(|value| !value.is_empty())?;
-    Some((value, Origin::Variable(name)))
+/// Says what is logged to standard error, in the words of `tracing`'s filters.
+pub(crate) fn log(verbose: u8) -> Setting<String> {
+    let of = |level: &str| format!("{level},tract=error");
+    let by_flag = match verbose {
+        0 => None,
+        1 => Some(of("info")),
+        _ => Some(of("debug")),
+    };
+    let found = flag(&known::LOG, &by_flag).or_else(|| known::LOG.read());
+    setting(found.unwrap_or_else(|| (of("warn"), Origin::Default)))
 }
 
-fn flag(name: &'static str, value: &Option<String>) -> Option<(String, Origin)> {
+fn flag(setting: &Known, value: &Option<String>) -> Option<(String, Origin)> {
+    let name = setting.flag.unwrap_or(setting.name);
     value.clone().map(|value| (value, Origin::Flag(name)))
 }
 
@@ -170,42 +176,13 @@ fn has_experiments(folder: &Path) -> bool {
     fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|entry| is_experiment(&entry)))
 }
 
-/// A path in the file is relative to the file, not to where the command runs.
-fn relative_to(folder: &Path, uri: String) -> String {
-    let is_path = !uri.contains(':');
-    if is_path { folder.join(uri).to_string_lossy().into_owned() } else { uri }
-}
-
-/// Looks for the file in this folder and those above it.
-fn find_file() -> Result<(PathBuf, File)> {
-    let here = env::current_dir().context("cannot find the current folder")?;
-    let Some(path) = here.ancestors().map(|folder| folder.join(FILE)).find(|path| path.is_file())
-    else {
-        return Ok((PathBuf::new(), File::default()));
-    };
-    let text =
-        fs::read_to_string(&path).with_context(|| format!("cannot read `{}`", path.display()))?;
-    let file = toml::from_str(&text).map_err(|error| {
-        let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
-        let place = line.map_or(String::new(), |line| format!(":{line}"));
-        Hinted::error(
-            format!("{}{place}: {}", path.display(), error.message()),
-            "the valid settings are store, registry_store, registry_stages, experiment_name and \
-             cache_dir",
-        )
-    })?;
-    Ok((path, file))
-}
-
 fn default_cache() -> Result<PathBuf> {
     let base = etcetera::choose_base_strategy().context("cannot find the home folder")?;
     Ok(base.cache_dir().join("mlctl"))
 }
 
 fn user() -> (String, Origin) {
-    let from_variable =
-        ["MLFLOW_TRACKING_USERNAME", "LOGNAME", "USER"].into_iter().find_map(variable);
-    from_variable.unwrap_or_else(|| {
+    known::USER.read().unwrap_or_else(|| {
         let account = uzers::get_current_username();
         let name =
             account.map_or_else(|| "unknown".into(), |name| name.to_string_lossy().into_owned());
@@ -214,6 +191,7 @@ fn user() -> (String, Origin) {
 }
 
 fn credentials() -> (Credentials, Origin) {
+    let variable = |name| known::CREDENTIALS.read_one(name);
     if let Some((token, origin)) = variable("MLFLOW_TRACKING_TOKEN") {
         return (Credentials::Token(token), origin);
     }

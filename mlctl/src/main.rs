@@ -33,7 +33,8 @@ fn main() -> ExitCode {
             None => error.exit(),
         },
     };
-    notice::start(cli.global.verbose, config::variable("NO_COLOR").is_none());
+    notice::start(&config::log(cli.global.verbose), config::known::NO_COLOR.read().is_none());
+    config::warn_of_unknown();
     match dispatch(cli) {
         Ok(code) => code,
         Err(error) => Failure::of(&error).print(),

@@ -1,5 +1,6 @@
 //! Logs as people read them: `warning: …` on standard error, with fields after the message.
 
+use crate::config::Setting;
 use std::fmt;
 use std::io::{self, IsTerminal};
 use std::sync::{Mutex, PoisonError};
@@ -9,21 +10,24 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// Starts showing warnings, or what `MLCTL_LOG` asks for.
-pub(crate) fn start(verbose: u8, colour: bool) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        _ => "debug",
+/// Starts showing what the filter `log` lets through; warnings, when it is none.
+pub(crate) fn start(log: &Setting<String>, colour: bool) {
+    let (filter, doubt) = match EnvFilter::try_new(&log.value) {
+        Ok(filter) => (filter, None),
+        Err(error) => (EnvFilter::new(Level::WARN.as_str()), Some(error)),
     };
-    let filter = EnvFilter::try_from_env("MLCTL_LOG")
-        .unwrap_or_else(|_| EnvFilter::new(format!("{level},tract=error")));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(colour && io::stderr().is_terminal())
         .event_format(Lines::default())
         .init();
+    if let Some(error) = doubt {
+        let (value, origin) = (&log.value, &log.origin);
+        tracing::warn!(
+            "{origin} is `{value}`, which is not a valid log filter ({error}); only warnings are shown"
+        );
+    }
 }
 
 /// One line an event. A warning that only repeats the one before, as each batch of a large file would

@@ -1,6 +1,7 @@
 //! Finds the folder that a model URI means.
 
 use crate::command::Context;
+use crate::config;
 use crate::failure::Hinted;
 use crate::stores::{self, Missing};
 use anyhow::{Context as _, Result};
@@ -202,6 +203,6 @@ pub(crate) fn fetch(context: &Context, uri: &str) -> Result<ModelFolder> {
 
 /// Makes a folder of this user's alone for a model that is on its way.
 pub(crate) fn draft() -> Result<Scratch> {
-    Scratch::make(&std::env::temp_dir(), "mlctl-model-", Access::Private)
+    Scratch::make(&config::temporary_folder(), "mlctl-model-", Access::Private)
         .context("cannot create a temporary folder")
 }

@@ -2,7 +2,7 @@
 
 mod database;
 
-use crate::config::{Config, variable};
+use crate::config::{self, Config, known};
 use crate::failure::Hinted;
 use anyhow::{Context, Result};
 use mlctl_artifacts::{ArtifactStore, Locations};
@@ -17,7 +17,6 @@ use mlctl_tracking::store::location::{location_path, path_uri};
 use mlctl_tracking::store::sqlite;
 use mlctl_tracking::{RunId, TrackingStore};
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -273,7 +272,7 @@ fn share(
 const DESTINATION: &str = "./mlartifacts";
 
 fn destination() -> Option<String> {
-    variable("MLFLOW_ARTIFACTS_DESTINATION").map(|(location, _)| location)
+    known::ARTIFACTS_DESTINATION.read().map(|(location, _)| location)
 }
 
 fn locations_behind(destination: Option<&str>, choices: &Choices) -> Locations {
@@ -300,14 +299,7 @@ fn locations_behind(destination: Option<&str>, choices: &Choices) -> Locations {
 /// Returns what opens artifacts, in object stores as the environment says.
 pub(crate) fn locations() -> Locations {
     static LOCATIONS: OnceLock<Locations> = OnceLock::new();
-    let options = || {
-        let variables = std::env::vars_os();
-        let text = |(name, value): (OsString, OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        Locations::new(variables.filter_map(text).collect())
-    };
-    LOCATIONS.get_or_init(options).clone()
+    LOCATIONS.get_or_init(|| Locations::new(config::environ_text().collect())).clone()
 }
 
 /// A registry, and who is told of its changes.

@@ -60,6 +60,80 @@ fn secrets_are_not_shown() {
 }
 
 #[test]
+fn every_secret_is_shown_as_set_or_not_set() {
+    let place = Place::new();
+    let secrets = [
+        ("webhooks.secret_encryption_key", "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY"),
+        ("images.password", "MLCTL_REGISTRY_PASSWORD"),
+        ("artifacts.AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY"),
+    ];
+    let variables = secrets.map(|(_, variable)| (variable, "s3cret"));
+
+    let set = shown(&place, &[], &variables);
+    let unset = shown(&place, &[], &[]);
+
+    assert!(!set.to_string().contains("s3cret"), "{set}");
+    for (name, variable) in secrets {
+        assert_eq!(setting(&set, name), ("set".to_owned(), variable.to_owned()));
+    }
+    let not_set = ("not set".to_owned(), "default".to_owned());
+    assert_eq!(setting(&unset, "credentials"), not_set);
+    assert_eq!(setting(&unset, "images.password"), not_set);
+}
+
+#[test]
+fn the_flags_of_commands_are_shown_with_what_their_variables_say() {
+    let place = Place::new();
+    let pair = |value: &str, origin: &str| (value.to_owned(), origin.to_owned());
+
+    let default = shown(&place, &[], &[]);
+    assert_eq!(setting(&default, "server.port"), pair("5000", "default"));
+    let variables =
+        [("MLFLOW_PORT", "7"), ("MLFLOW_BACKEND_STORE_URI", "postgresql://a:s3cret@host/b")];
+    let set = shown(&place, &[], &variables);
+    assert_eq!(setting(&set, "server.port"), pair("7", "MLFLOW_PORT"));
+    assert_eq!(setting(&set, "models.serve.port"), pair("7", "MLFLOW_PORT"));
+    let masked = pair("postgresql://a:***@host/b", "MLFLOW_BACKEND_STORE_URI");
+    assert_eq!(setting(&set, "gc.backend_store_uri"), masked);
+}
+
+#[test]
+fn an_empty_variable_counts_as_not_set() {
+    let place = Place::new();
+    let empty = [("MLFLOW_PORT", ""), ("MLCTL_MAX_ELEMENTS", "")];
+
+    let shown = shown(&place, &[], &empty);
+    assert_eq!(setting(&shown, "server.port").0, "5000");
+    let mut command = place.command(&["models", "describe", "nowhere"]);
+    let finished = finish(command.envs(empty));
+
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+}
+
+#[test]
+fn an_unknown_variable_of_ours_gets_a_warning_with_the_nearest_name() {
+    let place = Place::new();
+    let run = |name: &str| finish(place.command(&["config", "show"]).env(name, "x")).stderr;
+
+    assert_eq!(run("MLCTL_CACHE_DIR"), "");
+    let want = "warning: unknown variable `MLCTL_CACHEDIR`; did you mean `MLCTL_CACHE_DIR`?\n";
+    assert_eq!(run("MLCTL_CACHEDIR"), want);
+    let want = "warning: unknown variable `MLCTL_XYZ`; `mlctl config show --json` lists those that \
+                are read\n";
+    assert_eq!(run("MLCTL_XYZ"), want);
+}
+
+#[test]
+fn a_filter_of_logs_that_is_none_gets_a_warning() {
+    let place = Place::new();
+
+    let finished = finish(place.command(&["config", "show"]).env("MLCTL_LOG", "a=b=c"));
+
+    assert_eq!(finished.code, Some(0));
+    assert!(finished.stderr.starts_with("warning: MLCTL_LOG is `a=b=c`"), "{finished:?}");
+}
+
+#[test]
 fn an_unknown_key_in_the_file_is_an_error_with_its_line() {
     let place = Place::new();
     place.write("mlctl.toml", "experiment_name = \"churn\"\nstroe = \"x\"\n");

@@ -1,6 +1,7 @@
 //! Keeps flags that several commands share out of the help of the commands that ignore them.
 
 use super::Cli;
+use crate::config;
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 
@@ -30,7 +31,7 @@ pub(crate) fn command() -> Command {
 
 /// Parses a command line.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Cli, clap::Error> {
-    let mut command = command();
+    let mut command = config::ignore_empty_variables(command());
     let matches = command.try_get_matches_from_mut(arguments)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

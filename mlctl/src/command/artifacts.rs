@@ -3,6 +3,7 @@
 use super::{Context, run_id};
 use crate::Outcome;
 use crate::cli::{ArtifactsCommand, GetArgs};
+use crate::config;
 use crate::failure::Hinted;
 use crate::output::{Output, bytes, table};
 use crate::resolve;
@@ -85,7 +86,7 @@ fn target(args: &GetArgs) -> Result<PathBuf> {
         None => {
             let mut folder = tempfile::Builder::new();
             folder.prefix("mlctl-artifacts-").permissions(fs::Permissions::from_mode(0o700));
-            Ok(folder.tempdir()?.keep())
+            Ok(folder.tempdir_in(config::temporary_folder())?.keep())
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::Outcome;
+use crate::config::{self, known};
 use crate::output::table;
 use crate::stores::{self, Missing};
 use anyhow::Result;
@@ -51,7 +52,7 @@ fn state(opened: Result<()>) -> String {
 
 /// Lists the tools that are found.
 fn tools() -> String {
-    let path = env::var_os("PATH").unwrap_or_default();
+    let path = known::PROGRAMS.folders();
     let is_there = |name: &&str| env::split_paths(&path).any(|folder| folder.join(name).is_file());
     let found: Vec<&str> = TOOLS.into_iter().filter(is_there).collect();
     if found.is_empty() { "none".to_owned() } else { found.join(", ") }
@@ -59,7 +60,7 @@ fn tools() -> String {
 
 /// Lists the variables that MLflow's programs and this one read.
 fn variables(mask: bool) -> Vec<(String, String)> {
-    let mut variables: Vec<(String, String)> = env::vars_os()
+    let mut variables: Vec<(String, String)> = config::environ()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
         .filter(|(name, _)| name.starts_with("MLFLOW_") || name.starts_with("MLCTL_"))
         .map(|(name, value)| {

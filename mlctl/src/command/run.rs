@@ -5,7 +5,7 @@ use super::{Context, experiment, run_id};
 use crate::Outcome;
 use crate::bridge::{Destination, RunReporter, Target};
 use crate::cli::{EnvManagerChoice, RunArgs};
-use crate::config::variable;
+use crate::config::{self, known};
 use crate::failure::Hinted;
 use crate::output::duration;
 use crate::stores::{self, Missing, Tracking};
@@ -134,9 +134,9 @@ fn request(
     destination: &Arc<Destination>,
     own_folder: &OwnFolder,
 ) -> Result<Request> {
-    let mut environ: Environ = env::vars_os().collect();
+    let mut environ: Environ = config::environ().collect();
     environ.prepend_path(own_folder.0.path());
-    let temp_dir = args.storage_dir.clone().unwrap_or_else(env::temp_dir);
+    let temp_dir = args.storage_dir.clone().unwrap_or_else(config::temporary_folder);
     let current_dir = env::current_dir().context("cannot find the current folder")?;
     let cache_dir = &context.config.cache_dir.value;
     let mut request =
@@ -150,7 +150,7 @@ fn request(
     request.user = Some(context.config.user.value.clone());
     request.parent_run = match &args.run_id {
         Some(_) => None,
-        None => variable("MLFLOW_RUN_ID").map(|(id, _)| id),
+        None => known::PARENT_RUN.read().map(|(id, _)| id),
     };
     request.fetch = Some(Arc::new(ArtifactFetch(destination.clone())));
     // With --json, standard output is the answer's alone.
@@ -178,7 +178,7 @@ struct OwnFolder(Scratch);
 
 impl OwnFolder {
     fn make() -> Result<Self> {
-        let folder = Scratch::make(&env::temp_dir(), "mlctl-bin-", Access::Private);
+        let folder = Scratch::make(&config::temporary_folder(), "mlctl-bin-", Access::Private);
         let folder = folder.context("cannot create a temporary folder")?;
         let program = env::current_exe().context("cannot find the mlctl program file")?;
         std::os::unix::fs::symlink(program, folder.path().join("mlctl"))?;

@@ -3,7 +3,7 @@
 use super::Context;
 use crate::Outcome;
 use crate::cli::{Durability, ServerArgs};
-use crate::config::{self, Origin};
+use crate::config::{Origin, known};
 use crate::failure::Hinted;
 use crate::server::{self, Access, Options, Patterns, Registry};
 use crate::stores::{self, Choices, Missing, Webhooks};
@@ -108,7 +108,7 @@ fn deliver(args: &ServerArgs, registry: &Registry) -> Result<Option<DeliveryWork
 
 /// Reads where model versions may come from; the variables are MLflow's.
 fn source_rules(args: &ServerArgs) -> Result<SourceRules> {
-    let pattern = config::variable("MLFLOW_CREATE_MODEL_VERSION_SOURCE_VALIDATION_REGEX");
+    let pattern = known::SOURCE_PATTERN.read();
     let pattern = pattern
         .map(|(text, origin)| {
             Pattern::parse(&text).map_err(|error| {
@@ -119,7 +119,7 @@ fn source_rules(args: &ServerArgs) -> Result<SourceRules> {
             })
         })
         .transpose()?;
-    let schemes = config::variable("MLFLOW_ALLOWED_HOST_ADDRESSED_ARTIFACT_SCHEMES");
+    let schemes = known::SOURCE_SCHEMES.read();
     let schemes = schemes.map(|(list, _)| list).unwrap_or_default();
     let schemes = schemes.split(',').map(|scheme| scheme.trim().to_ascii_lowercase());
     let roots = args.artifacts_destination.iter().chain(&args.default_artifact_root);
@@ -176,7 +176,7 @@ fn open_lock(path: &Path) -> Result<File> {
 
 fn access(args: &ServerArgs) -> Result<Access> {
     Ok(Access {
-        token: config::variable("MLCTL_SERVER_TOKEN").map(|(token, _)| token),
+        token: known::SERVER_TOKEN.read().map(|(token, _)| token),
         hosts: Patterns::parse(&args.allowed_hosts)?,
         origins: Patterns::parse(&args.cors_allowed_origins)?,
         frames: args.x_frame_options,
@@ -190,7 +190,7 @@ fn explain(args: &ServerArgs) {
     for (flag, why) in args.ignored.list_set() {
         tracing::warn!("{flag} has no effect: {why}");
     }
-    if let Some((_, Origin::Variable(name))) = config::variable("MLFLOW_AUTH_CONFIG_PATH") {
+    if let Some((_, Origin::Variable(name))) = known::AUTH_CONFIG.read() {
         tracing::warn!("{name} has no effect: mlctl does not support users and permissions");
     }
     if !is_loopback(&args.host) {

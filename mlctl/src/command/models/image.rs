@@ -8,6 +8,7 @@ pub(super) use content::{LIBRARIES, MODEL, PROGRAM, Program, USER};
 use super::predict;
 use crate::cli::BuildImageArgs;
 use crate::command::Context;
+use crate::config;
 use crate::failure::Hinted;
 use crate::output::bytes;
 use crate::resolve;
@@ -64,7 +65,7 @@ pub(super) fn runnable(uri: &str, folder: &Path) -> Result<Model> {
 
 /// Returns the folder for what is too large for memory: where there must be room anyway.
 fn scratch(output: Option<&Path>) -> Result<PathBuf> {
-    let Some(output) = output else { return Ok(std::env::temp_dir()) };
+    let Some(output) = output else { return Ok(config::temporary_folder()) };
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
     Ok(folder.unwrap_or(Path::new(".")).to_owned())
 }

@@ -3,6 +3,7 @@
 use crate::cli::ModelUri;
 use crate::command::Context;
 use crate::command::progress::Display;
+use crate::config::{self, known};
 use crate::output::notice;
 use anyhow::{Context as _, Result};
 use mlctl_models::python::Worker;
@@ -30,7 +31,7 @@ pub(super) fn open(
         let mut command = Command::new(&python);
         if let Some(programs) = python.parent() {
             // What the model starts on its own is the environment's, too.
-            let path = env::var_os("PATH").unwrap_or_default();
+            let path = known::PROGRAMS.folders();
             let folders = [programs.to_owned()].into_iter().chain(env::split_paths(&path));
             command.env("PATH", env::join_paths(folders).unwrap_or(path));
         }
@@ -49,7 +50,7 @@ pub(super) fn interpreter(
     folder: &Path,
     info: &ModelInfo,
 ) -> Result<PathBuf> {
-    let environ: Environ = env::vars_os().collect();
+    let environ: Environ = config::environ().collect();
     let progress = Display::new();
     let manager = asked.env_manager.map(EnvManager::from);
     let has = |name: &str| folder.join(name).is_file();

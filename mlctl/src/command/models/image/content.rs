@@ -1,5 +1,6 @@
 //! What is in an image: mlctl, what mlctl needs to run, and the model.
 
+use crate::config::known;
 use anyhow::{Context as _, Result};
 use mlctl_artifacts::{ArtifactPath, ArtifactStore, LocalArtifacts, walk};
 use mlctl_oci::program::{Needs, Search, needs};
@@ -28,7 +29,7 @@ impl Program {
     /// Looks at the running program.
     pub(in super::super) fn of_this() -> Result<Self> {
         let path = env::current_exe().context("cannot find the mlctl program file")?;
-        let first = env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+        let first = known::LIBRARIES.folders();
         let first = env::split_paths(&first).filter(|folder| folder.is_absolute());
         let needs = needs(&path, &Search::system(first.collect()))?;
         Ok(Self { path, needs })

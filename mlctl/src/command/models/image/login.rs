@@ -1,6 +1,6 @@
 //! Who pushes: what the command line says, else the login of docker or podman.
 
-use crate::config::variable;
+use crate::config::known::{self, Known};
 use crate::failure::Hinted;
 use anyhow::{Context as _, Result};
 use base64::Engine as _;
@@ -30,7 +30,7 @@ struct Login {
 /// Finds the credentials for a registry; none is no error, since some take anybody.
 pub(super) fn find(registry: &str, username: Option<&str>) -> Result<Option<Credentials>> {
     if let Some(username) = username {
-        let (password, _) = variable("MLCTL_REGISTRY_PASSWORD").ok_or_else(|| {
+        let (password, _) = known::IMAGE_PASSWORD.read().ok_or_else(|| {
             let message = format!("there is no password for `{username}`");
             Hinted::usage(message, "set MLCTL_REGISTRY_PASSWORD")
         })?;
@@ -56,11 +56,13 @@ pub(super) fn find(registry: &str, username: Option<&str>) -> Result<Option<Cred
 
 /// Lists where logins may be, podman's first, as podman does.
 fn files() -> Vec<PathBuf> {
-    let of = |name, rest: &str| variable(name).map(|(folder, _)| PathBuf::from(folder).join(rest));
-    let named = variable("REGISTRY_AUTH_FILE").map(|(path, _)| PathBuf::from(path));
-    let podman = of("XDG_RUNTIME_DIR", "containers/auth.json");
+    let path = |setting: &Known| setting.read().map(|(path, _)| PathBuf::from(path));
+    let named = path(&known::IMAGE_LOGINS);
+    let podman =
+        path(&known::IMAGE_PODMAN_FOLDER).map(|folder| folder.join("containers/auth.json"));
     let home = etcetera::home_dir().ok().map(|home| home.join(".docker/config.json"));
-    let docker = of("DOCKER_CONFIG", "config.json").or(home);
+    let docker = path(&known::IMAGE_DOCKER_FOLDER).map(|folder| folder.join("config.json"));
+    let docker = docker.or(home);
     [named, podman, docker].into_iter().flatten().collect()
 }
 
