@@ -47,7 +47,7 @@ pub struct Request {
 
 impl Request {
     /// Makes the request of a candidate, which is not there yet and has no other.
-    pub(crate) fn new(
+    pub fn new(
         candidate: &Candidate,
         from: &Stage,
         other: Option<Self>,
@@ -69,7 +69,7 @@ impl Request {
     }
 
     /// Approves it, which takes another user than the one who made it.
-    pub(crate) fn approve(mut self, stamp: &Stamp) -> Result<Self> {
+    pub fn approve(mut self, stamp: &Stamp) -> Result<Self> {
         if self.approved.is_some() {
             return Err(RequestRefusal::Exists(self).into());
         }

@@ -297,10 +297,10 @@ impl RegistryStore for HttpStore {
     }
 
     fn create_version(&self, new: &NewVersion, stamp: &Stamp) -> Result<ModelVersion> {
-        lifecycle::check_source(&new.source)?;
+        lifecycle::reject_empty_source(&new.source)?;
         if new.model_id.is_none() {
             // Only with its id a logged model can be told from nothing.
-            Location::of(new)?;
+            Location::of_new_version(new)?;
         }
         if new.storage_location.is_some() {
             let rule = "a server determines the storage location itself";
@@ -426,7 +426,7 @@ impl RegistryStore for HttpStore {
     }
 
     fn force_transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
-        policy::check_force(stamp)?;
+        policy::require_reason(stamp)?;
         self.send_transition(asked, Some(true), stamp)
     }
 

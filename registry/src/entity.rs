@@ -219,9 +219,8 @@ impl PageSize {
     }
 
     /// Returns how many items to read to learn whether there is a next page.
-    #[cfg(feature = "sqlite")]
-    pub(crate) fn and_one_more(self) -> u32 {
-        self.0 + 1
+    pub fn and_one_more(self) -> usize {
+        self.get() + 1
     }
 }
 
@@ -242,7 +241,7 @@ pub struct Page<T, K> {
 
 impl<T, K> Page<T, K> {
     /// Cuts a list that was read with one item too many down to a page.
-    pub(crate) fn cut(mut items: Vec<T>, size: PageSize, key: impl Fn(&T) -> K) -> Self {
+    pub fn cut(mut items: Vec<T>, size: PageSize, key: impl Fn(&T) -> K) -> Self {
         let has_more = items.len() > size.get();
         items.truncate(size.get());
         let next = items.last().filter(|_| has_more).map(key);

@@ -213,11 +213,8 @@ impl Error {
         Self::Backend { doing: doing.into(), source: source.into() }
     }
 
-    pub(crate) fn invalid(
-        what: &'static str,
-        value: &str,
-        rule: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    /// Says that `value` breaks `rule`; a long value is shortened.
+    pub fn invalid(what: &'static str, value: &str, rule: impl Into<Cow<'static, str>>) -> Self {
         const SHOWN_CHARS_MAX: usize = 120;
         let mut shown: String = value.chars().take(SHOWN_CHARS_MAX).collect();
         if shown.len() < value.len() {

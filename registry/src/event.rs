@@ -179,12 +179,12 @@ fn is_blank(text: &Option<String>) -> bool {
 
 impl Change {
     /// Tells of a model's creation.
-    pub(crate) fn model_created(new: &NewModel) -> Self {
+    pub fn model_created(new: &NewModel) -> Self {
         Self::ModelCreated { description: new.description.clone(), tags: new.tags.clone() }
     }
 
     /// Tells of a version's creation.
-    pub(crate) fn version_created(new: &NewVersion) -> Self {
+    pub fn version_created(new: &NewVersion) -> Self {
         Self::VersionCreated {
             source: new.source.clone(),
             run_id: new.run_id.clone(),

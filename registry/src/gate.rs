@@ -30,8 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::id::{Stage, TagKey, TagValue};
-pub(crate) use judge::{Attempt, Case, Measured, with_metrics};
-pub use judge::{Finding, GateReport};
+pub use judge::{Attempt, Case, Finding, GateReport, Measured, attempt_with_metrics};
 
 /// Knows the metrics of the runs that versions come from.
 pub trait RunMetrics: fmt::Debug + Send + Sync + 'static {

@@ -8,13 +8,13 @@ use crate::id::ModelName;
 
 /// A stretch of a registry's history that belongs to one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Segment {
+pub struct Segment {
     /// The name that the model had.
-    pub(crate) name: ModelName,
+    pub name: ModelName,
     /// The first event.
-    pub(crate) first: EventId,
+    pub first: EventId,
     /// The event before which it ends.
-    pub(crate) end: EventId,
+    pub end: EventId,
 }
 
 /// Finds the stretches of the model that has this name now, or had it last, the oldest first.
@@ -24,7 +24,7 @@ pub(crate) struct Segment {
 ///
 /// # Errors
 /// Those of `arrival`.
-pub(crate) fn segments<E>(
+pub fn segments<E>(
     name: &ModelName,
     mut arrival: impl FnMut(&ModelName, EventId) -> Result<Option<(EventId, ModelName)>, E>,
 ) -> Result<Vec<Segment>, E> {

@@ -30,6 +30,31 @@
 //! # }
 //! # Ok::<(), mlctl_registry::Error>(())
 //! ```
+//!
+//! # Writing a store
+//!
+//! A store is a type that implements [`RegistryStore`], whose documentation is the contract. What
+//! is the same for all stores is here to be used:
+//!
+//! - [`lifecycle`]: numbers of versions, names that are taken, what a transition moves, aliases.
+//! - [`policy`] and [`gate`]: a model's own stages and gates. [`GateReport::judge`] says whether a
+//!   version may enter a stage, and [`gate::attempt_with_metrics`] asks for metrics of runs without
+//!   holding the store's lock.
+//! - [`Request`]: requests for transitions, and who may approve them.
+//! - [`search`]: [`search::select_models`] and [`search::select_versions`] for rows that are held as
+//!   values, or a compiled query for a store that searches by itself.
+//! - [`history`]: which events belong to a model that was renamed.
+//! - [`store::Location`] and [`store::created_version`]: what a new version is.
+//!
+//! The feature `conformance` brings the suite that every store passes. In a test of the store's own
+//! crate, the macro takes an expression that makes an empty registry:
+//!
+//! ```ignore
+//! mlctl_registry::conformance_tests!(MyStore::new());
+//! ```
+//!
+//! `tests/elsewhere.rs` in this crate's folder is such a store, written with the public interface
+//! only.
 
 mod approval;
 #[cfg(feature = "client")]
@@ -40,7 +65,7 @@ mod event;
 #[cfg(feature = "files")]
 pub mod files;
 pub mod gate;
-mod history;
+pub mod history;
 mod id;
 pub mod lifecycle;
 #[cfg(any(feature = "rest", feature = "client"))]

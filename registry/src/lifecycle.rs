@@ -12,7 +12,7 @@ use mlctl_wire::name::{NewName, Resemblance};
 
 /// Refuses a name that a model has, in whatever spelling of Unicode, and warns of one that only looks
 /// like the name of another.
-pub(crate) fn check_name_is_free<T: AsRef<str>>(
+pub fn reject_taken_name<T: AsRef<str>>(
     name: &ModelName,
     others: impl IntoIterator<Item = T>,
 ) -> Result<()> {
@@ -125,7 +125,7 @@ pub fn set_alias(
 }
 
 /// Refuses a version that would come from nowhere.
-pub fn check_source(source: &str) -> Result<()> {
+pub fn reject_empty_source(source: &str) -> Result<()> {
     if source.trim().is_empty() {
         return Err(Error::invalid(
             "source",

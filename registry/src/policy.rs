@@ -51,20 +51,20 @@ impl Policy {
 }
 
 /// Tells whether a tag of a model says something about its stages or gates.
-pub(crate) fn is_policy(key: &TagKey) -> bool {
+pub fn is_policy_tag(key: &TagKey) -> bool {
     [STAGES_TAG, GATES_TAG].contains(&key.as_str())
 }
 
 /// Refuses a change of one of these tags that would leave rules which cannot be read.
 ///
 /// What could not be read before may be mended piece by piece.
-pub(crate) fn check_change(
+pub fn reject_unreadable_policy(
     before: &Tags,
     key: &TagKey,
     to: Option<&TagValue>,
     configured: &StageRules,
 ) -> Result<()> {
-    if !is_policy(key) {
+    if !is_policy_tag(key) {
         return Ok(());
     }
     let mut after = before.clone();
@@ -84,7 +84,7 @@ pub(crate) fn check_change(
 }
 
 /// Refuses to make a transition without a reason.
-pub(crate) fn check_force(stamp: &crate::entity::Stamp) -> Result<()> {
+pub fn require_reason(stamp: &crate::entity::Stamp) -> Result<()> {
     match stamp.why.as_deref().is_some_and(|why| !why.trim().is_empty()) {
         true => Ok(()),
         false => Err(Error::invalid("reason", "", "a forced transition needs a reason")),
@@ -107,7 +107,8 @@ mod tests {
     fn check(before: &[(&str, &str)], key: &str, to: Option<&str>, want: Result<(), &str>) {
         let key = TagKey::parse(key).unwrap();
         let to = to.map(|to| TagValue::parse(to).unwrap());
-        let got = check_change(&tags(before), &key, to.as_ref(), &StageRules::default());
+        let got =
+            reject_unreadable_policy(&tags(before), &key, to.as_ref(), &StageRules::default());
         assert_eq!(got.map_err(|err| err.to_string()), want.map_err(str::to_owned));
     }
 
@@ -146,8 +147,8 @@ mod tests {
     #[test]
     fn force_needs_a_reason() {
         let stamp = crate::entity::Stamp::new("ada", 1);
-        assert!(check_force(&stamp).is_err());
-        assert!(check_force(&stamp.clone().because("  ")).is_err());
-        assert!(check_force(&stamp.because("the old one is broken")).is_ok());
+        assert!(require_reason(&stamp).is_err());
+        assert!(require_reason(&stamp.clone().because("  ")).is_err());
+        assert!(require_reason(&stamp.because("the old one is broken")).is_ok());
     }
 }

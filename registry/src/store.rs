@@ -242,7 +242,7 @@ impl Default for Settings {
 
 /// Says how to find out where a new version's files lie.
 #[derive(Debug)]
-pub(crate) enum Location {
+pub enum Location {
     /// The text itself, which the version notes as MLflow does.
     Known(String),
     /// Where the version of this URI has them.
@@ -251,8 +251,8 @@ pub(crate) enum Location {
 
 impl Location {
     /// Reads a new version's source and, when it has one, its storage location.
-    pub(crate) fn of(new: &NewVersion) -> Result<Self> {
-        crate::lifecycle::check_source(&new.source)?;
+    pub fn of_new_version(new: &NewVersion) -> Result<Self> {
+        crate::lifecycle::reject_empty_source(&new.source)?;
         if let Some(location) = &new.storage_location {
             return Ok(Self::Known(location.clone()));
         }
@@ -268,7 +268,7 @@ impl Location {
 }
 
 /// Makes the version that a store has just created.
-pub(crate) fn created(
+pub fn created_version(
     new: &NewVersion,
     version: VersionNumber,
     location: String,

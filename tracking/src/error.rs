@@ -233,7 +233,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
     /// Says that `value` breaks `rule`.
-    pub(crate) fn invalid(what: &'static str, value: &str, rule: &'static str) -> Self {
+    pub fn invalid(what: &'static str, value: &str, rule: &'static str) -> Self {
         Self::Invalid { what, value: shortened(value), rule, phrase: None }
     }
 
@@ -268,8 +268,7 @@ impl Error {
     }
 
     /// Says what was being done when `source` happened.
-    #[cfg(any(feature = "file", feature = "rest", feature = "sqlite", feature = "client"))]
-    pub(crate) fn backend(
+    pub fn backend(
         doing: impl Into<String>,
         source: impl Into<Box<dyn error::Error + Send + Sync>>,
     ) -> Self {

@@ -22,6 +22,32 @@
 //! assert_eq!(store.run(&run.info.run_id)?.data.metrics[0].value, 0.25);
 //! # Ok::<(), mlctl_tracking::Error>(())
 //! ```
+//!
+//! # Writing a backend
+//!
+//! A backend is a type that implements three traits: [`TrackingStore`] for experiments and runs,
+//! [`LoggedModelStore`], and [`PurgeStore`], whose provided methods are for stores that cannot
+//! delete permanently. Their documentation is the contract. What is the same for all backends is
+//! here to be used:
+//!
+//! - [`rules`]: what may be logged and changed. A store asks them before it writes, so that it
+//!   refuses the same things with the same errors.
+//! - [`search`]: a store that holds its rows as values calls [`search::select_runs`] and its
+//!   neighbours. One that can narrow a search by itself compiles the query and reads the filter,
+//!   then leaves the rest to [`search::row_key`] and [`search::page`].
+//! - [`store::select_history`] cuts the pages of a metric's history.
+//!
+//! The feature `conformance` brings the suite that every backend passes. In a test of the backend's
+//! own crate, the macro takes an expression that makes an empty store, and whatever must live as
+//! long as it:
+//!
+//! ```ignore
+//! mlctl_tracking::conformance_tests!((MyStore::new(), ()));
+//! mlctl_tracking::purge_conformance_tests!((MyStore::new(), ()));
+//! ```
+//!
+//! `tests/elsewhere.rs` in this crate's folder is such a backend, written with the public interface
+//! only.
 
 mod error;
 mod field;

@@ -54,7 +54,7 @@ impl GateReport {
     ///
     /// # Errors
     /// The runs whose metrics are needed besides those that are known.
-    pub(crate) fn of(
+    pub fn judge(
         case: &Case<'_>,
         policy: &Policy,
         known: &Measured,
@@ -95,7 +95,7 @@ impl GateReport {
     }
 
     /// Refuses a version that may not enter, or says what is noted of it when it does.
-    pub(crate) fn enter(&self, force: bool) -> Result<Option<Change>> {
+    pub fn admit(&self, force: bool) -> Result<Option<Change>> {
         let to = self.stage.clone();
         if self.passed {
             let met = said(self.findings.iter());
@@ -121,11 +121,12 @@ fn said<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
 }
 
 /// The latest metrics of runs; nothing for runs that do not exist.
-pub(crate) type Measured = BTreeMap<String, Option<BTreeMap<String, f64>>>;
+pub type Measured = BTreeMap<String, Option<BTreeMap<String, f64>>>;
 
 /// What became of a try to do something for which the metrics of runs may be needed.
 #[derive(Debug)]
-pub(crate) enum Attempt<T> {
+pub enum Attempt<T> {
+    /// It is done.
     Done(T),
     /// Nothing was done: these runs are needed.
     Needs(Vec<String>),
@@ -135,7 +136,7 @@ pub(crate) enum Attempt<T> {
 ///
 /// Runs are asked for between the tries, for a store holds its lock while it tries. What holds a
 /// stage may change meanwhile, and with it what is needed.
-pub(crate) fn with_metrics<T>(
+pub fn attempt_with_metrics<T>(
     metrics: &dyn RunMetrics,
     mut attempt: impl FnMut(Measured) -> Result<Attempt<T>>,
 ) -> Result<T> {
@@ -155,12 +156,15 @@ pub(crate) fn with_metrics<T>(
 
 /// What the registry knows of a version that is to enter a stage.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Case<'a> {
-    pub(crate) version: &'a ModelVersion,
-    pub(crate) stage: &'a Stage,
+pub struct Case<'a> {
+    /// The version.
+    pub version: &'a ModelVersion,
+    /// The stage, one of the model's.
+    pub stage: &'a Stage,
     /// The newest other version in the stage.
-    pub(crate) holder: Option<&'a ModelVersion>,
-    pub(crate) request: Option<&'a Request>,
+    pub holder: Option<&'a ModelVersion>,
+    /// The request for this version and stage, when there is one.
+    pub request: Option<&'a Request>,
 }
 
 fn run_of(version: &ModelVersion) -> Option<&str> {

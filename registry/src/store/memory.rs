@@ -11,14 +11,14 @@ use crate::entity::{
 };
 use crate::error::{Error, Result};
 use crate::event::{Change, Event, EventId};
-use crate::gate::{GateReport, RunMetrics, with_metrics};
+use crate::gate::{GateReport, RunMetrics, attempt_with_metrics};
 use crate::history;
 use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
-use crate::lifecycle::{self, Transition, check_name_is_free};
+use crate::lifecycle::{self, Transition, reject_taken_name};
 use crate::policy;
 use crate::search::{self, ModelQuery, VersionQuery};
 use crate::stages::StageRules;
-use crate::store::{Location, RegistryStore, Settings, created};
+use crate::store::{Location, RegistryStore, Settings, created_version};
 use crate::uri::VersionRef;
 #[cfg(feature = "webhooks")]
 use crate::webhook::{Notice, WebhookStore};
@@ -110,7 +110,7 @@ impl State {
     }
 
     fn create_model(&mut self, new: &NewModel, stamp: &Stamp) -> Result<()> {
-        check_name_is_free(&new.name, self.models.keys().map(ModelName::as_str))?;
+        reject_taken_name(&new.name, self.models.keys().map(ModelName::as_str))?;
         let model = Model {
             creation_timestamp_ms: stamp.at_ms,
             last_updated_timestamp_ms: stamp.at_ms,
@@ -127,7 +127,7 @@ impl State {
     }
 
     fn locate(&self, new: &NewVersion, configured: &StageRules) -> Result<String> {
-        match Location::of(new)? {
+        match Location::of_new_version(new)? {
             Location::Known(location) => Ok(location),
             Location::Of(uri) => {
                 let model = self.model(&uri.model)?;
@@ -233,7 +233,7 @@ impl RegistryStore for MemoryStore {
         let mut state = self.state();
         state.model(name)?;
         let others = state.models.keys().filter(|other| *other != name);
-        check_name_is_free(to, others.map(ModelName::as_str))?;
+        reject_taken_name(to, others.map(ModelName::as_str))?;
         if let Some(mut model) = state.models.remove(name) {
             model.last_updated_timestamp_ms = stamp.at_ms;
             for version in model.versions.values_mut() {
@@ -285,7 +285,7 @@ impl RegistryStore for MemoryStore {
     ) -> Result<()> {
         let mut state = self.state();
         let tags = &mut state.model_mut(name)?.tags;
-        policy::check_change(tags, key, Some(value), &self.settings.stages)?;
+        policy::reject_unreadable_policy(tags, key, Some(value), &self.settings.stages)?;
         let from = tags.insert(key.clone(), value.clone());
         let change = Change::TagSet { key: key.clone(), from, to: value.clone() };
         state.record(name, None, change, stamp);
@@ -295,7 +295,7 @@ impl RegistryStore for MemoryStore {
     fn delete_model_tag(&self, name: &ModelName, key: &TagKey, stamp: &Stamp) -> Result<()> {
         let mut state = self.state();
         let tags = &mut state.model_mut(name)?.tags;
-        policy::check_change(tags, key, None, &self.settings.stages)?;
+        policy::reject_unreadable_policy(tags, key, None, &self.settings.stages)?;
         if let Some(from) = tags.remove(key) {
             state.record(name, None, Change::TagDeleted { key: key.clone(), from }, stamp);
         }
@@ -315,7 +315,7 @@ impl RegistryStore for MemoryStore {
         }
         let model = state.model_mut(&new.model)?;
         let number = lifecycle::next_version(&new.model, model.highest)?;
-        let version = created(new, number, location, stamp);
+        let version = created_version(new, number, location, stamp);
         model.last_updated_timestamp_ms = stamp.at_ms;
         model.highest = Some(number);
         model.versions.insert(number, version.clone());
@@ -417,7 +417,7 @@ impl RegistryStore for MemoryStore {
     }
 
     fn transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
-        let moved = with_metrics(self.settings.metrics.as_ref(), |known| {
+        let moved = attempt_with_metrics(self.settings.metrics.as_ref(), |known| {
             self.state().transition(asked, false, &known, &self.settings.stages, stamp)
         });
         #[cfg(feature = "webhooks")]
@@ -432,14 +432,14 @@ impl RegistryStore for MemoryStore {
     }
 
     fn force_transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
-        policy::check_force(stamp)?;
-        with_metrics(self.settings.metrics.as_ref(), |known| {
+        policy::require_reason(stamp)?;
+        attempt_with_metrics(self.settings.metrics.as_ref(), |known| {
             self.state().transition(asked, true, &known, &self.settings.stages, stamp)
         })
     }
 
     fn check_transition(&self, candidate: &Candidate) -> Result<GateReport> {
-        with_metrics(self.settings.metrics.as_ref(), |known| {
+        attempt_with_metrics(self.settings.metrics.as_ref(), |known| {
             self.state().check(candidate, &known, &self.settings.stages)
         })
     }
@@ -513,7 +513,7 @@ impl RegistryStore for MemoryStore {
                 && version.is_none_or(|version| event.version == Some(version))
                 && after.is_none_or(|after| event.id > after)
         });
-        let events = concerned.take(size.get() + 1).cloned().collect();
+        let events = concerned.take(size.and_one_more()).cloned().collect();
         Ok(Page::cut(events, size, |event| event.id))
     }
 }

@@ -12,7 +12,7 @@ use crate::approval::{Candidate, Request};
 use crate::entity::{ModelVersion, NewModel, NewVersion, Page, PageSize, RegisteredModel, Stamp};
 use crate::error::{Error, Result};
 use crate::event::{Event, EventId};
-use crate::gate::{GateReport, RunMetrics, with_metrics};
+use crate::gate::{GateReport, RunMetrics, attempt_with_metrics};
 use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 use crate::lifecycle::Transition;
 use crate::policy;
@@ -133,7 +133,7 @@ impl SqliteStore {
     }
 
     fn moved(&self, asked: &Transition, force: bool, stamp: &Stamp) -> Result<ModelVersion> {
-        with_metrics(self.settings.metrics.as_ref(), |known| {
+        attempt_with_metrics(self.settings.metrics.as_ref(), |known| {
             let (asked, stamp, stages) =
                 (asked.clone(), stamp.clone(), self.settings.stages.clone());
             self.write("moving a version", move |db| {
@@ -332,12 +332,12 @@ impl RegistryStore for SqliteStore {
     }
 
     fn force_transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion> {
-        policy::check_force(stamp)?;
+        policy::require_reason(stamp)?;
         self.moved(asked, true, stamp)
     }
 
     fn check_transition(&self, candidate: &Candidate) -> Result<GateReport> {
-        with_metrics(self.settings.metrics.as_ref(), |known| {
+        attempt_with_metrics(self.settings.metrics.as_ref(), |known| {
             self.read("checking a version", |db| {
                 transitions::check(db, candidate, &known, &self.settings.stages)
             })

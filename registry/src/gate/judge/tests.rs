@@ -9,7 +9,7 @@ fn version(number: u32, run: &str) -> ModelVersion {
         ..NewVersion::of("churn".parse().unwrap(), "/models")
     };
     let number = VersionNumber::from_u32(number).unwrap();
-    crate::store::created(&new, number, "/models".to_owned(), &Stamp::new("ada", 1))
+    crate::store::created_version(&new, number, "/models".to_owned(), &Stamp::new("ada", 1))
 }
 
 /// What is known in these tests: version 3 of run `new`, version 1 of run `old` in Production.
@@ -43,7 +43,7 @@ impl Known {
             holder: self.holder.as_ref(),
             request: self.request.as_ref(),
         };
-        GateReport::of(&case, &policy, &self.measured).unwrap()
+        GateReport::judge(&case, &policy, &self.measured).unwrap()
     }
 
     #[track_caller]
@@ -143,8 +143,8 @@ fn a_refusal_says_what_is_not_met_and_force_notes_it() {
     let report = Known::rmse(0.9, 0.8).report("rmse < 0.8; rmse > 0.1; tag ok", "");
     let refusal = "version 3 of `churn` may not enter Production: \
                    rmse is 0.9, not < 0.8; tag `ok` is missing";
-    assert_eq!(report.enter(false).unwrap_err().to_string(), refusal);
-    let forced = report.enter(true).unwrap().unwrap();
+    assert_eq!(report.admit(false).unwrap_err().to_string(), refusal);
+    let forced = report.admit(true).unwrap().unwrap();
     let failed = ["rmse is 0.9, not < 0.8", "tag `ok` is missing"].map(str::to_owned).to_vec();
     assert_eq!(forced, Change::GateForced { to: Stage::PRODUCTION, failed });
 }
@@ -154,10 +154,10 @@ fn a_way_that_is_not_there_is_refused_with_those_that_are() {
     let report = Known::rmse(0.9, 0.8).report("rmse < 1", "Staging -> Production");
     let refusal = "version 3 of `churn` may not go from None to Production: \
                    from None it may go to Staging and Archived";
-    assert_eq!(report.enter(false).unwrap_err().to_string(), refusal);
+    assert_eq!(report.admit(false).unwrap_err().to_string(), refusal);
     let failed = vec![refusal.to_owned()];
     let forced = Change::GateForced { to: Stage::PRODUCTION, failed };
-    assert_eq!(report.enter(true).unwrap(), Some(forced));
+    assert_eq!(report.admit(true).unwrap(), Some(forced));
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn where_a_version_is_nothing_is_asked() {
     known.version.current_stage = Stage::PRODUCTION;
     let report = known.report("rmse < 0.8", "Staging -> Production");
     assert!(report.passed && report.findings.is_empty());
-    assert_eq!(report.enter(false).unwrap(), None);
+    assert_eq!(report.admit(false).unwrap(), None);
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn only_the_runs_that_matter_are_asked_for() {
             holder: known.holder.as_ref(),
             request: None,
         };
-        GateReport::of(&case, &policy, &known.measured).err().unwrap_or_default()
+        GateReport::judge(&case, &policy, &known.measured).err().unwrap_or_default()
     };
     assert!(needed("tag a; approval").is_empty());
     assert_eq!(needed("tag a; rmse < 1"), ["new"]);

@@ -59,7 +59,7 @@ impl Model {
             holder: self.holder(&candidate.stage, Some(candidate.version)),
             request: self.requests.get(&key(candidate)),
         };
-        Ok(match GateReport::of(&case, policy, known) {
+        Ok(match GateReport::judge(&case, policy, known) {
             Ok(report) => Attempt::Done(report),
             Err(runs) => Attempt::Needs(runs),
         })
@@ -112,7 +112,7 @@ impl State {
             Attempt::Done(report) => report,
             Attempt::Needs(runs) => return Ok(Attempt::Needs(runs)),
         };
-        let noted = report.enter(force)?;
+        let noted = report.admit(force)?;
         let in_stage = model.versions.values().filter(|v| v.current_stage == asked.stage);
         let holders: Vec<_> = in_stage.map(|version| version.version).collect();
         let steps = asked.plan(report.from, &holders);

@@ -43,7 +43,7 @@ pub(super) fn list(
     size: PageSize,
 ) -> Result<Vec<Event>, Failure> {
     let mut events = Vec::new();
-    let wanted = size.and_one_more() as usize;
+    let wanted = size.and_one_more();
     for mut segment in history::segments(model, |name, before| arrival(db, name, before))? {
         segment.first = segment.first.max(after.map_or(0, |after| after.saturating_add(1)));
         if segment.first < segment.end && events.len() < wanted {

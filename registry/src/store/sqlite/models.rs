@@ -6,11 +6,11 @@ use super::{Failure, Session, events, load, requests, tags};
 use crate::entity::{NewModel, Stamp};
 use crate::event::Change;
 use crate::id::ModelName;
-use crate::lifecycle::check_name_is_free;
+use crate::lifecycle::reject_taken_name;
 
 /// Creates a model and its event.
 pub(super) fn create(db: &Session<'_>, new: &NewModel, stamp: &Stamp) -> Result<(), Failure> {
-    check_name_is_free(&new.name, &load::names(db)?)?;
+    reject_taken_name(&new.name, &load::names(db)?)?;
     db.execute(
         "INSERT INTO registered_models (name, creation_time, last_updated_time, description)
          VALUES (:name, :at_ms, :at_ms, :description)",
@@ -44,7 +44,7 @@ pub(super) fn rename(
     load::must_exist(db, name)?;
     let mut others = load::names(db)?;
     others.retain(|other| other != name.as_str());
-    check_name_is_free(to, &others)?;
+    reject_taken_name(to, &others)?;
     db.execute(
         "UPDATE registered_models SET name = :to, last_updated_time = :at_ms
          WHERE workspace = 'default' AND name = :name",

@@ -80,7 +80,7 @@ fn page(sql: &mut Sql, table: Table, query: &Compiled) -> Result<(), Failure> {
     }
     sql.order(table, query.order().clauses());
     sql.push(" LIMIT ");
-    sql.bind(i64::from(query.size.and_one_more()));
+    sql.bind(query.size.and_one_more() as i64);
     Ok(())
 }
 

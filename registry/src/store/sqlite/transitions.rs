@@ -29,11 +29,11 @@ pub(super) fn check_change(
     to: Option<&TagValue>,
     configured: &StageRules,
 ) -> Result<(), Failure> {
-    if !policy::is_policy(key) {
+    if !policy::is_policy_tag(key) {
         return Ok(());
     }
     load::must_exist(db, model)?;
-    Ok(policy::check_change(&tags::policy(db, model)?, key, to, configured)?)
+    Ok(policy::reject_unreadable_policy(&tags::policy(db, model)?, key, to, configured)?)
 }
 
 /// Reads the version that `which` says, in a stage of the model's own too.
@@ -98,7 +98,7 @@ fn report(
         holder: holder.as_ref(),
         request: request.as_ref(),
     };
-    Ok(match GateReport::of(&case, policy, measured) {
+    Ok(match GateReport::judge(&case, policy, measured) {
         Ok(report) => Attempt::Done(report),
         Err(runs) => Attempt::Needs(runs),
     })
@@ -125,7 +125,7 @@ pub(super) fn transition(
         Attempt::Done(report) => report,
         Attempt::Needs(runs) => return Ok(Attempt::Needs(runs)),
     };
-    if let Some(noted) = report.enter(force)? {
+    if let Some(noted) = report.admit(force)? {
         events::record(db, &asked.model, Some(asked.version), &noted, stamp)?;
     }
     requests::delete(db, &candidate)?;

@@ -21,7 +21,7 @@ pub(super) fn create(
     configured: &StageRules,
     stamp: &Stamp,
 ) -> Result<ModelVersion, Failure> {
-    let location = match Location::of(new)? {
+    let location = match Location::of_new_version(new)? {
         Location::Known(location) => location,
         Location::Of(uri) => {
             let original = transitions::version(db, &uri.model, &uri.version, configured)?;
@@ -39,7 +39,7 @@ pub(super) fn create(
     tags::insert(db, &tags::Owner::Version(new.model.clone(), version), &new.tags)?;
     models::touch(db, &new.model, stamp.at_ms)?;
     events::record(db, &new.model, Some(version), &Change::version_created(new), stamp)?;
-    Ok(crate::store::created(new, version, location, stamp))
+    Ok(crate::store::created_version(new, version, location, stamp))
 }
 
 fn highest_ever(db: &Session<'_>, model: &ModelName) -> Result<Option<VersionNumber>, Failure> {

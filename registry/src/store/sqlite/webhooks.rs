@@ -159,7 +159,7 @@ fn list(db: &Session<'_>, query: &WebhookQuery) -> Result<Vec<Webhook>, Failure>
     );
     let (created, id) = query.after.as_ref().map(|(at_ms, id)| (*at_ms, id.as_str())).unzip();
     let mut select = db.prepare(&sql)?;
-    let limit = query.size.and_one_more();
+    let limit = query.size.and_one_more() as i64;
     let found = select
         .query_map(named_params! { ":created": created, ":id": id, ":limit": limit }, read)?;
     let found: Vec<_> = found.collect::<rusqlite::Result<_>>()?;
