@@ -70,7 +70,7 @@ impl GateReport {
         if !missing.is_empty() {
             return Err(missing);
         }
-        let findings = conditions.into_iter().map(|condition| case.find(condition, known));
+        let findings = conditions.into_iter().map(|condition| case.evaluate(condition, known));
         let findings: Vec<_> = findings.collect();
         Ok(Self {
             model: version.name.clone(),
@@ -91,14 +91,14 @@ impl GateReport {
 
     /// Tells what is not met.
     pub fn failures(&self) -> String {
-        said(self.findings.iter().filter(|finding| !finding.passed)).join("; ")
+        texts(self.findings.iter().filter(|finding| !finding.passed)).join("; ")
     }
 
     /// Refuses a version that may not enter, or says what is noted of it when it does.
     pub fn admit(&self, force: bool) -> Result<Option<Change>> {
         let to = self.stage.clone();
         if self.passed {
-            let met = said(self.findings.iter());
+            let met = texts(self.findings.iter());
             return Ok((!met.is_empty()).then_some(Change::GatePassed { to, met }));
         }
         let refusal = match self.is_reachable() {
@@ -108,7 +108,7 @@ impl GateReport {
         if !force {
             return Err(refusal);
         }
-        let mut failed = said(self.findings.iter().filter(|finding| !finding.passed));
+        let mut failed = texts(self.findings.iter().filter(|finding| !finding.passed));
         if let Error::MoveNotAllowed(_) = refusal {
             failed.insert(0, refusal.to_string());
         }
@@ -116,7 +116,7 @@ impl GateReport {
     }
 }
 
-fn said<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
+fn texts<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<String> {
     findings.map(|finding| finding.says.clone()).collect()
 }
 
@@ -182,7 +182,7 @@ impl<'a> Case<'a> {
         own.into_iter().chain(self.holder.and_then(run_of).filter(|_| compares))
     }
 
-    fn find(self, condition: &Condition, known: &Measured) -> Finding {
+    fn evaluate(self, condition: &Condition, known: &Measured) -> Finding {
         let plain = |(passed, says)| (passed, None, None, says);
         let (passed, value, bound, says) = match condition {
             Condition::Metric { key, compare, bound } => match metric(self.version, key, known) {

@@ -13,10 +13,11 @@ use crate::message::{OfAlias, Version, VersionAnswer};
 use crate::uri::VersionRef;
 
 pub(super) fn routes() -> Router<Service> {
-    Router::new().route("/registered-models/alias", get(read).post(set).delete(remove))
+    Router::new()
+        .route("/registered-models/alias", get(get_version_by_alias).post(set).delete(remove))
 }
 
-async fn read(
+async fn get_version_by_alias(
     State(service): State<Service>,
     Parameters(request): Parameters<OfAlias>,
 ) -> Answer<VersionAnswer> {

@@ -38,10 +38,12 @@ struct ConditionOfStage {
 }
 
 pub(super) fn routes() -> Router<Service> {
-    Router::new().route("/registry/check", get(check)).route("/registry/gates", get(read).post(set))
+    Router::new()
+        .route("/registry/check", get(check_transition))
+        .route("/registry/gates", get(get_gates).post(set))
 }
 
-async fn check(
+async fn check_transition(
     State(service): State<Service>,
     caller: Option<Extension<Caller>>,
     Parameters(request): Parameters<OfCandidate>,
@@ -62,7 +64,7 @@ async fn check(
         .await
 }
 
-async fn read(
+async fn get_gates(
     State(service): State<Service>,
     Parameters(request): Parameters<OfModel>,
 ) -> Answer<GatesAnswer> {

@@ -24,7 +24,7 @@ const PAGE_MODELS_MAX: u32 = 1000;
 pub(super) fn routes() -> Router<Service> {
     Router::new()
         .route("/registered-models/create", post(create))
-        .route("/registered-models/get", get(read))
+        .route("/registered-models/get", get(get_model))
         .route("/registered-models/update", patch(update))
         .route("/registered-models/rename", post(rename))
         .route("/registered-models/delete", delete(remove))
@@ -70,7 +70,7 @@ fn taken(store: &dyn RegistryStore, name: ModelName, new: &NewModel) -> Error {
     }
 }
 
-async fn read(
+async fn get_model(
     State(service): State<Service>,
     Parameters(request): Parameters<OfModel>,
 ) -> Answer<ModelAnswer> {

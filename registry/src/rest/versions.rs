@@ -28,7 +28,7 @@ const PAGE_VERSIONS_MAX: u32 = 200_000;
 pub(super) fn routes() -> Router<Service> {
     Router::new()
         .route("/model-versions/create", post(create))
-        .route("/model-versions/get", get(read))
+        .route("/model-versions/get", get(get_version))
         .route("/model-versions/update", patch(update))
         .route("/model-versions/delete", delete(remove))
         .route("/model-versions/search", get(search))
@@ -113,7 +113,7 @@ impl Service {
     }
 }
 
-async fn read(
+async fn get_version(
     State(service): State<Service>,
     Parameters(request): Parameters<OfVersion>,
 ) -> Answer<VersionAnswer> {

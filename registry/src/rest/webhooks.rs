@@ -77,7 +77,7 @@ impl WebhookService {
 pub fn webhook_router(service: WebhookService) -> Router {
     Router::new()
         .route("/webhooks", get(list).post(create))
-        .route("/webhooks/{webhook_id}", get(read).patch(update).delete(remove))
+        .route("/webhooks/{webhook_id}", get(get_webhook).patch(update).delete(remove))
         .route("/webhooks/{webhook_id}/test", axum::routing::post(test))
         .with_state(service)
 }
@@ -118,7 +118,7 @@ async fn create(
     service.call(move |store, now_ms| store.create_webhook(&new, now_ms).map(answer)).await
 }
 
-async fn read(
+async fn get_webhook(
     State(service): State<WebhookService>,
     Path(id): Path<String>,
 ) -> Answer<WebhookAnswer> {

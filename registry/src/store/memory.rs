@@ -161,7 +161,7 @@ impl Model {
         }
     }
 
-    fn get(&self, name: &ModelName, number: VersionNumber) -> Result<&ModelVersion> {
+    fn require_version(&self, name: &ModelName, number: VersionNumber) -> Result<&ModelVersion> {
         self.versions.get(&number).ok_or_else(|| Error::VersionNotFound {
             model: name.clone(),
             version: number,
@@ -171,13 +171,13 @@ impl Model {
 
     fn find(&self, name: &ModelName, which: &VersionRef) -> Result<ModelVersion> {
         let found = match which {
-            VersionRef::Number(number) => self.get(name, *number)?,
+            VersionRef::Number(number) => self.require_version(name, *number)?,
             VersionRef::Alias(alias) => {
                 let number = self.aliases.get(alias).ok_or_else(|| Error::AliasNotFound {
                     model: name.clone(),
                     alias: alias.clone(),
                 })?;
-                self.get(name, *number)?
+                self.require_version(name, *number)?
             }
             VersionRef::Stage(stage) => {
                 let empty = || Error::StageEmpty { model: name.clone(), stage: stage.clone() };
@@ -191,8 +191,12 @@ impl Model {
         Ok(self.version(found))
     }
 
-    fn get_mut(&mut self, name: &ModelName, number: VersionNumber) -> Result<&mut ModelVersion> {
-        self.get(name, number)?;
+    fn require_version_mut(
+        &mut self,
+        name: &ModelName,
+        number: VersionNumber,
+    ) -> Result<&mut ModelVersion> {
+        self.require_version(name, number)?;
         let absent = || Error::NoVersions(name.clone());
         self.versions.get_mut(&number).ok_or_else(absent)
     }
@@ -338,7 +342,7 @@ impl RegistryStore for MemoryStore {
         let mut state = self.state();
         let stored = state.model_mut(model)?;
         let to = description.map(str::to_owned);
-        let changed = stored.get_mut(model, version)?;
+        let changed = stored.require_version_mut(model, version)?;
         let from = std::mem::replace(&mut changed.description, to.clone());
         changed.last_updated_timestamp_ms = stamp.at_ms;
         let described = stored.find(model, &version.into())?;
@@ -377,7 +381,7 @@ impl RegistryStore for MemoryStore {
         stamp: &Stamp,
     ) -> Result<()> {
         let mut state = self.state();
-        let tagged = state.model_mut(model)?.get_mut(model, version)?;
+        let tagged = state.model_mut(model)?.require_version_mut(model, version)?;
         let from = tagged.tags.insert(key.clone(), value.clone());
         let change = Change::TagSet { key: key.clone(), from, to: value.clone() };
         state.record(model, Some(version), change, stamp);
@@ -392,7 +396,7 @@ impl RegistryStore for MemoryStore {
         stamp: &Stamp,
     ) -> Result<()> {
         let mut state = self.state();
-        let tagged = state.model_mut(model)?.get_mut(model, version)?;
+        let tagged = state.model_mut(model)?.require_version_mut(model, version)?;
         if let Some(from) = tagged.tags.remove(key) {
             let change = Change::TagDeleted { key: key.clone(), from };
             state.record(model, Some(version), change, stamp);
@@ -440,7 +444,7 @@ impl RegistryStore for MemoryStore {
 
     fn check_transition(&self, candidate: &Candidate) -> Result<GateReport> {
         attempt_with_metrics(self.settings.metrics.as_ref(), |known| {
-            self.state().check(candidate, &known, &self.settings.stages)
+            self.state().judge(candidate, &known, &self.settings.stages)
         })
     }
 
@@ -469,7 +473,7 @@ impl RegistryStore for MemoryStore {
     ) -> Result<()> {
         let mut state = self.state();
         let stored = state.model_mut(model)?;
-        stored.get(model, version)?;
+        stored.require_version(model, version)?;
         let from = stored.aliases.insert(alias.clone(), version);
         for (version, change) in lifecycle::set_alias(alias, from, version) {
             state.record(model, Some(version), change, stamp);

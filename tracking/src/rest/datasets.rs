@@ -16,7 +16,7 @@ async fn search(
     State(service): State<Service>,
     Payload(request): Payload<SearchDatasets>,
 ) -> Answer<DatasetsAnswer> {
-    check(request.experiment_ids.len())?;
+    reject_too_many_experiments(request.experiment_ids.len())?;
     service
         .call_in_turn(move |service| {
             let dataset_summaries = service.store.search_datasets(&request.experiment_ids)?;
@@ -25,7 +25,7 @@ async fn search(
         .await
 }
 
-fn check(experiments: usize) -> Result<(), Failure> {
+fn reject_too_many_experiments(experiments: usize) -> Result<(), Failure> {
     const MAX: usize = limits::DATASET_EXPERIMENTS_MAX;
     let refuse = |message| Err(Failure::new(ErrorCode::InvalidParameterValue, message));
     match experiments {

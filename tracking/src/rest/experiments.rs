@@ -19,7 +19,7 @@ use serde::Serialize;
 pub(super) fn routes() -> Router<Service> {
     Router::new()
         .route("/experiments/create", post(create))
-        .route("/experiments/get", get(read))
+        .route("/experiments/get", get(get_experiment))
         .route("/experiments/get-by-name", get(by_name))
         .route("/experiments/search", get(search_by_query).post(search))
         .route("/experiments/update", post(update))
@@ -81,7 +81,7 @@ async fn create(
         .await
 }
 
-async fn read(
+async fn get_experiment(
     State(service): State<Service>,
     Parameters(request): Parameters<OfExperiment>,
 ) -> Answer<OutwardAnswer> {

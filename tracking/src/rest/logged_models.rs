@@ -25,7 +25,7 @@ pub(super) fn routes() -> Router<Service> {
     Router::new()
         .route("/logged-models", post(create))
         .route("/logged-models/search", post(search))
-        .route("/logged-models/{model_id}", get(read).patch(finalize).delete(remove))
+        .route("/logged-models/{model_id}", get(get_logged_model).patch(finalize).delete(remove))
         .route("/logged-models/{model_id}/params", post(log_params))
         .route("/logged-models/{model_id}/tags", patch(set_tags))
         .route("/logged-models/{model_id}/tags/{key}", delete(delete_tag))
@@ -68,7 +68,7 @@ async fn create(
         .await
 }
 
-async fn read(
+async fn get_logged_model(
     State(service): State<Service>,
     Path(model_id): Path<String>,
 ) -> Answer<LoggedModelAnswer> {

@@ -20,7 +20,7 @@ use serde::Serialize;
 pub(super) fn routes() -> Router<Service> {
     Router::new()
         .route("/runs/create", post(create))
-        .route("/runs/get", get(read))
+        .route("/runs/get", get(get_run))
         .route("/runs/update", post(update))
         .route("/runs/delete", post(delete))
         .route("/runs/restore", post(restore))
@@ -71,7 +71,7 @@ async fn create(
     Ok(Encoded::of(&CreatedAnswer { run: Created { info, data, inputs } })?)
 }
 
-async fn read(
+async fn get_run(
     State(service): State<Service>,
     Parameters(request): Parameters<OfRun>,
 ) -> Answer<RunAnswer> {

@@ -9,28 +9,28 @@ use std::cmp::Reverse;
 /// Looks up a run's attribute, by its name in [`RUNS`](super::RUNS).
 pub fn run_attribute<'a>(info: &'a RunInfo, key: &str) -> Values<'a> {
     match key {
-        "run_id" => one(info.run_id.as_str()),
-        "run_name" => one(&info.run_name),
-        "experiment_id" => one(info.experiment_id.as_str()),
-        "status" => one(info.status.as_str()),
-        "artifact_uri" => one(&info.artifact_uri),
-        "user_id" => one(&info.user_id),
+        "run_id" => text_value(info.run_id.as_str()),
+        "run_name" => text_value(&info.run_name),
+        "experiment_id" => text_value(info.experiment_id.as_str()),
+        "status" => text_value(info.status.as_str()),
+        "artifact_uri" => text_value(&info.artifact_uri),
+        "user_id" => text_value(&info.user_id),
         "start_time" => Values::One(Scalar::Number(info.start_time as f64)),
         "end_time" => info.end_time.map_or(Values::None, |t| Values::One(Scalar::Number(t as f64))),
         _ => Values::None,
     }
 }
 
-fn one(text: &str) -> Values<'_> {
+fn text_value(text: &str) -> Values<'_> {
     Values::One(Scalar::Text(text))
 }
 
-fn maybe(text: Option<&str>) -> Values<'_> {
-    text.map_or(Values::None, one)
+fn optional_text(text: Option<&str>) -> Values<'_> {
+    text.map_or(Values::None, text_value)
 }
 
-fn tag<'a>(tags: &'a [Tag], key: &str) -> Values<'a> {
-    maybe(tags.iter().find(|tag| tag.key.as_str() == key).map(|tag| tag.value.as_str()))
+fn tag_value<'a>(tags: &'a [Tag], key: &str) -> Values<'a> {
+    optional_text(tags.iter().find(|tag| tag.key.as_str() == key).map(|tag| tag.value.as_str()))
 }
 
 impl Facts for Run {
@@ -38,10 +38,10 @@ impl Facts for Run {
         let key = field.key.as_str();
         match field.entity {
             Entity::Attribute => run_attribute(&self.info, key),
-            Entity::Tag => tag(&self.data.tags, key),
+            Entity::Tag => tag_value(&self.data.tags, key),
             Entity::Param => {
                 let param = self.data.params.iter().find(|param| param.key.as_str() == key);
-                maybe(param.map(|param| param.value.as_str()))
+                optional_text(param.map(|param| param.value.as_str()))
             }
             Entity::Metric => {
                 let metric = self.data.metrics.iter().find(|metric| metric.key.as_str() == key);
@@ -71,9 +71,9 @@ impl Facts for Experiment {
     fn values<'a>(&'a self, field: &Field) -> Values<'a> {
         let key = field.key.as_str();
         match (field.entity, key) {
-            (Entity::Tag, _) => tag(&self.tags, key),
-            (_, "name") => one(&self.name),
-            (_, "experiment_id") => one(self.experiment_id.as_str()),
+            (Entity::Tag, _) => tag_value(&self.tags, key),
+            (_, "name") => text_value(&self.name),
+            (_, "experiment_id") => text_value(self.experiment_id.as_str()),
             (_, "creation_time") => Values::One(Scalar::Number(self.creation_time as f64)),
             (_, "last_update_time") => Values::One(Scalar::Number(self.last_update_time as f64)),
             _ => Values::None,
@@ -107,18 +107,20 @@ impl Facts for ScopedModel<'_> {
         let key = field.key.as_str();
         let model = self.model;
         match (field.entity, key) {
-            (Entity::Tag, _) => tag(&model.tags, key),
+            (Entity::Tag, _) => tag_value(&model.tags, key),
             (Entity::Param, _) => {
                 let param = model.params.iter().find(|param| param.key.as_str() == key);
-                maybe(param.map(|param| param.value.as_str()))
+                optional_text(param.map(|param| param.value.as_str()))
             }
             (Entity::Metric, _) => self.metric(key),
-            (_, "name") => one(&model.name),
-            (_, "model_id") => one(model.model_id.as_str()),
+            (_, "name") => text_value(&model.name),
+            (_, "model_id") => text_value(model.model_id.as_str()),
             // As MLflow's server stores them: empty when they were not given.
-            (_, "model_type") => one(model.model_type.as_deref().unwrap_or_default()),
-            (_, "status") => one(model.status.as_str()),
-            (_, "source_run_id") => one(model.source_run_id.as_ref().map_or("", RunId::as_str)),
+            (_, "model_type") => text_value(model.model_type.as_deref().unwrap_or_default()),
+            (_, "status") => text_value(model.status.as_str()),
+            (_, "source_run_id") => {
+                text_value(model.source_run_id.as_ref().map_or("", RunId::as_str))
+            }
             (_, "creation_timestamp") => {
                 Values::One(Scalar::Number(model.creation_timestamp as f64))
             }

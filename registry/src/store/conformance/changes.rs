@@ -19,7 +19,7 @@ fn champion() -> Alias {
 }
 
 /// Tells a history in short lines.
-pub(super) fn told(store: &dyn RegistryStore, model: &ModelName) -> Vec<String> {
+pub(super) fn history_lines(store: &dyn RegistryStore, model: &ModelName) -> Vec<String> {
     let events = store.events(model, None, None, PageSize::MAX).unwrap().items;
     let line = |event: &Event| {
         let version = event.version.map_or("-".to_owned(), |version| version.to_string());
@@ -55,7 +55,7 @@ pub fn a_model_is_described_tagged_and_deleted(store: &dyn RegistryStore) {
     let version = store.get_version(&churn(), &number(1).into());
     assert!(matches!(version, Err(Error::ModelNotFound(_))));
     assert!(all_versions(store).is_empty());
-    let events = told(store, &churn());
+    let events = history_lines(store, &churn());
     assert_eq!(events.last().unwrap(), r#"20 churn - {"kind":"model_deleted"}"#);
     assert_eq!(
         events[3..8],
@@ -141,7 +141,7 @@ pub fn a_version_is_described_tagged_and_deleted(store: &dyn RegistryStore) {
         Err(Error::VersionNotFound { newest, .. }) if newest == Some(number(2))
     ));
     assert_eq!(store.get_model(&churn()).unwrap().last_updated_timestamp_ms, 20);
-    let events = told(store, &churn());
+    let events = history_lines(store, &churn());
     assert_eq!(
         events[3..],
         [
@@ -172,7 +172,7 @@ pub fn a_deleted_version_leaves_its_number_and_no_alias(store: &dyn RegistryStor
     assert!(matches!(by_alias, Err(Error::AliasNotFound { .. })));
     let by_stage = store.get_version(&churn(), &VersionRef::Stage(Stage::PRODUCTION));
     assert!(matches!(by_stage, Err(Error::StageEmpty { .. })));
-    let events = told(store, &churn());
+    let events = history_lines(store, &churn());
     assert_eq!(
         events[events.len() - 2..],
         [
@@ -263,7 +263,7 @@ pub fn a_history_goes_along_with_a_new_name(store: &dyn RegistryStore) {
     store.create_model(&NewModel::named(churn()), &stamp(7)).unwrap();
 
     assert_eq!(
-        told(store, &fraud()),
+        history_lines(store, &fraud()),
         [
             r#"1 churn - {"kind":"model_created"}"#,
             r#"1 churn 1 {"kind":"version_created","source":"/models/churn/1"}"#,
@@ -272,7 +272,7 @@ pub fn a_history_goes_along_with_a_new_name(store: &dyn RegistryStore) {
             r#"6 fraud 1 {"from":"None","kind":"stage_changed","to":"Staging"}"#,
         ]
     );
-    let own = told(store, &churn());
+    let own = history_lines(store, &churn());
     assert_eq!((own.len(), own[3].as_str()), (4, r#"7 churn - {"kind":"model_created"}"#));
     let size = PageSize::new(2).unwrap();
     let (mut seen, mut after) = (Vec::new(), None);

@@ -41,7 +41,7 @@ fn refused<T: std::fmt::Debug>(outcome: crate::Result<T>, code: &str, want: &str
 const DENIED: &str = "PERMISSION_DENIED";
 
 /// Tells a version's history from a time on: when, who, what and why.
-fn told(store: &dyn RegistryStore, version: u32, from_ms: i64) -> Vec<String> {
+fn history_lines(store: &dyn RegistryStore, version: u32, from_ms: i64) -> Vec<String> {
     let events = store.events(&churn(), Some(number(version)), None, PageSize::MAX).unwrap().items;
     let line = |event: Event| {
         let change = serde_json::json!(event.change);
@@ -74,7 +74,7 @@ pub fn a_closed_gate_lets_nothing_through(store: &dyn RegistryStore) {
     assert!(store.check_transition(&candidate(2)).unwrap().passed);
     store.transition(&production(2), &stamp(13)).unwrap();
     assert_eq!(
-        told(store, 2, 13),
+        history_lines(store, 2, 13),
         [
             r#"13 ada {"kind":"gate_passed","met":["tag `reviewed` is ``","tag `risk` is `low`"],"to":"Production"} "#,
             r#"13 ada {"from":"Staging","kind":"stage_changed","to":"Production"} "#,
@@ -102,7 +102,7 @@ pub fn force_takes_a_reason_and_is_told(store: &dyn RegistryStore) {
     assert_eq!(all_events(store), events);
     store.force_transition(&production(1), &by("bob", 11)).unwrap();
     assert_eq!(
-        told(store, 1, 11),
+        history_lines(store, 1, 11),
         [
             r#"11 bob {"failed":["version 1 of `churn` may not go from None to Production: from None it may go to Staging and Archived","tag `reviewed` is missing"],"kind":"gate_forced","to":"Production"} as agreed"#,
             r#"11 bob {"from":"None","kind":"stage_changed","to":"Production"} as agreed"#,
@@ -111,7 +111,7 @@ pub fn force_takes_a_reason_and_is_told(store: &dyn RegistryStore) {
     // Where nothing stands in the way there is nothing to force.
     store.force_transition(&to(1, Stage::ARCHIVED, false), &by("bob", 12)).unwrap();
     let plain = r#"12 bob {"from":"Production","kind":"stage_changed","to":"Archived"} as agreed"#;
-    assert_eq!(told(store, 1, 12), [plain]);
+    assert_eq!(history_lines(store, 1, 12), [plain]);
     let unknown = to(1, Stage::parse("Prod").unwrap(), false);
     assert!(store.force_transition(&unknown, &by("bob", 13)).is_err());
 }
@@ -143,7 +143,7 @@ pub fn an_approval_is_anothers_and_used_up(store: &dyn RegistryStore) {
     store.transition(&to(1, Stage::STAGING, true), &stamp(16)).unwrap();
     store.transition(&production(1), &by("ada", 17)).unwrap();
     assert_eq!(
-        told(store, 1, 11),
+        history_lines(store, 1, 11),
         [
             r#"11 ada {"kind":"transition_requested","to":"Production"} as agreed"#,
             r#"14 bob {"kind":"transition_approved","requested_by":"ada","to":"Production"} as agreed"#,
@@ -177,7 +177,7 @@ pub fn a_request_is_made_once_and_can_be_rejected(store: &dyn RegistryStore) {
     assert!(store.requests(&churn()).unwrap().is_empty());
     let rejected =
         r#"15 eve {"kind":"transition_rejected","requested_by":"ada","to":"Production"} as agreed"#;
-    assert_eq!(told(store, 1, 15), [rejected]);
+    assert_eq!(history_lines(store, 1, 15), [rejected]);
     store.request_transition(&candidate(1), &by("ada", 16)).unwrap();
     store.reject_transition(&candidate(1), &by("ada", 17)).unwrap();
     store.transition(&production(1), &stamp(18)).unwrap();
@@ -246,7 +246,7 @@ pub fn requests_at_once_are_one(store: &dyn RegistryStore) {
     });
 
     assert_eq!((made, approved, rejected), (1, 1, 1));
-    assert_eq!(told(store, 1, 10).len(), 3);
+    assert_eq!(history_lines(store, 1, 10).len(), 3);
 }
 
 /// Registers a version of churn that a run of [`NamedRuns`] made.
@@ -295,7 +295,7 @@ pub fn a_gate_looks_at_the_metrics_of_runs(store: &dyn RegistryStore) {
         number(4)
     );
     let met = r#"12 ada {"kind":"gate_passed","met":["rmse is 0.7, <= 0.8","rmse is 0.7, at most 0.76: 5% lower than 0.8 of version 1"],"to":"Production"} "#;
-    assert_eq!(told(store, 4, 12)[0], met);
+    assert_eq!(history_lines(store, 4, 12)[0], met);
 }
 
 /// A store whose host knows [`NamedRuns`]: the holder that a version is compared with is the one

@@ -54,7 +54,7 @@ impl Model {
         known: &Measured,
     ) -> Result<Attempt<GateReport>> {
         let case = Case {
-            version: self.get(&candidate.model, candidate.version)?,
+            version: self.require_version(&candidate.model, candidate.version)?,
             stage: &candidate.stage,
             holder: self.holder(&candidate.stage, Some(candidate.version)),
             request: self.requests.get(&key(candidate)),
@@ -80,19 +80,23 @@ impl State {
     }
 
     /// Finds the stage of a candidate among those of its model.
-    fn known(&self, candidate: &Candidate, configured: &StageRules) -> Result<Candidate> {
+    fn with_known_stage(
+        &self,
+        candidate: &Candidate,
+        configured: &StageRules,
+    ) -> Result<Candidate> {
         let stages = self.policy(candidate, configured)?.stages;
         Ok(Candidate { stage: stages.find(candidate.stage.as_str())?, ..candidate.clone() })
     }
 
-    pub(super) fn check(
+    pub(super) fn judge(
         &self,
         candidate: &Candidate,
         known: &Measured,
         configured: &StageRules,
     ) -> Result<Attempt<GateReport>> {
         let policy = self.policy(candidate, configured)?;
-        let candidate = self.known(candidate, configured)?;
+        let candidate = self.with_known_stage(candidate, configured)?;
         self.model(&candidate.model)?.report(&candidate, &policy, known)
     }
 
@@ -140,9 +144,9 @@ impl State {
         configured: &StageRules,
         stamp: &Stamp,
     ) -> Result<Request> {
-        let candidate = self.known(candidate, configured)?;
+        let candidate = self.with_known_stage(candidate, configured)?;
         let model = self.model_mut(&candidate.model)?;
-        let from = &model.get(&candidate.model, candidate.version)?.current_stage;
+        let from = &model.require_version(&candidate.model, candidate.version)?.current_stage;
         let other = model.requests.get(&key(&candidate)).cloned();
         let request = Request::new(&candidate, from, other, stamp)?;
         model.requests.insert(key(&candidate), request.clone());
@@ -181,9 +185,9 @@ impl State {
     }
 
     fn requested(&self, candidate: &Candidate, configured: &StageRules) -> Result<Request> {
-        let candidate = self.known(candidate, configured)?;
+        let candidate = self.with_known_stage(candidate, configured)?;
         let model = self.model(&candidate.model)?;
-        model.get(&candidate.model, candidate.version)?;
+        model.require_version(&candidate.model, candidate.version)?;
         let request = model.requests.get(&key(&candidate)).cloned();
         request.ok_or_else(|| RequestRefusal::Missing(candidate).into())
     }

@@ -84,7 +84,7 @@ fn of_segment(
                  WHERE workspace = 'default' AND name = ?1 AND id >= ?2 AND id < ?3
                  ORDER BY id LIMIT ?4",
             )?;
-            select.query_map((name, first, end, limit), read)?
+            select.query_map((name, first, end, limit), decode_event)?
         }
         Some(version) => {
             select = db.prepare(
@@ -92,13 +92,13 @@ fn of_segment(
                  WHERE workspace = 'default' AND name = ?1 AND id >= ?2 AND id < ?3
                      AND version = ?5 ORDER BY id LIMIT ?4",
             )?;
-            select.query_map((name, first, end, limit, version.get()), read)?
+            select.query_map((name, first, end, limit, version.get()), decode_event)?
         }
     };
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Event> {
+fn decode_event(row: &Row<'_>) -> rusqlite::Result<Event> {
     let version = match row.get_ref(5)? {
         rusqlite::types::ValueRef::Null => None,
         _ => Some(load::number(row, 5)?),

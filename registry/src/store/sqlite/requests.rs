@@ -16,7 +16,7 @@ pub(super) fn create(
     configured: &StageRules,
     stamp: &Stamp,
 ) -> Result<Request, Failure> {
-    let candidate = known(db, candidate, configured)?;
+    let candidate = with_known_stage(db, candidate, configured)?;
     let version = load::version(db, &candidate.model, &candidate.version.into())?;
     let other = find(db, &candidate)?;
     let request = Request::new(&candidate, &version.current_stage, other, stamp)?;
@@ -87,14 +87,14 @@ fn existing(
     candidate: &Candidate,
     configured: &StageRules,
 ) -> Result<Request, Failure> {
-    let candidate = known(db, candidate, configured)?;
+    let candidate = with_known_stage(db, candidate, configured)?;
     load::version(db, &candidate.model, &candidate.version.into())?;
     let missing = |candidate| crate::Error::from(RequestRefusal::Missing(candidate)).into();
     find(db, &candidate)?.ok_or_else(|| missing(candidate))
 }
 
 /// Finds the stage of a candidate among those of its model.
-fn known(
+fn with_known_stage(
     db: &Session<'_>,
     candidate: &Candidate,
     configured: &StageRules,
@@ -124,7 +124,7 @@ macro_rules! select_requests {
 pub(super) fn find(db: &Session<'_>, candidate: &Candidate) -> Result<Option<Request>, Failure> {
     let sql = select_requests!("AND r.version = ?2 AND r.stage = ?3");
     let (model, stage) = (candidate.model.as_str(), candidate.stage.as_str());
-    let found = db.prepare(sql)?.query_row((model, candidate.version.get(), stage), read);
+    let found = db.prepare(sql)?.query_row((model, candidate.version.get(), stage), decode_request);
     Ok(found.optional()?)
 }
 
@@ -132,11 +132,11 @@ pub(super) fn find(db: &Session<'_>, candidate: &Candidate) -> Result<Option<Req
 pub(super) fn list(db: &Session<'_>, model: &ModelName) -> Result<Vec<Request>, Failure> {
     load::must_exist(db, model)?;
     let mut select = db.prepare(select_requests!("ORDER BY r.version, r.stage"))?;
-    let rows = select.query_map([model.as_str()], read)?;
+    let rows = select.query_map([model.as_str()], decode_request)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Request> {
+fn decode_request(row: &Row<'_>) -> rusqlite::Result<Request> {
     let stamp = |at_ms, first: usize| {
         Ok::<_, rusqlite::Error>(Stamp { at_ms, who: row.get(first)?, why: row.get(first + 1)? })
     };

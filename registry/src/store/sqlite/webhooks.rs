@@ -25,7 +25,7 @@ impl WebhookStore for SqliteStore {
     }
 
     fn get_webhook(&self, id: &WebhookId) -> Result<Webhook> {
-        self.look("reading a webhook", |db| get(db, id))
+        self.look("reading a webhook", |db| require_webhook(db, id))
     }
 
     fn list_webhooks(&self, query: &WebhookQuery) -> Result<Page<Webhook, WebhookPosition>> {
@@ -137,11 +137,11 @@ fn everywhere() -> String {
 /// Finds a webhook.
 pub(super) fn find(db: &Session<'_>, id: &WebhookId) -> Result<Option<Webhook>, Failure> {
     let sql = format!("SELECT * FROM ({}) WHERE webhook_id = ?1", everywhere());
-    let found = db.prepare(&sql)?.query_row([id.as_str()], read).optional()?;
+    let found = db.prepare(&sql)?.query_row([id.as_str()], decode_webhook).optional()?;
     found.map(|webhook| with_events(db, webhook)).transpose()
 }
 
-fn get(db: &Session<'_>, id: &WebhookId) -> Result<Webhook, Failure> {
+fn require_webhook(db: &Session<'_>, id: &WebhookId) -> Result<Webhook, Failure> {
     must_have(db)?;
     find(db, id)?.ok_or_else(|| Error::WebhookNotFound(id.clone()).into())
 }
@@ -160,13 +160,15 @@ fn list(db: &Session<'_>, query: &WebhookQuery) -> Result<Vec<Webhook>, Failure>
     let (created, id) = query.after.as_ref().map(|(at_ms, id)| (*at_ms, id.as_str())).unzip();
     let mut select = db.prepare(&sql)?;
     let limit = query.size.and_one_more() as i64;
-    let found = select
-        .query_map(named_params! { ":created": created, ":id": id, ":limit": limit }, read)?;
+    let found = select.query_map(
+        named_params! { ":created": created, ":id": id, ":limit": limit },
+        decode_webhook,
+    )?;
     let found: Vec<_> = found.collect::<rusqlite::Result<_>>()?;
     found.into_iter().map(|webhook| with_events(db, webhook)).collect()
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Webhook> {
+fn decode_webhook(row: &Row<'_>) -> rusqlite::Result<Webhook> {
     let status: String = row.get(4)?;
     let status = WebhookStatus::parse(&status)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(4, Type::Text, error.into()))?;
@@ -203,7 +205,7 @@ fn insert(db: &Session<'_>, webhook: &Webhook) -> Result<(), Failure> {
              creation_timestamp, last_updated_timestamp)
          VALUES (:id, :name, :description, :url, :status, :secret, :created, :updated)"
     );
-    put(db, &sql, webhook)?;
+    write_webhook(db, &sql, webhook)?;
     let (mlflows, own) = webhook.events.split();
     replace_events(db, "webhook_events", &webhook.id, &mlflows)?;
     replace_events(db, "mlctl_webhook_events", &webhook.id, &own)
@@ -217,7 +219,7 @@ fn home(webhook: &Webhook) -> &'static str {
     }
 }
 
-fn put(db: &Session<'_>, sql: &str, webhook: &Webhook) -> Result<(), Failure> {
+fn write_webhook(db: &Session<'_>, sql: &str, webhook: &Webhook) -> Result<(), Failure> {
     db.execute(
         sql,
         named_params! {
@@ -254,7 +256,7 @@ fn update_one(
     update: WebhookUpdate,
     at_ms: i64,
 ) -> Result<Webhook, Failure> {
-    let mut webhook = get(db, id)?;
+    let mut webhook = require_webhook(db, id)?;
     let home_before = home(&webhook);
     let (has_mlflows, has_own) = (update.mlflow_events.is_some(), update.own_events.is_some());
     update.apply(&mut webhook, at_ms)?;
@@ -269,7 +271,7 @@ fn update_one(
              status = :status, secret = :secret, creation_timestamp = :created,
              last_updated_timestamp = :updated WHERE webhook_id = :id"
     );
-    put(db, &sql, &webhook)?;
+    write_webhook(db, &sql, &webhook)?;
     // An event of a newer MLflow stays where nobody names others.
     let (mlflows, own) = webhook.events.split();
     if has_mlflows {
@@ -283,7 +285,7 @@ fn update_one(
 
 /// Deletes a webhook as MLflow does, whose rows stay, and all that is ours of it.
 fn delete(db: &Session<'_>, id: &WebhookId, at_ms: i64) -> Result<(), Failure> {
-    get(db, id)?;
+    require_webhook(db, id)?;
     db.execute(
         "UPDATE webhooks SET deleted_timestamp = ?2, last_updated_timestamp = ?2
          WHERE workspace = 'default' AND webhook_id = ?1",

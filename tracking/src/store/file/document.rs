@@ -272,7 +272,7 @@ fn check_name(folder: &Path, field: &str, id: &str) -> Result<()> {
 }
 
 impl ExperimentDocument {
-    pub(super) fn of(experiment: &Experiment) -> Self {
+    pub(super) fn from_entity(experiment: &Experiment) -> Self {
         Self {
             artifact_location: Some(experiment.artifact_location.clone()),
             creation_time: Some(experiment.creation_time),
@@ -302,7 +302,7 @@ impl ExperimentDocument {
 }
 
 impl RunDocument {
-    pub(super) fn of(info: &RunInfo) -> Self {
+    pub(super) fn from_entity(info: &RunInfo) -> Self {
         /// `SourceType.LOCAL`, which old versions of MLflow expect.
         const LOCAL: i64 = 4;
         Self {
@@ -355,7 +355,7 @@ impl RunDocument {
 }
 
 impl ModelDocument {
-    pub(super) fn of(model: &LoggedModel) -> Self {
+    pub(super) fn from_entity(model: &LoggedModel) -> Self {
         Self {
             artifact_location: Some(model.artifact_uri.clone()),
             creation_timestamp: Some(model.creation_timestamp),
@@ -416,7 +416,7 @@ impl ModelDocument {
 }
 
 impl DatasetDocument {
-    pub(super) fn of(dataset: &Dataset) -> Self {
+    pub(super) fn from_entity(dataset: &Dataset) -> Self {
         Self {
             digest: dataset.digest.clone(),
             name: dataset.name.clone(),

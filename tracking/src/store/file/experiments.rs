@@ -36,7 +36,7 @@ impl FileStore {
         let home = self.layout.active(&id);
         write::make_folder(&home)?;
         for tag in &new.tags {
-            write::replace(&home, &folder::path(&home, Kind::Tag, &tag.key), &tag.value)?;
+            write::replace(&home, &folder::value_path(&home, Kind::Tag, &tag.key), &tag.value)?;
         }
         // The document comes last: with it the experiment is there.
         self.write_experiment(&experiment)?;
@@ -74,7 +74,7 @@ impl FileStore {
         {
             write::make_folder(&folder)?;
         }
-        let text = document::print(&ExperimentDocument::of(experiment))?;
+        let text = document::print(&ExperimentDocument::from_entity(experiment))?;
         write::replace(&home, &home.join(META), &text)
     }
 
@@ -175,13 +175,13 @@ impl FileStore {
         rules::reject_long_experiment_tag(tag)?;
         self.active_experiment(id)?;
         let home = self.layout.active(id);
-        write::replace(&home, &folder::path(&home, Kind::Tag, &tag.key), &tag.value)
+        write::replace(&home, &folder::value_path(&home, Kind::Tag, &tag.key), &tag.value)
     }
 
     pub(super) fn remove_experiment_tag(&self, id: &ExperimentId, key: &Key) -> Result<()> {
         self.active_experiment(id)?;
         let home = self.layout.active(id);
-        write::remove(&home, &folder::path(&home, Kind::Tag, key), || Error::TagNotFound {
+        write::remove(&home, &folder::value_path(&home, Kind::Tag, key), || Error::TagNotFound {
             key: key.to_string(),
             owner: Thing::Experiment(id.clone()),
         })

@@ -116,7 +116,7 @@ pub(super) fn is_missing(error: &io::Error) -> bool {
 /// Reads one thing as text: of a metric its latest line, of an input or output its JSON.
 ///
 /// `None` when it is gone, is too large or cannot be understood, which is logged.
-pub(super) fn read(folder: &Path, kind: Kind, key: &str) -> Result<Option<String>> {
+pub(super) fn read_value(folder: &Path, kind: Kind, key: &str) -> Result<Option<String>> {
     if matches!(kind, Kind::Input | Kind::Output) {
         return read_link(folder, kind, key);
     }
@@ -200,7 +200,7 @@ fn latest_line(folder: &Path, name: &str, text: &str) -> Option<String> {
         .filter_map(|line| understood(&path, line, line::parse(&key, line)))
         .reduce(|old, new| if new.is_later_than(&old) { new } else { old })?;
     let mut line = String::new();
-    line::print(&latest, &mut line);
+    line::append_point(&latest, &mut line);
     Some(line)
 }
 
@@ -290,7 +290,7 @@ pub(super) fn read_run(folder: &Path, info: RunInfo) -> Result<Run> {
     let mut parts = Vec::new();
     for kind in Kind::ALL {
         for key in keys(folder, kind)? {
-            if let Some(text) = read(folder, kind, &key)? {
+            if let Some(text) = read_value(folder, kind, &key)? {
                 parts.push((kind, key, text));
             }
         }
@@ -306,7 +306,7 @@ pub(super) fn pairs<T>(
 ) -> Result<Vec<T>> {
     let mut pairs = Vec::new();
     for name in keys(folder, kind)? {
-        let text = read(folder, kind, &name)?;
+        let text = read_value(folder, kind, &name)?;
         // Params of logged models may have long names.
         if let (Ok(key), Some(text)) = (Key::parse_model_param(name), text) {
             pairs.push(make(key, text));
@@ -316,6 +316,6 @@ pub(super) fn pairs<T>(
 }
 
 /// Where the file of a key is.
-pub(super) fn path(folder: &Path, kind: Kind, key: &Key) -> PathBuf {
+pub(super) fn value_path(folder: &Path, kind: Kind, key: &Key) -> PathBuf {
     folder.join(kind.file(key.as_str()))
 }

@@ -88,16 +88,20 @@ impl Layout {
             // A broken document is for the reader to complain about.
             document.map_or(true, |run| run.is_some_and(|run| is_home(folder, &run.experiment_id)))
         };
-        self.find(id.as_str(), says_so).ok_or_else(|| Error::RunNotFound(id.clone()))
+        self.find_in_experiments(id.as_str(), says_so).ok_or_else(|| Error::RunNotFound(id.clone()))
     }
 
     /// Finds a logged model's folder, whatever experiment it is in.
     pub(super) fn find_model(&self, id: &ModelId) -> Result<PathBuf> {
-        let found = self.find(&format!("{MODELS}/{id}"), |_| true);
+        let found = self.find_in_experiments(&format!("{MODELS}/{id}"), |_| true);
         found.ok_or_else(|| Error::ModelNotFound(id.clone()))
     }
 
-    fn find(&self, below_experiment: &str, fits: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+    fn find_in_experiments(
+        &self,
+        below_experiment: &str,
+        fits: impl Fn(&Path) -> bool,
+    ) -> Option<PathBuf> {
         let parents = [self.root.clone(), self.root.join(TRASH)];
         let experiments = parents.iter().filter_map(|parent| fs::read_dir(parent).ok()).flatten();
         experiments

@@ -9,14 +9,14 @@ use crate::{Key, RunId};
 use std::fmt::Write;
 
 /// Writes a run's line.
-pub(super) fn print(metric: &Metric, into: &mut String) {
+pub(super) fn append_point(metric: &Metric, into: &mut String) {
     // Writing to a string cannot fail.
     let _ = write!(into, "{} {} {}", metric.timestamp, Float(metric.value), metric.step);
     print_dataset(metric, into);
 }
 
 /// Writes a model's line.
-pub(super) fn print_for_model(metric: &Metric, run: &RunId, into: &mut String) {
+pub(super) fn append_point_of_model(metric: &Metric, run: &RunId, into: &mut String) {
     let _ = write!(into, "{} {} {} {run}", metric.timestamp, Float(metric.value), metric.step);
     print_dataset(metric, into);
 }
@@ -110,7 +110,7 @@ mod tests {
         metric.dataset_name = Some("my data".to_owned());
         metric.dataset_digest = Some("abc".to_owned());
         let mut line = String::new();
-        print(&metric, &mut line);
+        append_point(&metric, &mut line);
         assert_eq!(line, "5 0.5 3\n");
     }
 
@@ -119,7 +119,7 @@ mod tests {
         fn what_is_printed_is_read_back(value in any::<f64>(), time in 0i64.., step: i64) {
             let metric = Metric::new(key(), value, time, step);
             let mut line = String::new();
-            print(&metric, &mut line);
+            append_point(&metric, &mut line);
             let back = parse(&key(), line.trim_end()).unwrap();
             prop_assert_eq!((back.timestamp, back.step), (time, step));
             prop_assert!(back.value == value || (back.value.is_nan() && value.is_nan()));

@@ -42,11 +42,11 @@ impl LoggedModelStore for FileStore {
         for part in [Kind::Metric.folder(), Kind::Param.folder(), ARTIFACTS] {
             write::make_one_folder(&folder.join(part))?;
         }
-        for (kind, key, value) in pairs(new) {
-            write::replace(&folder, &folder::path(&folder, kind, key), value)?;
+        for (kind, key, value) in params_and_tags(new) {
+            write::replace(&folder, &folder::value_path(&folder, kind, key), value)?;
         }
         // The document comes last: with it the model is there.
-        let text = document::print(&ModelDocument::of(&model))?;
+        let text = document::print(&ModelDocument::from_entity(&model))?;
         write::replace(&folder, &folder.join(META), &text)?;
         self.logged_model(&id)
     }
@@ -74,7 +74,7 @@ impl LoggedModelStore for FileStore {
         rules::reject_too_many_model_pairs(params, &[])?;
         let (folder, _held) = self.held_model(id)?;
         for param in params {
-            let known = folder::read(&folder, Kind::Param, param.key.as_str())?;
+            let known = folder::read_value(&folder, Kind::Param, param.key.as_str())?;
             rules::reject_changed_model_param(known.as_deref(), param)?;
         }
         let pairs = params.iter().map(|param| (&param.key, param.value.as_str()));
@@ -89,20 +89,21 @@ impl LoggedModelStore for FileStore {
 
     fn add_model_version(&self, id: &ModelId, name: &str, version: u32) -> Result<()> {
         let (folder, _held) = self.held_model(id)?;
-        let known = folder::read(&folder, Kind::Tag, rules::tag::MODEL_VERSIONS)?;
+        let known = folder::read_value(&folder, Kind::Tag, rules::tag::MODEL_VERSIONS)?;
         match rules::add_model_version(known.as_deref(), name, version)? {
-            Some(tag) => {
-                write::replace(&folder, &folder::path(&folder, Kind::Tag, &tag.key), &tag.value)
-            }
+            Some(tag) => write::replace(
+                &folder,
+                &folder::value_path(&folder, Kind::Tag, &tag.key),
+                &tag.value,
+            ),
             None => Ok(()),
         }
     }
 
     fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
         let (folder, _held) = self.held_model(id)?;
-        write::remove(&folder, &folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
-            key: key.to_string(),
-            owner: Thing::Model(id.clone()),
+        write::remove(&folder, &folder::value_path(&folder, Kind::Tag, key), || {
+            Error::TagNotFound { key: key.to_string(), owner: Thing::Model(id.clone()) }
         })
     }
 
@@ -172,13 +173,13 @@ fn put_pairs<'a>(
 ) -> Result<()> {
     let mut changes = Changes::default();
     for (key, value) in pairs {
-        changes.replace(folder, folder::path(folder, kind, key), value)?;
+        changes.replace(folder, folder::value_path(folder, kind, key), value)?;
     }
     changes.keep();
     Ok(())
 }
 
-fn pairs(new: &NewLoggedModel) -> impl Iterator<Item = (Kind, &Key, &str)> {
+fn params_and_tags(new: &NewLoggedModel) -> impl Iterator<Item = (Kind, &Key, &str)> {
     let params = new.params.iter().map(|one| (Kind::Param, &one.key, one.value.as_str()));
     params.chain(new.tags.iter().map(|one| (Kind::Tag, &one.key, one.value.as_str())))
 }

@@ -45,7 +45,7 @@ pub(super) struct Stamp {
 
 impl Stamp {
     /// Takes the stamp of the document in a folder; `None` when there is none.
-    pub(super) fn of(folder: &Path) -> Option<Self> {
+    pub(super) fn of_document(folder: &Path) -> Option<Self> {
         rustix::fs::stat(folder.join(META)).ok().map(Self::from)
     }
 }
@@ -125,7 +125,7 @@ impl OpenRun {
             return Ok(false);
         }
         let mut text = String::with_capacity(64);
-        line::print(metric, &mut text);
+        line::append_point(metric, &mut text);
         file.write_all(text.as_bytes())?;
         Ok(true)
     }

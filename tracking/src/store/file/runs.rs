@@ -63,13 +63,13 @@ impl FileStore {
     /// Finds a run and reads its document, unless it is known and has not changed.
     pub(super) fn run_info(&self, id: &RunId) -> Result<(PathBuf, RunInfo)> {
         if let Some(cached) = self.cache.get(id)
-            && Stamp::of(&cached.folder) == Some(cached.stamp)
+            && Stamp::of_document(&cached.folder) == Some(cached.stamp)
         {
             return Ok((cached.folder, cached.info));
         }
         let folder = self.layout.find_run(id)?;
         let settled = is_settled(&folder);
-        let before = Stamp::of(&folder);
+        let before = Stamp::of_document(&folder);
         let document: Option<RunDocument> = document::read(&folder)?;
         let document = document.ok_or_else(|| Error::RunNotFound(id.clone()))?;
         let mut info = document.entity(&folder)?;
@@ -77,7 +77,7 @@ impl FileStore {
         if info.run_name.is_empty() {
             // Versions before 1.30 had the tag only.
             info.run_name =
-                folder::read(&folder, Kind::Tag, rules::tag::RUN_NAME)?.unwrap_or_default();
+                folder::read_value(&folder, Kind::Tag, rules::tag::RUN_NAME)?.unwrap_or_default();
         }
         if let Some(stamp) = before.filter(|_| settled) {
             self.cache.put(id, CachedRun { folder: folder.clone(), stamp, info: info.clone() });
@@ -129,10 +129,10 @@ impl FileStore {
             write::make_one_folder(&folder.join(part))?;
         }
         for tag in &tags {
-            write::replace(&folder, &folder::path(&folder, Kind::Tag, &tag.key), &tag.value)?;
+            write::replace(&folder, &folder::value_path(&folder, Kind::Tag, &tag.key), &tag.value)?;
         }
         // The document comes last: with it the run is there.
-        let text = document::print(&RunDocument::of(&info))?;
+        let text = document::print(&RunDocument::from_entity(&info))?;
         write::replace(&folder, &folder.join(META), &text)?;
         let artifact_uri = self.layout.settle(&folder, &info.artifact_uri);
         folder::read_run(&folder, RunInfo { artifact_uri, ..info })
@@ -144,7 +144,7 @@ impl FileStore {
         let name = change.run_name.as_deref().filter(|name| !name.is_empty());
         if let Some(name) = name {
             let key = Key::parse(rules::tag::RUN_NAME)?;
-            write::replace(&folder, &folder::path(&folder, Kind::Tag, &key), name)?;
+            write::replace(&folder, &folder::value_path(&folder, Kind::Tag, &key), name)?;
         }
         self.rewrite_run(&folder, |document| {
             if let Some(status) = change.status {
@@ -195,7 +195,7 @@ impl FileStore {
         let (folder, info, _held) = self.active_run(id)?;
         let mut changes = Changes::default();
         for param in &batch.params {
-            let path = folder::path(&folder, Kind::Param, &param.key);
+            let path = folder::value_path(&folder, Kind::Param, &param.key);
             if !changes.create(&folder, path, &param.value)? {
                 check_param(id, &folder, &param.key, &param.value)?;
             }
@@ -204,7 +204,7 @@ impl FileStore {
             changes.append(&home, path, &lines)?;
         }
         for tag in &batch.tags {
-            let path = folder::path(&folder, Kind::Tag, &tag.key);
+            let path = folder::value_path(&folder, Kind::Tag, &tag.key);
             changes.replace(&folder, path, &tag.value)?;
         }
         if let Some(name) = batch.run_name().filter(|name| *name != info.run_name) {
@@ -212,7 +212,7 @@ impl FileStore {
         }
         changes.keep();
         if let (Some(metric), Some(known)) = (alone, self.cache.get(id)) {
-            let file = folder::path(&folder, Kind::Metric, &metric.key);
+            let file = folder::value_path(&folder, Kind::Metric, &metric.key);
             self.open.keep(id, &folder, known.stamp, (&metric.key, &file));
         }
         Ok(())
@@ -232,7 +232,7 @@ impl FileStore {
         for metric in metrics {
             let mut line_to = |model: Option<&'a ModelId>, home: &Path| -> usize {
                 *places.entry((model, &metric.key)).or_insert_with(|| {
-                    let path = folder::path(home, Kind::Metric, &metric.key);
+                    let path = folder::value_path(home, Kind::Metric, &metric.key);
                     files.push((home.to_owned(), path, String::new()));
                     files.len() - 1
                 })
@@ -243,9 +243,9 @@ impl FileStore {
             });
             let of_run = line_to(None, folder);
             let of_model = model.map(|(model, home)| line_to(Some(model), home));
-            line::print(metric, &mut files[of_run].2);
+            line::append_point(metric, &mut files[of_run].2);
             if let Some(place) = of_model {
-                line::print_for_model(metric, id, &mut files[place].2);
+                line::append_point_of_model(metric, id, &mut files[place].2);
             }
         }
         files
@@ -261,9 +261,8 @@ impl FileStore {
 
     pub(super) fn remove_tag(&self, id: &RunId, key: &Key) -> Result<()> {
         let (folder, _, _held) = self.active_run(id)?;
-        write::remove(&folder, &folder::path(&folder, Kind::Tag, key), || Error::TagNotFound {
-            key: key.to_string(),
-            owner: Thing::Run(id.clone()),
+        write::remove(&folder, &folder::value_path(&folder, Kind::Tag, key), || {
+            Error::TagNotFound { key: key.to_string(), owner: Thing::Run(id.clone()) }
         })
     }
 
@@ -279,7 +278,7 @@ impl FileStore {
         for input in datasets {
             let dataset_id = md5(&[&input.dataset.name, &input.dataset.digest]);
             let description = home.join(DATASETS).join(&dataset_id).join(META);
-            let text = document::print(&DatasetDocument::of(&input.dataset))?;
+            let text = document::print(&DatasetDocument::from_entity(&input.dataset))?;
             write::create(&home, &description, &text)?;
             let link = link("DATASET", "RUN", &dataset_id, None, &input.tags);
             self.write_link(&folder, Kind::Input, &md5(&[&dataset_id, id.as_str()]), &link)?;
@@ -304,9 +303,9 @@ impl FileStore {
 
     pub(super) fn add_to_model_history(&self, id: &RunId, model: &Value) -> Result<()> {
         let (folder, _, _held) = self.active_run(id)?;
-        let known = folder::read(&folder, Kind::Tag, rules::tag::MODEL_HISTORY)?;
+        let known = folder::read_value(&folder, Kind::Tag, rules::tag::MODEL_HISTORY)?;
         let tag = rules::add_model_to_history(known.as_deref(), model)?;
-        write::replace(&folder, &folder::path(&folder, Kind::Tag, &tag.key), &tag.value)
+        write::replace(&folder, &folder::value_path(&folder, Kind::Tag, &tag.key), &tag.value)
     }
 
     pub(super) fn datasets_of(&self, ids: &[ExperimentId]) -> Result<Vec<DatasetSummary>> {

@@ -110,7 +110,7 @@ impl<'a> Refresh<'a> {
                 let noted = Some(stamp);
                 candidates.push(Candidate { row, home, name, info, noted, values, whole });
             } else if let Some(stamp) = stat(&home.handle, &format!("{name}/{META}"))
-                && let Some((row, info)) = self.read(&home.path.join(&name), stamp, id)
+                && let Some((row, info)) = self.read_run(&home.path.join(&name), stamp, id)
             {
                 new.push(Candidate { row, home, name, info, noted: None, values, whole });
             }
@@ -142,7 +142,7 @@ impl<'a> Refresh<'a> {
             if noted == now {
                 candidates.push(one);
             } else if let Some((row, info)) =
-                self.read(&one.folder(), now, &one.info.experiment_id.clone())
+                self.read_run(&one.folder(), now, &one.info.experiment_id.clone())
             {
                 candidates.push(Candidate { row, info, ..one });
             }
@@ -150,7 +150,12 @@ impl<'a> Refresh<'a> {
     }
 
     /// Reads what a run is.
-    fn read(&mut self, folder: &Path, stamp: Stamp, id: &ExperimentId) -> Option<(i64, RunInfo)> {
+    fn read_run(
+        &mut self,
+        folder: &Path,
+        stamp: Stamp,
+        id: &ExperimentId,
+    ) -> Option<(i64, RunInfo)> {
         match read_info(folder) {
             Ok(Some(info)) if &info.experiment_id == id => {
                 let below_root = folder.strip_prefix(&self.root).unwrap_or(folder);
@@ -269,7 +274,7 @@ impl<'a> Refresh<'a> {
                 Ok(None)
             }
             (Some(stamp), _) => {
-                let text = folder::read(folder, kind, key)?;
+                let text = folder::read_value(folder, kind, key)?;
                 match &text {
                     Some(text) => self.note_part(row, (kind, key), stamp, text),
                     None => self.drop_part(row, kind, key),
@@ -321,7 +326,7 @@ fn read_info(folder: &Path) -> Result<Option<RunInfo>> {
     let mut info = document.entity(folder)?;
     if info.run_name.is_empty() {
         // Versions before 1.30 had the tag only.
-        let tag = folder::read(folder, Kind::Tag, crate::rules::tag::RUN_NAME)?;
+        let tag = folder::read_value(folder, Kind::Tag, crate::rules::tag::RUN_NAME)?;
         info.run_name = tag.unwrap_or_default();
     }
     Ok(Some(info))
@@ -335,7 +340,7 @@ fn read_parts(candidate: &Candidate) -> Vec<(Kind, String, Stamp, String)> {
         for key in folder::keys(&folder, kind).unwrap_or_default() {
             let path = format!("{}/{}", candidate.name, kind.file(&key));
             let stamp = stat(&candidate.home.handle, &path);
-            let text = folder::read(&folder, kind, &key).unwrap_or_default();
+            let text = folder::read_value(&folder, kind, &key).unwrap_or_default();
             if let (Some(stamp), Some(text)) = (stamp, text) {
                 parts.push((kind, key, stamp, text));
             }
