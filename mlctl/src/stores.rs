@@ -11,7 +11,7 @@ use mlctl_registry::gate::RunMetrics;
 use mlctl_registry::webhook::WebhookStore;
 use mlctl_registry::{RegistryStore, SqliteStore, StageRules};
 use mlctl_sqlite::{Database, Durability, Options};
-use mlctl_tracking::client::{Credentials, HttpStore};
+use mlctl_tracking::client::HttpStore;
 use mlctl_tracking::store::file::{self, FileStore, holds_anything};
 use mlctl_tracking::store::location::{location_path, path_uri};
 use mlctl_tracking::store::sqlite;
@@ -363,14 +363,7 @@ impl RegistryPlace {
     ) -> Result<OpenRegistry> {
         match self {
             Self::Server(url) => {
-                let credentials = match config.credentials.value.clone() {
-                    Credentials::None => registry::Credentials::None,
-                    Credentials::Token(token) => registry::Credentials::Token(token),
-                    Credentials::Basic { username, password } => {
-                        registry::Credentials::Basic { username, password }
-                    }
-                };
-                let store = registry::HttpStore::new(&url, credentials)?;
+                let store = registry::HttpStore::new(&url, config.credentials.value.clone())?;
                 let webhooks = Webhooks::Server(store.webhooks());
                 Ok(OpenRegistry { store: Arc::new(store), webhooks })
             }

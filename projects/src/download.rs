@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use reqwest::blocking::Client;
+use mlctl_client::reqwest::{self, blocking::Client};
 
 use crate::Cancel;
 
@@ -57,12 +57,8 @@ pub(crate) fn download(url: &str, target: &Path, limits: &Limits<'_>) -> Result<
 }
 
 fn client(timeout: Duration) -> Result<Client, Problem> {
-    // Of two callers at once one is refused, and finds the other's provider in place.
-    if rustls::crypto::CryptoProvider::get_default().is_none() {
-        drop(rustls::crypto::ring::default_provider().install_default());
-    }
     // A blocking client's timeout holds for each read, not for the whole download.
-    Client::builder()
+    mlctl_client::blocking_client()
         .connect_timeout(timeout)
         .timeout(timeout)
         .build()

@@ -11,8 +11,8 @@ mod webhooks;
 
 use std::sync::Arc;
 
+use mlctl_client::reqwest::Method;
 use mlctl_wire::ErrorCode;
-use reqwest::Method;
 use serde::Deserialize;
 
 use crate::approval::{Candidate, Request};
@@ -29,7 +29,7 @@ use crate::store::{Location, RegistryStore};
 use crate::uri::VersionRef;
 use decode::present;
 use failure::About;
-pub use transport::Credentials;
+pub use mlctl_client::Credentials;
 use transport::Transport;
 #[cfg(feature = "webhooks")]
 pub use webhooks::{HttpWebhooks, PlainWebhook};

@@ -19,11 +19,11 @@ use crate::store::{
 use crate::{Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
 use artifacts::HttpArtifacts;
 use mlctl_artifacts::{ArtifactStore, Locations};
+pub use mlctl_client::Credentials;
 use mlctl_wire::limits;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-pub use transport::Credentials;
 use transport::Transport;
 
 /// A tracking store behind a URL.
@@ -354,7 +354,7 @@ impl LoggedModelStore for HttpStore {
     }
 
     fn delete_model_tag(&self, id: &ModelId, key: &Key) -> Result<()> {
-        let key = transport::segment(key.as_str());
+        let key = mlctl_client::path_segment(key.as_str());
         self.transport.delete(&self.model(&format!("{id}/tags/{key}"))).map(|Ignored {}| ())
     }
 

@@ -1,12 +1,8 @@
-//! Requests over HTTP, and what their failures mean.
+//! Requests to a registry server, which say who changes something and why.
 
-use std::fmt;
-use std::time::Duration;
-
-use mlctl_wire::{ErrorBody, ErrorCode};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::blocking::{Client, RequestBuilder};
-use reqwest::{Method, StatusCode, Url};
+use mlctl_client::reqwest::Method;
+use mlctl_client::reqwest::blocking::RequestBuilder;
+use mlctl_client::{Api, Credentials, Failure, Server, URL_RULE, path_segment};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -14,68 +10,18 @@ use crate::entity::Stamp;
 use crate::error::{Error, Result};
 use crate::message::{WHO_HEADER, WHY_HEADER};
 
-/// Who the client says it is.
-#[derive(Clone, Default)]
-pub enum Credentials {
-    /// Nobody.
-    #[default]
-    None,
-    /// A bearer token (`MLFLOW_TRACKING_TOKEN`).
-    Token(String),
-    /// A user and a password (`MLFLOW_TRACKING_USERNAME`, `MLFLOW_TRACKING_PASSWORD`).
-    Basic {
-        /// The user's name.
-        username: String,
-        /// The password.
-        password: String,
-    },
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "None",
-            Self::Token(_) => "Token(…)",
-            Self::Basic { .. } => "Basic(…)",
-        })
-    }
-}
-
-/// How long to wait for a connection; MLflow waits as long for an answer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
-/// Where MLflow's paths are, and ours.
-const MLFLOW: &str = "api/2.0/mlflow";
-const OWN: &str = "api/2.0/mlctl";
-
-/// A connection to one server.
+/// A connection to one server, with this crate's errors.
 #[derive(Debug)]
-pub(super) struct Transport {
-    base: Url,
-    http: Client,
-    credentials: Credentials,
-}
+pub(super) struct Transport(Server);
 
 impl Transport {
     pub(super) fn new(url: &str, credentials: Credentials) -> Result<Self> {
-        let rule = "it must be a URL such as http://127.0.0.1:5000";
-        let base = Url::parse(url.trim_end_matches('/'))
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| Error::invalid("registry URI", url, rule))?;
-        // A second installation in one process is refused, and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
-            .build()
-            .map_err(|error| Error::backend("cannot prepare an HTTP client", error))?;
-        Ok(Self { base, http, credentials })
+        Ok(Self(Server::new(url, "registry", credentials)?))
     }
 
     /// Reads from one of MLflow's paths.
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str, query: &impl Serialize) -> Result<T> {
-        self.send(self.request(Method::GET, MLFLOW, path).query(&pairs(query)?))
+        Ok(self.0.get(Api::Mlflow, path, query)?)
     }
 
     /// Reads from one of our own paths.
@@ -84,7 +30,7 @@ impl Transport {
         path: &str,
         query: &impl Serialize,
     ) -> Result<T> {
-        self.send(self.request(Method::GET, OWN, path).query(&pairs(query)?))
+        Ok(self.0.get(Api::Mlctl, path, query)?)
     }
 
     /// Changes something by one of MLflow's paths.
@@ -95,7 +41,7 @@ impl Transport {
         body: &impl Serialize,
         stamp: &Stamp,
     ) -> Result<T> {
-        self.send_stamped(self.request(method, MLFLOW, path), body, stamp)
+        self.send_stamped(self.0.call(method, Api::Mlflow, path), body, stamp)
     }
 
     /// Sends a body to one of MLflow's paths, without who and why.
@@ -106,7 +52,7 @@ impl Transport {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T> {
-        self.send(self.request(method, MLFLOW, path).json(body))
+        Ok(self.0.send(method, Api::Mlflow, path, body)?)
     }
 
     /// Changes something by one of our own paths.
@@ -116,7 +62,7 @@ impl Transport {
         body: &impl Serialize,
         stamp: &Stamp,
     ) -> Result<T> {
-        self.send_stamped(self.request(Method::POST, OWN, path), body, stamp)
+        self.send_stamped(self.0.call(Method::POST, Api::Mlctl, path), body, stamp)
     }
 
     fn send_stamped<T: DeserializeOwned>(
@@ -125,90 +71,22 @@ impl Transport {
         body: &impl Serialize,
         stamp: &Stamp,
     ) -> Result<T> {
-        let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let mut request = request.header(WHO_HEADER, encode(&stamp.who));
+        // A header is ASCII; a name is not always.
+        let mut request = request.header(WHO_HEADER, path_segment(&stamp.who));
         if let Some(why) = &stamp.why {
-            request = request.header(WHY_HEADER, encode(why));
+            request = request.header(WHY_HEADER, path_segment(why));
         }
-        self.send(request.json(body))
-    }
-
-    fn request(&self, method: Method, root: &str, path: &str) -> RequestBuilder {
-        let url = format!("{}/{root}/{path}", self.base.as_str().trim_end_matches('/'));
-        let request = self.http.request(method, url);
-        match &self.credentials {
-            Credentials::None => request,
-            Credentials::Token(token) => request.bearer_auth(token),
-            Credentials::Basic { username, password } => {
-                request.basic_auth(username, Some(password))
-            }
-        }
-    }
-
-    /// Sends a request, and turns an answer that is no success into an error.
-    fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
-        let response = request.send().map_err(|error| self.unreachable(&error))?;
-        let status = response.status();
-        let body = response.bytes().map_err(|error| self.unreachable(&error))?;
-        if !status.is_success() {
-            return Err(self.refusal(status, &body));
-        }
-        serde_json::from_slice(&body).map_err(|error| {
-            Error::backend(format!("`{}` does not answer like an MLflow server", self.base), error)
-        })
-    }
-
-    fn unreachable(&self, error: &reqwest::Error) -> Error {
-        let why = if error.is_connect() {
-            "no server is listening there"
-        } else if error.is_timeout() {
-            "it did not answer in time"
-        } else {
-            "the connection was lost"
-        };
-        // The innermost cause says most, and the URL is said already.
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        let cause = cause.to_string();
-        Error::backend(format!("cannot reach the registry server `{}`: {why}", self.base), cause)
-    }
-
-    fn refusal(&self, status: StatusCode, body: &[u8]) -> Error {
-        match serde_json::from_slice::<ErrorBody>(body) {
-            Ok(body) => Error::Remote { code: body.error_code, message: body.message },
-            Err(_) => Error::Remote {
-                code: match status {
-                    StatusCode::UNAUTHORIZED => ErrorCode::Unauthenticated,
-                    StatusCode::FORBIDDEN => ErrorCode::PermissionDenied,
-                    StatusCode::NOT_FOUND => ErrorCode::EndpointNotFound,
-                    _ => ErrorCode::InternalError,
-                },
-                message: format!("`{}` answered {status}", self.base),
-            },
-        }
+        Ok(self.0.answer(request.json(body))?)
     }
 }
 
-/// Spells a message as parameters; a list is one that comes several times.
-fn pairs(query: &impl Serialize) -> Result<Vec<(String, String)>> {
-    let failed = |error| Error::backend("cannot encode a request", error);
-    let serde_json::Value::Object(fields) = serde_json::to_value(query).map_err(failed)? else {
-        return Ok(Vec::new());
-    };
-    let text = |value: serde_json::Value| match value {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    };
-    let mut pairs = Vec::new();
-    for (name, value) in fields {
-        match value {
-            serde_json::Value::Array(all) => {
-                pairs.extend(all.into_iter().map(|one| (name.clone(), text(one))));
-            }
-            one => pairs.push((name, text(one))),
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Address { url } => Self::invalid("registry URI", &url, URL_RULE),
+            Failure::Refused { code, message } => Self::Remote { code, message },
+            Failure::Broken { doing, source } => Self::Backend { doing, source },
+            other => Self::backend("cannot ask the registry server", other),
         }
     }
-    Ok(pairs)
 }

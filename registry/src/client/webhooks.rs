@@ -6,9 +6,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use mlctl_client::path_segment;
+use mlctl_client::reqwest::Method;
 use mlctl_wire::ErrorCode;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::Method;
 
 use super::Ignored;
 use super::decode::{present, said};
@@ -166,7 +166,7 @@ impl HttpWebhooks {
         rest: &str,
         body: &impl serde::Serialize,
     ) -> Result<T> {
-        let path = format!("webhooks/{}{rest}", utf8_percent_encode(id.as_str(), NON_ALPHANUMERIC));
+        let path = format!("webhooks/{}{rest}", path_segment(id.as_str()));
         self.transport.ask(method, &path, body).map_err(|error| match error {
             Error::Remote { code: ErrorCode::ResourceDoesNotExist, .. } => {
                 Error::WebhookNotFound(id.clone())

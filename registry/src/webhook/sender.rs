@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use mlctl_client::reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use mlctl_client::reqwest::{self, Client, RequestBuilder, Response, redirect};
 use mlctl_wire::Clock;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, redirect};
 
 use super::delivery::{Delivery, Outcome};
 use super::entity::Webhook;
@@ -200,8 +200,7 @@ impl Sender {
 /// Makes the HTTP client. No proxy of the environment is used, no redirect followed, and no
 /// connection kept: every request checks the address that it goes to.
 fn client(settings: &DeliverySettings) -> reqwest::Result<Client> {
-    // A second installation in one process is refused, and changes nothing.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    mlctl_client::install_tls();
     Client::builder()
         .user_agent(concat!("mlctl/", env!("CARGO_PKG_VERSION")))
         .no_proxy()

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use reqwest::Url;
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use mlctl_client::reqwest::Url;
+use mlctl_client::reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use super::address::is_public;
 use super::settings::DeliverySettings;

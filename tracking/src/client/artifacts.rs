@@ -1,12 +1,13 @@
 //! Artifacts behind a server's proxy.
 
-use super::transport::{Transport, segment};
+use super::transport::Transport;
 use crate::Result as TrackingResult;
 use crate::message::FilesAnswer;
 use mlctl_artifacts::{Artifact, ArtifactInfo, ArtifactPath, ArtifactStore, Error, Result};
+use mlctl_client::path_segment;
+use mlctl_client::reqwest::Method;
+use mlctl_client::reqwest::blocking::Body;
 use mlctl_wire::ErrorCode;
-use reqwest::Method;
-use reqwest::blocking::Body;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ impl HttpArtifacts {
 
     fn url(&self, path: &ArtifactPath) -> String {
         let whole = self.root.join(path);
-        let segments: Vec<String> = whole.as_str().split('/').map(segment).collect();
+        let segments: Vec<String> = whole.as_str().split('/').map(path_segment).collect();
         format!("api/2.0/mlflow-artifacts/artifacts/{}", segments.join("/"))
     }
 

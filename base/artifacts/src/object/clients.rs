@@ -77,8 +77,7 @@ impl Clients {
         if let Some(client) = open.clients.get(&name) {
             return Ok(client.clone());
         }
-        // A second installation in one process is refused, and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        mlctl_client::install_tls();
         let runtime = open.runtime()?;
         // Some of the builders look for the runtime.
         let client = {

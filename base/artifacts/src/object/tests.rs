@@ -167,7 +167,7 @@ fn buckets_of_all_kinds_are_opened_without_asking_anybody() {
 fn put(request: &crate::SignedRequest, body: &'static str) -> (u16, Option<String>) {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
-        let mut sending = reqwest::Client::new().put(&request.url).body(body);
+        let mut sending = mlctl_client::reqwest::Client::new().put(&request.url).body(body);
         for (name, value) in &request.headers {
             sending = sending.header(name, value);
         }
@@ -180,7 +180,7 @@ fn put(request: &crate::SignedRequest, body: &'static str) -> (u16, Option<Strin
 fn get(url: &str) -> (u16, String) {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
-        let answer = reqwest::get(url).await.unwrap();
+        let answer = mlctl_client::reqwest::get(url).await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     })
 }

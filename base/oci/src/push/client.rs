@@ -6,18 +6,17 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use reqwest::blocking::{Body, RequestBuilder, Response};
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use reqwest::{Method, StatusCode, Url, redirect};
+use mlctl_client::reqwest::blocking::{Body, RequestBuilder, Response};
+use mlctl_client::reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use mlctl_client::reqwest::{self, Method, StatusCode, Url, redirect};
 use serde_json::Value;
 
 use super::auth::{self, Challenge};
 use super::{Credentials, Options};
 use crate::{Blob, Error, Reference, Result};
 
-/// How long to wait for a connection, and for an answer.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// A connection that is slower than this, in bytes per second, is given up.
 const SPEED_MIN: u64 = 16 * 1024;
 /// How much of an answer is read, in bytes.
@@ -69,11 +68,7 @@ impl Client {
         let scheme = if is_here || options.insecure { "http" } else { "https" };
         let root = Url::parse(&format!("{scheme}://{host}/v2/"))
             .map_err(|_| invalid("its host must be a name or address"))?;
-        // A second installation in one process is refused, and changes nothing.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::blocking::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(ANSWER_TIMEOUT)
+        let http = mlctl_client::blocking_client()
             // What is sent must not go where nobody asked for.
             .redirect(redirect::Policy::none())
             .build()
@@ -132,7 +127,7 @@ impl Client {
             .http
             .put(place)
             .header(CONTENT_TYPE, "application/octet-stream")
-            .timeout(ANSWER_TIMEOUT + Duration::from_secs(size / SPEED_MIN))
+            .timeout(mlctl_client::ANSWER_TIMEOUT + Duration::from_secs(size / SPEED_MIN))
             .body(Body::sized(blob.open(), size));
         let request = match &*self.remembered() {
             Some(header) if is_same => request.header(AUTHORIZATION, header),

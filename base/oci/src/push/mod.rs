@@ -8,8 +8,8 @@ mod auth;
 mod client;
 
 use client::{Client, Status};
-use reqwest::Method;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
+use mlctl_client::reqwest::Method;
+use mlctl_client::reqwest::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use std::fmt;
 
 use crate::{Blob, Digest, Error, Image, Reference, Result};
