@@ -20,57 +20,24 @@
 //! With the feature `rest`, [`rest::router`] answers MLflow's scoring protocol; without `onnx`,
 //! graphs do not run, but models of the other flavors do.
 
-mod asked;
 #[cfg(feature = "onnx")]
 pub mod convert;
-mod data;
-#[cfg(feature = "onnx")]
-mod engine;
-mod error;
-mod example;
-pub mod files;
 mod flavor;
-mod folder;
-#[cfg(any(feature = "parquet", feature = "rest"))]
-#[cfg_attr(
-    not(any(test, feature = "rest")),
-    expect(dead_code, reason = "only a server takes answers apart again")
-)]
-mod join;
-pub mod limit;
-pub mod manifest;
-pub mod mlmodel;
-mod model;
 #[cfg(feature = "onnxruntime")]
 pub mod onnxruntime;
-pub mod payload;
-mod predictor;
 #[cfg(unix)]
 pub mod python;
-#[cfg(feature = "rest")]
-pub mod rest;
 #[cfg(feature = "onnx")]
 pub mod save;
-#[cfg(feature = "rest")]
-pub mod serving;
-pub mod signature;
-#[cfg_attr(
-    not(any(test, feature = "onnx")),
-    expect(
-        dead_code,
-        reason = "all that ONNX's tree ensembles can say is not in the other formats"
-    )
-)]
-mod tree;
 
-pub use asked::{Asked, Body, Media};
-pub use data::{Input, Table, Tensor, Values};
-pub use error::{Error, Result};
-pub use example::SavedExample;
-pub use manifest::Manifest;
-pub use mlmodel::ModelInfo;
-pub use model::{MLMODEL_FILE, Model, load, read_info};
-pub use predictor::{Answer, Predictions, Predictor, method};
+pub use flavor::load;
+pub use mlctl_models_format::{
+    Answer, Asked, Body, Error, Fault, MLMODEL_FILE, Manifest, Media, Model, ModelInfo,
+    Predictions, Predictor, Result, SavedExample, Signature, files, manifest, method, mlmodel,
+    payload, read_info, signature,
+};
+#[cfg(feature = "rest")]
+pub use mlctl_models_serving::{self as serving, rest};
+pub use mlctl_table::{Input, Table, Tensor, Values, limit};
 #[cfg(feature = "onnx")]
 pub use save::Example;
-pub use signature::Signature;

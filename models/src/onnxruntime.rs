@@ -12,8 +12,8 @@
 //! # Ok::<(), mlctl_models::Error>(())
 //! ```
 
-use crate::flavor::onnx;
-use crate::{Error, Model, Result, engine, manifest, read_info};
+use mlctl_models_format::{Error, Model, Result, manifest, read_info};
+use mlctl_models_onnx::{flavor, runtime};
 use std::path::Path;
 
 /// Loads the shared library, of version 1.17 or newer; a second call keeps the first one.
@@ -21,7 +21,7 @@ use std::path::Path;
 /// # Errors
 /// [`Error::Library`] when there is no such library at `path`.
 pub fn use_library(path: &Path) -> Result<()> {
-    engine::runtime::use_library(path)
+    runtime::use_library(path)
 }
 
 /// Opens the onnx flavor of a model folder with the library, whether it runs here or not.
@@ -31,9 +31,9 @@ pub fn use_library(path: &Path) -> Result<()> {
 pub fn load(folder: &Path) -> Result<Model> {
     let info = read_info(folder)?;
     manifest::check(folder, &info)?;
-    let Some(settings) = info.flavors.get(onnx::NAME) else {
+    let Some(settings) = info.flavors.get(flavor::NAME) else {
         return Err(Error::NoFlavor { found: info.flavors.keys().cloned().collect() });
     };
-    let predictor = Box::new(onnx::open_foreign(folder, settings)?);
-    Ok(Model::with_flavor(info, onnx::NAME, predictor))
+    let predictor = Box::new(flavor::open_foreign(folder, settings)?);
+    Ok(Model::with_flavor(info, flavor::NAME, predictor))
 }

@@ -7,9 +7,10 @@
 
 mod frame;
 
-use crate::signature::Params;
-use crate::{Answer, Body, Error, Input, Predictor, Result};
 use frame::{Array, Header};
+use mlctl_models_format::signature::Params;
+use mlctl_models_format::{Answer, Body, Error, Predictor, Result};
+use mlctl_table::Input;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};

@@ -6,13 +6,14 @@
 
 mod example;
 
-use crate::folder::DataFile;
-use crate::manifest::{DIGESTS, Manifest};
-use crate::model::MLMODEL_FILE;
-use crate::signature::{Schema, TensorSpec};
-use crate::{Error, Model, ModelInfo, Result, Signature, flavor, payload};
 pub use example::Example;
+use mlctl_models_format::MLMODEL_FILE;
+use mlctl_models_format::folder::DataFile;
+use mlctl_models_format::manifest::{DIGESTS, Manifest};
+use mlctl_models_format::{Error, Model, ModelInfo, Result, Signature, payload};
+use mlctl_models_onnx::flavor;
 use mlctl_scratch::{Access, Scratch};
+use mlctl_table::schema::{Schema, TensorSpec};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -50,7 +51,7 @@ impl OnnxModel<'_> {
     /// Like [`load`](crate::load) and [`Model::predict`] when the graph does not run here, or does
     /// not take the example. What is there already is kept, so the model can be saved all the same.
     pub fn complete(&mut self) -> Result<()> {
-        let graph = flavor::onnx::open_file(self.graph)?;
+        let graph = flavor::open_file(self.graph)?;
         let Some(example) = &mut self.example else {
             if self.signature.is_none() {
                 let inputs = Some(Schema::Tensors(graph.inputs()));
@@ -119,7 +120,7 @@ pub fn save_onnx(folder: &Path, model: &OnnxModel<'_>) -> Result<ModelInfo> {
 fn write(folder: &Path, model: &OnnxModel<'_>) -> Result<ModelInfo> {
     let graph = DataFile::alone(model.graph);
     copy(&graph, &folder.join(DATA))?;
-    for weights in crate::engine::external_files(&graph)? {
+    for weights in mlctl_models_onnx::external_files(&graph)? {
         copy(&graph.beside(&weights.to_string_lossy()), &folder.join(&weights))?;
     }
     put(folder, "requirements.txt", &(PACKAGES.join("\n") + "\n"))?;
@@ -232,7 +233,9 @@ fn open_to_others(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Input, SavedExample, Table, Tensor, Values, load};
+    use crate::load;
+    use mlctl_models_format::SavedExample;
+    use mlctl_table::{Input, Table, Tensor, Values};
 
     fn fixture(name: &str) -> std::path::PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name).join("model.onnx")

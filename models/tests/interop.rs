@@ -88,7 +88,13 @@ fn answer(model: &Model, body: &str) -> Value {
 #[track_caller]
 fn check_saved_by(python: &Path, version: &str, want: &[&str]) {
     let place = tempfile::tempdir().unwrap();
-    succeed(Command::new(python).arg(script("save.py")).arg(place.path()));
+    succeed(
+        Command::new(python)
+            .arg(script("save.py"))
+            .arg(place.path())
+            // Some releases of MLflow leave a folder `mlruns` where they run.
+            .current_dir(place.path()),
+    );
     let text = fs::read_to_string(place.path().join("models.json")).unwrap();
     let saved: Saved = serde_json::from_str(&text).unwrap();
     assert_eq!(saved.mlflow, version);
@@ -229,7 +235,12 @@ fn what_is_saved_here_loads_in_mlflow_and_answers_the_same() {
     let place = tempfile::tempdir().unwrap();
     let saved = saved_here(place.path());
     for python in pythons {
-        let told = succeed(Command::new(&python).arg(script("load.py")).arg(place.path()));
+        let told = succeed(
+            Command::new(&python)
+                .arg(script("load.py"))
+                .arg(place.path())
+                .current_dir(place.path()),
+        );
         let told: BTreeMap<String, Value> = serde_json::from_str(&told).unwrap();
         assert!(told.keys().eq(saved.keys()), "{told:?}");
         for (name, want) in &saved {

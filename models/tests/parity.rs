@@ -95,7 +95,7 @@ fn values_take_the_types_that_mlflow_gives_them() {
             serde_json::from_value(json!([{"type": column, "name": column}])).unwrap();
 
         let got = payload::from_json(case.body.as_bytes(), Some(&schema))
-            .and_then(|input| schema.enforce(input));
+            .and_then(|input| Ok(schema.enforce(input)?));
 
         match got {
             Ok(Input::Table(table)) => {

@@ -1,7 +1,8 @@
 //! The messages between us and the process: a header in JSON, then the bytes of its arrays.
 
-use crate::signature::Params;
-use crate::{Answer, Body, Input, Predictions, Result, Tensor, Values};
+use mlctl_models_format::signature::Params;
+use mlctl_models_format::{Answer, Body, Predictions, Result};
+use mlctl_table::{Input, Tensor, Values};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::io::{self, Read, Write};

@@ -1,8 +1,8 @@
 //! Writing the example of an input.
 
 use super::put;
-use crate::example::ANSWER;
-use crate::{Input, Result, Table, Tensor, Values};
+use mlctl_models_format::{ANSWER, Result};
+use mlctl_table::{Input, Table, Tensor, Values};
 use serde_json::{Value, json};
 use std::path::Path;
 
