@@ -233,10 +233,8 @@ fn apply_own_files(tx: &Transaction<'_>, path: &Path) -> Result<(), Failure> {
 fn own_number(conn: &Connection, path: &Path) -> Result<u32, Failure> {
     let number = applied(conn)?;
     if number > NEWEST {
-        let problem = format!(
-            "a newer mlctl created them (schema {number}, this version \
-                               supports {NEWEST})"
-        );
+        let problem =
+            format!("a newer mlctl created them (schema {number}, this version supports {NEWEST})");
         return Err(unusable(path, problem));
     }
     Ok(number)
@@ -464,7 +462,7 @@ mod tests {
         check(
             "CREATE TABLE mlctl_registry_schema (number INTEGER PRIMARY KEY);
              INSERT INTO mlctl_registry_schema VALUES (9)",
-            &format!("a newer mlctl made them (schema 9, this one knows {NEWEST})"),
+            &format!("a newer mlctl created them (schema 9, this version supports {NEWEST})"),
         );
     }
 }

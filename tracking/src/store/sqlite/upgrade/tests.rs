@@ -161,13 +161,13 @@ fn what_cannot_be_upgraded_is_refused_plainly() {
         Connection::open(&path).unwrap().execute_batch(&sql).unwrap();
     };
     at("ffffffffffff");
-    assert!(refused(&path).contains("at revision ffffffffffff, which is not known"));
+    assert!(refused(&path).contains("at the unknown revision ffffffffffff"));
     Connection::open(&path).unwrap().execute_batch("DELETE FROM alembic_version").unwrap();
-    assert!(refused(&path).contains("names no revision"));
+    assert!(refused(&path).contains("has no revision"));
 
     let foreign = folder.path().join("foreign.db");
     Connection::open(&foreign).unwrap().execute_batch("CREATE TABLE runs (id)").unwrap();
-    assert!(refused(&foreign).contains("is no database of MLflow's: it has no tables"));
+    assert!(refused(&foreign).contains("is not an MLflow database: it has no tables"));
     let text = folder.path().join("notes.txt");
     fs::write(&text, "someone's notes, which are no database at all").unwrap();
     assert!(refused(&text).contains("file is not a database"));
@@ -189,7 +189,7 @@ fn a_step_that_fails_takes_everything_back() {
     let said = refused(&path);
 
     assert!(said.contains("the step to revision 75868b020152"), "{said}");
-    assert!(said.contains("nothing has changed"), "{said}");
+    assert!(said.contains("nothing was changed"), "{said}");
     assert_eq!(schema(&Connection::open(&path).unwrap()), before);
     assert_eq!(names(folder.path()), ["mlflow.db"]);
     SqliteStore::open(&path).unwrap();
