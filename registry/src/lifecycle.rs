@@ -192,7 +192,7 @@ mod tests {
         let of = |name| Stage::parse(name).unwrap();
         check(of("Rejected"), true, Err(&refused.replace("stage Archived", "stage Rejected")));
         check(of("rejected"), false, Ok("3:None>Rejected"));
-        let unknown = "invalid stage `Prod`: stages are None, Staging, Shadow, Rejected, \
+        let unknown = "invalid stage `Prod`: the stages are None, Staging, Shadow, Rejected, \
                        Production and Archived";
         check(of("Prod"), true, Err(unknown));
     }

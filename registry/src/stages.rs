@@ -254,11 +254,11 @@ mod tests {
         };
         assert_eq!(
             known("", "Prod").unwrap_err(),
-            "invalid stage `Prod`: stages are None, Staging, Production and Archived"
+            "invalid stage `Prod`: the stages are None, Staging, Production and Archived"
         );
         assert_eq!(
             known("Shadow", "Prod").unwrap_err(),
-            "invalid stage `Prod`: stages are None, Staging, Shadow, Production and Archived"
+            "invalid stage `Prod`: the stages are None, Staging, Shadow, Production and Archived"
         );
         assert_eq!(known("Shadow", "SHADOW").unwrap().as_str(), "Shadow");
     }

@@ -330,7 +330,7 @@ fn the_image_for_this_processor_is_taken() {
 
     check_refused(&with(&|list| list[0] = arm()), "it is for linux/arm64, not for linux/amd64");
     let same = || other(json!({ "os": "linux", "architecture": "amd64" }));
-    check_refused(&with(&|list| list.push(same())), "it holds 2 images for linux/amd64");
+    check_refused(&with(&|list| list.push(same())), "it contains 2 images for linux/amd64");
     let arm = with_config(&image, |config| config["architecture"] = json!("arm64"));
     check_refused(&arm, "it is for linux/arm64, not for linux/amd64");
 }
