@@ -51,8 +51,8 @@ impl Failure {
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         let hinted = error.downcast_ref::<Hinted>();
         Self {
-            message: one_line(error),
-            hint: hinted.map(|hinted| hinted.hint.clone()).or_else(|| hint(error)),
+            message: join_causes(error),
+            hint: hinted.map(|hinted| hinted.hint.clone()).or_else(|| find_hint(error)),
             code: if hinted.is_some_and(|hinted| hinted.usage) { USAGE } else { FAILED },
         }
     }
@@ -77,7 +77,7 @@ impl fmt::Display for Failure {
 }
 
 /// Joins what happened and why, leaving out what an outer text says already.
-fn one_line(error: &anyhow::Error) -> String {
+fn join_causes(error: &anyhow::Error) -> String {
     let mut line = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
@@ -92,7 +92,7 @@ fn one_line(error: &anyhow::Error) -> String {
     line
 }
 
-fn hint(error: &anyhow::Error) -> Option<String> {
+fn find_hint(error: &anyhow::Error) -> Option<String> {
     let hint_of = |cause: &(dyn Error + 'static)| {
         let tracking = cause.downcast_ref().and_then(tracking_hint);
         let project = || cause.downcast_ref().and_then(project_hint);

@@ -28,7 +28,7 @@ impl Output {
     }
 
     /// Prints a sentence that scripts have no use for.
-    pub(crate) fn say(self, text: &str) -> Result<()> {
+    pub(crate) fn print_text(self, text: &str) -> Result<()> {
         if self.json { Ok(()) } else { print(&format!("{text}\n")) }
     }
 }

@@ -40,34 +40,34 @@ const HOPS_MAX: usize = 8;
 
 /// Finds what a model URI names.
 pub(crate) fn locate(context: &Context, uri: &str) -> Result<Located> {
-    follow(context, uri, HOPS_MAX)
+    follow_references(context, uri, HOPS_MAX)
 }
 
-fn follow(context: &Context, uri: &str, hops: usize) -> Result<Located> {
+fn follow_references(context: &Context, uri: &str, hops: usize) -> Result<Located> {
     if hops == 0 {
         anyhow::bail!("`{uri}` points to another model through too many references");
     }
     if let Some(rest) = uri.strip_prefix("runs:/") {
-        return of_run(context, uri, rest);
+        return locate_in_run(context, uri, rest);
     }
-    let Some(rest) = uri.strip_prefix("models:/") else { return of_folder(uri) };
+    let Some(rest) = uri.strip_prefix("models:/") else { return locate_folder(uri) };
     if rest.starts_with("m-") && !rest.contains(['/', '@']) {
         let store = stores::tracking(&context.config, Missing::Refuse)?.store;
-        return Ok(of_model(store.logged_model(&ModelId::parse(rest)?)?));
+        return Ok(locate_logged_model(store.logged_model(&ModelId::parse(rest)?)?));
     }
     let registry = stores::registry(&context.config, Missing::Refuse)?;
     let version = mlctl_registry::resolve(registry.as_ref(), &ModelUri::parse(uri)?)?;
-    match follow(context, &version.source, hops - 1) {
+    match follow_references(context, &version.source, hops - 1) {
         Ok(located) => Ok(located),
         // The run may be gone while the files are still where they were.
         Err(gone) => match version.storage_location.filter(|place| *place != version.source) {
-            Some(place) => follow(context, &place, hops - 1),
+            Some(place) => follow_references(context, &place, hops - 1),
             None => Err(gone.context(format!("cannot find the source of `{uri}`"))),
         },
     }
 }
 
-fn of_folder(uri: &str) -> Result<Located> {
+fn locate_folder(uri: &str) -> Result<Located> {
     let Some(path) = location_path(uri) else {
         // Behind a server's proxy, or in a bucket.
         if uri.starts_with("mlflow-artifacts:") || stores::locations().open(uri).is_ok() {
@@ -84,7 +84,7 @@ fn of_folder(uri: &str) -> Result<Located> {
     Ok(Located { source: text.clone(), location: text, below: ArtifactPath::root(), run_id: None })
 }
 
-fn of_model(model: LoggedModel) -> Located {
+fn locate_logged_model(model: LoggedModel) -> Located {
     Located {
         source: format!("models:/{}", model.model_id),
         location: model.artifact_uri,
@@ -94,7 +94,7 @@ fn of_model(model: LoggedModel) -> Located {
 }
 
 /// Looks for a logged model of the run, as MLflow 3 does, then among the run's own artifacts.
-fn of_run(context: &Context, uri: &str, rest: &str) -> Result<Located> {
+fn locate_in_run(context: &Context, uri: &str, rest: &str) -> Result<Located> {
     let (id, path) = rest.split_once('/').unwrap_or((rest, ""));
     let run_id = RunId::parse(id)?;
     let store = stores::tracking(&context.config, Missing::Refuse)?.store;
@@ -116,7 +116,7 @@ fn of_run(context: &Context, uri: &str, rest: &str) -> Result<Located> {
     })
 }
 
-fn models_of(run: &RunId, experiment: &mlctl_tracking::ExperimentId) -> LoggedModelQuery {
+fn query_models_of(run: &RunId, experiment: &mlctl_tracking::ExperimentId) -> LoggedModelQuery {
     LoggedModelQuery {
         experiment_ids: vec![experiment.clone()],
         filter: format!("source_run_id = '{run}'"),
@@ -133,7 +133,7 @@ fn model_named(
     experiment: &mlctl_tracking::ExperimentId,
     name: &str,
 ) -> Result<Option<LoggedModel>> {
-    let models = store.search_logged_models(&models_of(run, experiment))?.items;
+    let models = store.search_logged_models(&query_models_of(run, experiment))?.items;
     Ok(models.into_iter().find(|model| model.name == name))
 }
 
@@ -142,7 +142,7 @@ fn logged_names(
     run: &RunId,
     experiment: &mlctl_tracking::ExperimentId,
 ) -> Result<Vec<String>> {
-    let models = store.search_logged_models(&models_of(run, experiment))?.items;
+    let models = store.search_logged_models(&query_models_of(run, experiment))?.items;
     Ok(models.into_iter().map(|model| format!("runs:/{run}/{}", model.name)).collect())
 }
 

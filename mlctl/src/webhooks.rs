@@ -20,7 +20,7 @@ pub(crate) fn settings() -> Result<DeliverySettings> {
         settings.allow_private_ips = match text.to_ascii_lowercase().as_str() {
             "true" | "1" => true,
             "false" | "0" => false,
-            _ => return Err(wrong(&origin, &text, "true or false")),
+            _ => return Err(invalid_variable(&origin, &text, "true or false")),
         };
     }
     if let Some(seconds) = number::<u64>(&known::WEBHOOK_TIMEOUT)? {
@@ -46,9 +46,9 @@ pub(crate) fn settings() -> Result<DeliverySettings> {
 
 fn number<T: FromStr>(setting: &Known) -> Result<Option<T>> {
     let Some((text, origin)) = setting.read() else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| wrong(&origin, &text, "a whole number"))
+    text.parse().map(Some).map_err(|_| invalid_variable(&origin, &text, "a whole number"))
 }
 
-fn wrong(origin: &Origin, text: &str, right: impl Display) -> anyhow::Error {
+fn invalid_variable(origin: &Origin, text: &str, right: impl Display) -> anyhow::Error {
     Hinted::usage(format!("{origin} is `{text}`"), format!("it must be {right}"))
 }

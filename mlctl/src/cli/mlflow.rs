@@ -42,7 +42,7 @@ impl Parameter {
             (_, Some(choice)) => choice,
             ("number", _) => "60",
             ("boolean", _) => "true",
-            _ => text_of(self.name()),
+            _ => sample_value(self.name()),
         };
         let flag = (!spelling.is_empty()).then(|| spelling.to_owned());
         flag.into_iter().chain([value.to_owned()]).collect()
@@ -62,7 +62,7 @@ impl Parameter {
 }
 
 /// A text that the parameter takes.
-fn text_of(name: &str) -> &'static str {
+fn sample_value(name: &str) -> &'static str {
     match name {
         "--view" => "active_only",
         "--backend" | "--env-manager" => "local",
@@ -105,7 +105,7 @@ fn end_of(words: &[&[String]]) -> End {
 }
 
 /// Every way to spell one flag of one command, with what the command needs beside it.
-fn check(command: &Command, flag: &Parameter, wrong: &mut Vec<String>) {
+fn check_flag(command: &Command, flag: &Parameter, wrong: &mut Vec<String>) {
     let others = command.parameters.iter().filter(|other| !std::ptr::eq(*other, flag));
     let base: Vec<String> = others.flat_map(Parameter::base).collect();
     let needed: Vec<String> =
@@ -151,7 +151,7 @@ fn every_command_and_flag_of_mlflow_is_taken_or_refused_by_its_name() {
 
     for mut command in recorded() {
         if command.command.is_empty() {
-            command.parameters.iter().for_each(|flag| check(&command, flag, &mut wrong));
+            command.parameters.iter().for_each(|flag| check_flag(&command, flag, &mut wrong));
             continue;
         }
         // The command as such, and all that it needs.
@@ -162,10 +162,10 @@ fn every_command_and_flag_of_mlflow_is_taken_or_refused_by_its_name() {
             choices: Vec::new(),
             required: false,
         });
-        command.parameters.iter().for_each(|flag| check(&command, flag, &mut wrong));
+        command.parameters.iter().for_each(|flag| check_flag(&command, flag, &mut wrong));
         if command.command == ["server"] {
             command.command = vec!["ui".to_owned()];
-            command.parameters.iter().for_each(|flag| check(&command, flag, &mut wrong));
+            command.parameters.iter().for_each(|flag| check_flag(&command, flag, &mut wrong));
         }
     }
 

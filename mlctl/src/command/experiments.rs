@@ -43,12 +43,12 @@ pub(crate) fn dispatch(context: &Context, command: ExperimentsCommand) -> Outcom
             let new_name = new_name.or(new_name_flag).unwrap_or_default();
             let new_name = ExperimentName::parse(new_name)?;
             store.rename_experiment(&found.experiment_id, &new_name, context.clock.now())?;
-            context.output.say(&format!("renamed `{}` to `{new_name}`", found.name))
+            context.output.print_text(&format!("renamed `{}` to `{new_name}`", found.name))
         }
         ExperimentsCommand::Delete { which } => {
             let found = find(store, &which)?;
             store.delete_experiment(&found.experiment_id, context.clock.now())?;
-            context.output.say(&format!(
+            context.output.print_text(&format!(
                 "deleted `{}` and its runs; `mlctl experiments restore {}` restores them",
                 found.name, found.experiment_id
             ))
@@ -56,7 +56,7 @@ pub(crate) fn dispatch(context: &Context, command: ExperimentsCommand) -> Outcom
         ExperimentsCommand::Restore { which } => {
             let found = find(store, &which)?;
             store.restore_experiment(&found.experiment_id, context.clock.now())?;
-            context.output.say(&format!("restored `{}` and its runs", found.name))
+            context.output.print_text(&format!("restored `{}` and its runs", found.name))
         }
         ExperimentsCommand::Csv { which, output } => {
             csv::write(context, store, &find(store, &which)?, output.as_deref())

@@ -98,7 +98,7 @@ fn sweep(store: &dyn TrackingStore, selected: &Selected, places: &Places, report
         }
         match if report.dry_run { Ok(()) } else { store.purge_experiment(id) } {
             Ok(()) => report.note_experiment(id, &experiment.name),
-            Err(error) => report.keep_experiment(id, &report::told(&error.into())),
+            Err(error) => report.keep_experiment(id, &report::describe_error(&error.into())),
         }
     }
 }
@@ -118,8 +118,9 @@ impl Owner<'_> {
         places: &Places,
         purge: impl FnOnce() -> Result<(), Error>,
     ) -> Result<Owned, (String, String)> {
-        let failed =
-            |error: Error| (format!("{} {}", self.kind, self.id), report::told(&error.into()));
+        let failed = |error: Error| {
+            (format!("{} {}", self.kind, self.id), report::describe_error(&error.into()))
+        };
         let open: Open<'_> = &|location| places.open(location);
         let artifacts = open(self.location).map_err(failed)?;
         let bytes = gc::bytes_below(artifacts.as_ref(), &ArtifactPath::root()).map_err(failed)?;
@@ -148,13 +149,13 @@ fn orphans(
         is_own: &|location| places.is_own(location, &roots),
         is_known: &|id| {
             let known = neighbours.know(id);
-            known.map_err(|error| Error::Unsupported(report::told(&error)))
+            known.map_err(|error| Error::Unsupported(report::describe_error(&error)))
         },
         open: &|location| places.open(location),
     };
     let mut unseen = Vec::new();
     let found = gc::find_orphans(store, &ground, &mut |location, error| {
-        unseen.push((location.to_owned(), report::told(&error.into())));
+        unseen.push((location.to_owned(), report::describe_error(&error.into())));
     })?;
     let goes = args.orphans && !report.dry_run;
     if goes && !found.is_empty() {
@@ -164,7 +165,10 @@ fn orphans(
         match if goes { orphan.delete() } else { Ok(()) } {
             Ok(()) => report.note_orphan(&orphan, args.orphans),
             Err(error) => {
-                report.keep(format!("orphan {}", orphan.place()), report::told(&error.into()));
+                report.keep(
+                    format!("orphan {}", orphan.place()),
+                    report::describe_error(&error.into()),
+                );
             }
         }
     }

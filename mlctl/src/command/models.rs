@@ -49,8 +49,8 @@ pub(crate) fn dispatch(context: &Context, args: ModelsArgs) -> Outcome {
         ModelsCommand::BuildDocker(args) => docker::build(context, &args)?,
         ModelsCommand::GenerateDockerfile(args) => docker::generate(context, args)?,
         ModelsCommand::PrepareEnv { model, install } => {
-            explain(&install);
-            prepare(context, &model)?;
+            warn_about_ignored_flags(&install);
+            prepare_environment(context, &model)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -78,7 +78,7 @@ fn open_with(
 }
 
 /// Makes the environment that a model needs, so that scoring it with Python starts at once.
-fn prepare(context: &Context, asked: &ModelUri) -> Result<()> {
+fn prepare_environment(context: &Context, asked: &ModelUri) -> Result<()> {
     let folder = resolve::fetch(context, asked.uri())?;
     if !asked.python && mlctl_models::load(&folder.path).is_ok() {
         let text = format!(
@@ -86,7 +86,7 @@ fn prepare(context: &Context, asked: &ModelUri) -> Result<()> {
              anyway",
             asked.uri()
         );
-        return context.output.say(&text);
+        return context.output.print_text(&text);
     }
     let cannot = || format!("cannot prepare the model `{}`", asked.uri());
     let info = mlctl_models::read_info(&folder.path).with_context(cannot)?;
@@ -97,7 +97,7 @@ fn prepare(context: &Context, asked: &ModelUri) -> Result<()> {
 }
 
 /// Says which flags of MLflow change nothing here.
-fn explain(install: &InstallMlflow) {
+fn warn_about_ignored_flags(install: &InstallMlflow) {
     if install.install_mlflow {
         notice(
             "--install-mlflow has no effect: the environment has the packages that the \

@@ -35,11 +35,13 @@ pub(crate) fn dispatch(context: &Context, command: RunsCommand) -> Outcome {
         RunsCommand::Compare { run_ids, all } => compare(context, store, &run_ids, all),
         RunsCommand::Delete { which } => each(store, &which, |id| {
             store.delete_run(id, context.clock.now())?;
-            context.output.say(&format!("deleted {id}; `mlctl runs restore {id}` restores it"))
+            context
+                .output
+                .print_text(&format!("deleted {id}; `mlctl runs restore {id}` restores it"))
         }),
         RunsCommand::Restore { which } => each(store, &which, |id| {
             store.restore_run(id)?;
-            context.output.say(&format!("restored {id}"))
+            context.output.print_text(&format!("restored {id}"))
         }),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -22,10 +22,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
-    refuse(args)?;
+    refuse_unsupported_flags(args)?;
     let build = args.mlflow_ui.as_deref().map(Build::find).transpose()?;
     let uri = store_uri(context, args)?;
-    explain(args);
+    print_warnings(args);
     let choices = Choices {
         artifact_root: artifact_root(args, uri),
         destination: args.artifacts_destination.clone(),
@@ -38,9 +38,9 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     };
     let tracking = stores::open_tracking(&context.config, uri, Missing::Make, &choices)?;
     stores::sweep(&tracking)?;
-    let registry = registry(context, args, uri, choices.durability, &tracking)?;
+    let registry = open_registry(context, args, uri, choices.durability, &tracking)?;
     // It delivers what was queued for as long as the server runs.
-    let _deliveries = deliver(args, &registry)?;
+    let _deliveries = start_deliveries(args, &registry)?;
     let options = Options {
         access: access(args)?,
         no_artifacts: args.no_serve_artifacts,
@@ -73,7 +73,7 @@ fn artifact_root(args: &ServerArgs, uri: &str) -> Option<String> {
 }
 
 /// Opens the registry that is served beside the runs. Without one the runs are served still.
-fn registry(
+fn open_registry(
     context: &Context,
     args: &ServerArgs,
     store: &str,
@@ -96,7 +96,7 @@ fn registry(
 }
 
 /// Starts telling webhooks of what happens, unless only artifacts are served.
-fn deliver(args: &ServerArgs, registry: &Registry) -> Result<Option<DeliveryWorker>> {
+fn start_deliveries(args: &ServerArgs, registry: &Registry) -> Result<Option<DeliveryWorker>> {
     let open = registry.store.as_ref().ok().filter(|_| !args.artifacts_only);
     match open.map(|open| &open.webhooks) {
         Some(Webhooks::File(webhooks)) => {
@@ -132,7 +132,7 @@ fn source_rules(args: &ServerArgs) -> Result<SourceRules> {
 }
 
 /// Refuses what would only look as if it were there.
-fn refuse(args: &ServerArgs) -> Result<()> {
+fn refuse_unsupported_flags(args: &ServerArgs) -> Result<()> {
     if args.app_name.is_some() {
         return Err(Hinted::usage(
             "--app-name basic-auth is refused: mlctl does not support users and permissions, so \
@@ -186,7 +186,7 @@ fn access(args: &ServerArgs) -> Result<Access> {
 }
 
 /// Says what a user of `mlflow server` should know about the flags.
-fn explain(args: &ServerArgs) {
+fn print_warnings(args: &ServerArgs) {
     for (flag, why) in args.ignored.list_set() {
         tracing::warn!("{flag} has no effect: {why}");
     }

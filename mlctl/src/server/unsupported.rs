@@ -12,10 +12,13 @@ use mlctl_wire::rest::Failure;
 
 /// Builds the routes below `/api` and `/ajax-api`.
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let traces = any(async || refuse("traces"));
-    let datasets = any(async || refuse("evaluation datasets"));
+    let traces = any(async || not_implemented("traces"));
+    let datasets = any(async || not_implemented("evaluation datasets"));
     Router::new()
-        .route("/2.0/mlflow/runs/create-promptlab-run", post(async || refuse("the prompt lab")))
+        .route(
+            "/2.0/mlflow/runs/create-promptlab-run",
+            post(async || not_implemented("the prompt lab")),
+        )
         .route("/2.0/mlflow/get-online-trace-details", traces.clone())
         .route("/2.0/mlflow/get-trace-artifact", traces.clone())
         .route("/2.0/mlflow/traces", traces.clone())
@@ -30,10 +33,10 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 /// Builds the route below the root by which OpenTelemetry's exporters send spans.
 pub(super) fn root_routes() -> Router {
-    Router::new().route("/v1/traces", any(async || refuse("traces")))
+    Router::new().route("/v1/traces", any(async || not_implemented("traces")))
 }
 
-fn refuse(what: &str) -> Failure {
+fn not_implemented(what: &str) -> Failure {
     let message = format!("mlctl does not support {what}; use an MLflow server for this");
     Failure::new(ErrorCode::NotImplemented, message)
 }

@@ -23,24 +23,24 @@ const OF_PYTHON: [&str; 5] =
 pub(super) fn parse(uri: &str) -> Option<Result<Database>> {
     let (scheme, rest) = uri.split_once("://")?;
     let (dialect, driver) = scheme.split_once('+').unwrap_or((scheme, "pysqlite"));
-    dialect.eq_ignore_ascii_case("sqlite").then(|| read(uri, driver, rest))
+    dialect.eq_ignore_ascii_case("sqlite").then(|| parse_parts(uri, driver, rest))
 }
 
-fn refuse(uri: &str, why: impl std::fmt::Display) -> anyhow::Error {
+fn refusal(uri: &str, why: impl std::fmt::Display) -> anyhow::Error {
     Hinted::error(
         format!("cannot open the database `{uri}`: {why}"),
         "use sqlite:///PATH, with four slashes for an absolute path",
     )
 }
 
-fn read(uri: &str, driver: &str, rest: &str) -> Result<Database> {
+fn parse_parts(uri: &str, driver: &str, rest: &str) -> Result<Database> {
     if driver != "pysqlite" {
-        return Err(refuse(uri, format!("the driver `{driver}` is not supported")));
+        return Err(refusal(uri, format!("the driver `{driver}` is not supported")));
     }
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (host, name) = place.split_once('/').unwrap_or((place, ""));
     if !host.is_empty() {
-        return Err(refuse(
+        return Err(refusal(
             uri,
             format!(
                 "the URI of a file must not have a host, and it has the \
@@ -48,15 +48,15 @@ fn read(uri: &str, driver: &str, rest: &str) -> Result<Database> {
             ),
         ));
     }
-    let options = Options::read(uri, query)?;
+    let options = Options::parse_query(uri, query)?;
     let path = match name.strip_prefix("file:") {
         _ if matches!(name, "" | ":memory:" | "file::memory:") => {
-            return Err(refuse(uri, "a database in memory would be lost when the program ends"));
+            return Err(refusal(uri, "a database in memory would be lost when the program ends"));
         }
-        Some(path) if options.is_uri => decoded(path).map_err(|why| refuse(uri, why))?,
-        Some(_) => return Err(refuse(uri, "a name that begins with `file:` needs `?uri=true`")),
+        Some(path) if options.is_uri => decoded(path).map_err(|why| refusal(uri, why))?,
+        Some(_) => return Err(refusal(uri, "a name that begins with `file:` needs `?uri=true`")),
         None if options.is_uri => {
-            return Err(refuse(uri, "with `uri=true` the name must begin with `file:`"));
+            return Err(refusal(uri, "with `uri=true` the name must begin with `file:`"));
         }
         None => name.to_owned(),
     };
@@ -70,7 +70,7 @@ struct Options {
 }
 
 impl Options {
-    fn read(uri: &str, query: &str) -> Result<Self> {
+    fn parse_query(uri: &str, query: &str) -> Result<Self> {
         let mut options = Self::default();
         let mut of_file = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -84,15 +84,15 @@ impl Options {
                 ("mode", "rw" | "rwc") | ("cache", "private" | "shared") => of_file.push(pair),
                 ("mode" | "immutable", _) => {
                     let why = format!("`{pair}` is not supported: make the file read-only instead");
-                    return Err(refuse(uri, why));
+                    return Err(refusal(uri, why));
                 }
                 (name, _) => {
-                    return Err(refuse(uri, format!("the option `{name}` is not supported")));
+                    return Err(refusal(uri, format!("the option `{name}` is not supported")));
                 }
             }
         }
         match of_file.first().filter(|_| !options.is_uri) {
-            Some(pair) => Err(refuse(uri, format!("`{pair}` needs `uri=true`"))),
+            Some(pair) => Err(refusal(uri, format!("`{pair}` needs `uri=true`"))),
             None => Ok(options),
         }
     }

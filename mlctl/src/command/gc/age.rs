@@ -9,7 +9,7 @@ const UNITS: [(char, f64); 4] =
 
 /// Reads an age such as `30d`, `7d12h` or `1.5h` in milliseconds.
 pub(super) fn parse(text: &str) -> Result<i64> {
-    read(text).ok_or_else(|| {
+    parse_millis(text).ok_or_else(|| {
         Hinted::usage(
             format!("`{text}` is not a duration"),
             "write days, hours, minutes and seconds in this order: 30d, 7d12h, 1.5h, 2m4s",
@@ -17,7 +17,7 @@ pub(super) fn parse(text: &str) -> Result<i64> {
     })
 }
 
-fn read(text: &str) -> Option<i64> {
+fn parse_millis(text: &str) -> Option<i64> {
     let mut rest = text;
     let mut millis = 0.0;
     for (unit, size) in UNITS {
@@ -37,7 +37,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, want: Option<i64>) {
-        assert_eq!(read(text), want, "for {text:?}");
+        assert_eq!(parse_millis(text), want, "for {text:?}");
     }
 
     #[test]

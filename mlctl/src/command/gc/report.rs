@@ -54,7 +54,7 @@ struct Kept {
 type Outcome = Result<Owned, (String, String)>;
 
 /// Spells an error out in one line, with its causes.
-pub(super) fn told(error: &anyhow::Error) -> String {
+pub(super) fn describe_error(error: &anyhow::Error) -> String {
     format!("{error:#}")
 }
 

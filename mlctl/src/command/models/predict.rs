@@ -28,7 +28,7 @@ const UNFINISHED: Kind = Kind::new(".mlctl-output-");
 const AHEAD: usize = 2;
 
 pub(super) fn run(context: &Context, args: &PredictArgs) -> Result<()> {
-    explain(args);
+    warn_about_ignored_flags(args);
     let (_folder, model) = super::open_with(context, &args.model, &args.variables)?;
     let (format, source) = rows_of(&args.input, args.input_format)?;
     let bar = bar(&source);
@@ -51,8 +51,8 @@ pub(super) fn run(context: &Context, args: &PredictArgs) -> Result<()> {
 }
 
 /// Says which flags change nothing.
-fn explain(args: &PredictArgs) {
-    super::explain(&args.install);
+fn warn_about_ignored_flags(args: &PredictArgs) {
+    super::warn_about_ignored_flags(&args.install);
     let is_native = !args.model.python;
     let flags = [
         ("--env-manager", is_native && args.model.env_manager.is_some()),

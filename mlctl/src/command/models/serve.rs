@@ -15,13 +15,13 @@ use std::thread;
 use std::time::Duration;
 
 pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<()> {
-    explain(args);
+    warn_about_ignored_flags(args);
     let settings = settings(args)?;
     let every = seconds(args.follow_every, "--follow-every")?;
     let access = Access { hosts: Patterns::parse(&args.allowed_hosts)?, ..Access::default() };
     // Before a model is loaded, which may take long.
     let listener = server::bind(&args.host, args.port)?;
-    let repository = Arc::new(open(context, args, settings)?);
+    let repository = Arc::new(open_repository(context, args, settings)?);
     if repository.may_change() {
         follow(&repository, every)?;
     }
@@ -53,8 +53,8 @@ pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<()> {
 }
 
 /// Says which flags change nothing.
-fn explain(args: &ServeArgs) {
-    super::explain(&args.install);
+fn warn_about_ignored_flags(args: &ServeArgs) {
+    super::warn_about_ignored_flags(&args.install);
     if !args.python && (args.env_manager.is_some() || args.no_conda) {
         tracing::warn!("--env-manager has no effect without --python");
     }
@@ -84,7 +84,7 @@ fn seconds(value: f64, flag: &str) -> Result<Duration> {
     })
 }
 
-fn open(context: &Context, args: &ServeArgs, settings: Settings) -> Result<Repository> {
+fn open_repository(context: &Context, args: &ServeArgs, settings: Settings) -> Result<Repository> {
     let mut sources: Vec<(String, Arc<dyn Source>)> = Vec::new();
     let manager = args.env_manager.or(args.no_conda.then_some(EnvManagerChoice::Local));
     for text in args.models.iter().chain(&args.model_uri) {

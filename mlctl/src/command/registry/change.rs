@@ -85,7 +85,7 @@ impl Desk<'_> {
             C::Rename { name, new_name, reason } => {
                 let (from, to) = (ModelName::parse(&name)?, ModelName::parse(&new_name)?);
                 self.store.rename_model(&from, &to, &self.stamp(reason))?;
-                self.say(&format!("renamed {from} to {to}"))
+                self.print_text(&format!("renamed {from} to {to}"))
             }
             C::Delete { name, version, yes, reason } => {
                 self.delete(&name, version.as_deref(), yes, reason)
@@ -96,8 +96,8 @@ impl Desk<'_> {
         }
     }
 
-    fn say(&self, text: &str) -> Result<()> {
-        self.context.output.say(text)
+    fn print_text(&self, text: &str) -> Result<()> {
+        self.context.output.print_text(text)
     }
 
     fn transition(&self, asked: &Transition, force: bool, reason: Reason) -> Result<()> {
@@ -153,14 +153,14 @@ impl Desk<'_> {
                 let version = self.version(&name, &version)?;
                 let (name, version) = (version.name, version.version);
                 self.store.set_alias(&name, &alias, version, &self.stamp(reason))?;
-                self.say(&format!("{name}@{alias} is now version {version}"))
+                self.print_text(&format!("{name}@{alias} is now version {version}"))
             }
             AliasCommand::Delete { name, alias, reason } => {
                 let (name, alias) = (ModelName::parse(&name)?, Alias::parse(&alias)?);
                 // To delete what is not there is fine for MLflow, but here it is a slip.
                 self.store.get_version(&name, &which(&format!("@{alias}"))?)?;
                 self.store.delete_alias(&name, &alias, &self.stamp(reason))?;
-                self.say(&format!("deleted the alias {name}@{alias}"))
+                self.print_text(&format!("deleted the alias {name}@{alias}"))
             }
         }
     }
@@ -201,7 +201,7 @@ impl Desk<'_> {
             }
         }
         let done = if value.is_some() { "set" } else { "deleted" };
-        self.say(&format!("{done} the tag {key}"))
+        self.print_text(&format!("{done} the tag {key}"))
     }
 
     fn describe(
@@ -222,7 +222,7 @@ impl Desk<'_> {
                 self.store.describe_model(&ModelName::parse(name)?, text, &stamp)?;
             }
         }
-        self.say("described")
+        self.print_text("described")
     }
 
     fn delete(&self, name: &str, version: Option<&str>, yes: bool, reason: Reason) -> Result<()> {
@@ -234,13 +234,13 @@ impl Desk<'_> {
                 let stage = &known.current_stage;
                 confirm(yes, &format!("delete version {version} of {name}, stage {stage}"))?;
                 self.store.delete_version(name, version, &stamp)?;
-                self.say(&format!("deleted version {version} of {name}"))
+                self.print_text(&format!("deleted version {version} of {name}"))
             }
             None => {
                 let known = self.store.get_model(&ModelName::parse(name)?)?;
                 confirm(yes, &format!("delete {} with all its versions", known.name))?;
                 self.store.delete_model(&known.name, &stamp)?;
-                self.say(&format!("deleted {}", known.name))
+                self.print_text(&format!("deleted {}", known.name))
             }
         }
     }

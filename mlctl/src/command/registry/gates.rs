@@ -19,7 +19,7 @@ impl Desk<'_> {
 
     pub(super) fn check(&self, asked: &Asked) -> Outcome {
         let report = self.store.check_transition(&self.candidate(asked)?)?;
-        self.context.output.show(&report, told)?;
+        self.context.output.show(&report, format_report)?;
         Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
@@ -59,19 +59,19 @@ impl Desk<'_> {
     pub(super) fn request(&self, asked: &Asked, reason: Reason) -> Result<()> {
         let candidate = self.candidate(asked)?;
         self.store.request_transition(&candidate, &self.stamp(reason))?;
-        self.context.output.say(&format!("requested {candidate}"))
+        self.context.output.print_text(&format!("requested {candidate}"))
     }
 
     pub(super) fn approve(&self, asked: &Asked, reason: Reason) -> Result<()> {
         let candidate = self.candidate(asked)?;
         self.store.approve_transition(&candidate, &self.stamp(reason))?;
-        self.context.output.say(&format!("approved {candidate}"))
+        self.context.output.print_text(&format!("approved {candidate}"))
     }
 
     pub(super) fn reject(&self, asked: &Asked, reason: Reason) -> Result<()> {
         let candidate = self.candidate(asked)?;
         self.store.reject_transition(&candidate, &self.stamp(reason))?;
-        self.context.output.say(&format!("rejected {candidate}"))
+        self.context.output.print_text(&format!("rejected {candidate}"))
     }
 
     pub(super) fn requests(&self, name: &str) -> Result<()> {
@@ -103,7 +103,7 @@ fn request_row(request: &Request) -> Vec<String> {
     ]
 }
 
-fn told(report: &GateReport) -> String {
+fn format_report(report: &GateReport) -> String {
     let verdict = if report.passed { "may" } else { "may not" };
     let (version, model, stage) = (report.version, &report.model, &report.stage);
     let mut text = format!("version {version} of {model} {verdict} enter {stage}\n");

@@ -1,7 +1,7 @@
-//! `mlctl registry lineage`: data sets → run → logged model → version → stage changes.
+//! `mlctl registry lineage`: datasets → run → logged model → version → stage changes.
 
 use super::Desk;
-use super::show::told;
+use super::show::describe_change;
 use crate::cli::LineageFormat;
 use crate::output::{printable, time};
 use crate::stores::{self, Missing};
@@ -23,7 +23,7 @@ struct Lineage {
     events: Vec<Event>,
 }
 
-/// A data set that the run read.
+/// A dataset that the run read.
 #[derive(Debug, Serialize)]
 struct Source {
     name: String,
@@ -173,7 +173,7 @@ fn pairs<V: ToString>(map: &BTreeMap<String, V>) -> String {
 }
 
 impl Source {
-    fn told(&self) -> String {
+    fn format(&self) -> String {
         let context = self.context.as_ref().map(|context| format!(", {context}"));
         let context = context.unwrap_or_default();
         format!("{} ({}, {}{context})", self.name, self.source_type, short(&self.digest))
@@ -206,7 +206,7 @@ impl Lineage {
     /// Lists the steps: what they are, and what is to be said about each.
     fn steps(&self) -> Vec<(&'static str, Vec<String>)> {
         let mut steps: Vec<(&'static str, Vec<String>)> = Vec::new();
-        steps.extend(self.datasets.iter().map(|source| ("data set", vec![source.told()])));
+        steps.extend(self.datasets.iter().map(|source| ("dataset", vec![source.format()])));
         steps.extend(self.run.as_ref().map(|run| ("run", run.lines())));
         steps.extend(self.logged_model.as_ref().map(|model| {
             let kind = model.model_type.as_ref().map(|kind| format!(", {kind}"));
@@ -231,8 +231,12 @@ impl Lineage {
         }
         for event in &self.events {
             let why = event.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-            let line =
-                format!("{} by {}, {}{why}", time(event.at_ms), event.who, told(&event.change));
+            let line = format!(
+                "{} by {}, {}{why}",
+                time(event.at_ms),
+                event.who,
+                describe_change(&event.change)
+            );
             text.push_str(&format!("{:<14}{}\n", "event", printable(&line)));
         }
         text
@@ -241,7 +245,7 @@ impl Lineage {
     /// Draws a flow chart in the language of <https://mermaid.js.org/syntax/flowchart.html>.
     fn mermaid(&self) -> String {
         let steps = self.steps();
-        let first_of_line = steps.iter().take_while(|(what, _)| *what == "data set").count();
+        let first_of_line = steps.iter().take_while(|(what, _)| *what == "dataset").count();
         let mut text = "flowchart LR\n".to_owned();
         for (at, (what, lines)) in steps.iter().enumerate() {
             text.push_str(&format!("  n{at}[\"{what}<br>{}\"]\n", labels(lines)));
@@ -254,7 +258,8 @@ impl Lineage {
         let staged = |event: &&Event| matches!(event.change, Change::StageChanged { .. });
         for event in self.events.iter().filter(staged) {
             let at = last + 1;
-            let lines = [told(&event.change), format!("{} by {}", time(event.at_ms), event.who)];
+            let lines =
+                [describe_change(&event.change), format!("{} by {}", time(event.at_ms), event.who)];
             text.push_str(&format!("  n{at}([\"{}\"])\n  n{last} --> n{at}\n", labels(&lines)));
             last = at;
         }

@@ -195,13 +195,13 @@ fn event_row(event: &Event) -> Vec<String> {
         time(event.at_ms),
         event.who.clone(),
         event.version.map(|version| version.to_string()).unwrap_or_default(),
-        told(&event.change),
+        describe_change(&event.change),
         event.why.clone().unwrap_or_default(),
     ]
 }
 
 /// Says in words what changed.
-pub(super) fn told(change: &Change) -> String {
+pub(super) fn describe_change(change: &Change) -> String {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     match change {
         Change::ModelCreated { .. } => "model created".to_owned(),

@@ -34,7 +34,7 @@ pub(super) fn dispatch(context: &Context, command: WebhooksCommand) -> Result<()
             let webhook = desk.find(&name)?;
             confirm(yes, &format!("delete the webhook {}", webhook.name))?;
             desk.place.delete(&webhook.id)?;
-            context.output.say(&format!("deleted {}", webhook.name))
+            context.output.print_text(&format!("deleted {}", webhook.name))
         }
         WebhooksCommand::Test { name, event } => desk.test(&name, event.as_deref()),
         WebhooksCommand::Deliveries { name } => desk.deliveries(name.as_deref()),
@@ -103,7 +103,7 @@ impl Desk<'_> {
     fn set_status(&self, name: &str, status: WebhookStatus) -> Result<()> {
         let webhook = self.find(name)?;
         self.place.set_status(&webhook.id, status)?;
-        self.context.output.say(&format!("{} is now {}", webhook.name, status.as_str()))
+        self.context.output.print_text(&format!("{} is now {}", webhook.name, status.as_str()))
     }
 
     fn test(&self, name: &str, event: Option<&str>) -> Result<()> {
