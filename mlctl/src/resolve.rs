@@ -100,7 +100,7 @@ fn locate_in_run(context: &Context, uri: &str, rest: &str) -> Result<Located> {
     let store = stores::tracking(&context.config, Missing::Refuse)?.store;
     let info = store.run(&run_id)?.info;
     if let Some(model) = model_named(store.as_ref(), &run_id, &info.experiment_id, path)? {
-        return Ok(Located { run_id: Some(id.to_owned()), ..of_model(model) });
+        return Ok(Located { run_id: Some(id.to_owned()), ..locate_logged_model(model) });
     }
     let below = ArtifactPath::parse(path)?;
     let artifacts = store.artifacts(&info.artifact_uri)?;
