@@ -24,7 +24,7 @@ fn open(folder: &Path, info: &ModelInfo) -> Result<(&'static str, Box<dyn Predic
     if let Some(settings) = info.flavors.get(sklearn::NAME) {
         return Ok((sklearn::NAME, Box::new(sklearn::open(folder, settings, info)?)));
     }
-    tracing::debug!(folder = %folder.display(), "no flavor of this model runs here");
+    tracing::debug!(folder = %folder.display(), "mlctl supports no flavor of this model");
     Err(Error::NoFlavor { found: info.flavors.keys().cloned().collect() })
 }
 
@@ -35,7 +35,7 @@ pub(crate) fn recipe(
     info: &ModelInfo,
 ) -> Result<std::result::Result<mlctl_models_trees::recipe::Recipe, String>> {
     if info.flavors.contains_key(onnx::NAME) {
-        return Ok(Err("it is ONNX already".to_owned()));
+        return Ok(Err("it is already an ONNX model".to_owned()));
     }
     if let Some(settings) = info.flavors.get(xgboost::NAME) {
         return Ok(xgboost::open(folder, settings)?.recipe());
@@ -51,7 +51,7 @@ pub(crate) fn recipe(
     }
     let found: Vec<&str> = info.flavors.keys().map(String::as_str).collect();
     Ok(Err(format!(
-        "it has the flavors {}; those of xgboost, lightgbm and sklearn can be",
+        "it has the flavors {}; supported are xgboost, lightgbm and sklearn",
         found.join(", ")
     )))
 }

@@ -42,15 +42,15 @@ const CONVERTED: [&str; 16] = [
 const REFUSED: [(&str, &str); 11] = [
     ("trees/lgb_pandas", "its trees split by categories"),
     ("trees/xgb_partition", "its trees split by categories"),
-    ("sklearn/GaussianNB", "`GaussianNB` has no conversion here"),
-    ("sklearn/KNeighborsClassifier", "`KNeighborsClassifier` has no conversion here"),
-    ("sklearn/MLPClassifier-binary", "`MLPClassifier` has no conversion here"),
-    ("sklearn/PCA", "`PCA` has no conversion here"),
-    ("sklearn/SVC-rbf", "`SVC` has no conversion here"),
-    ("sklearn/StackingClassifier-binary", "`StackingClassifier` has no conversion here"),
+    ("sklearn/GaussianNB", "`GaussianNB` has no conversion to ONNX"),
+    ("sklearn/KNeighborsClassifier", "`KNeighborsClassifier` has no conversion to ONNX"),
+    ("sklearn/MLPClassifier-binary", "`MLPClassifier` has no conversion to ONNX"),
+    ("sklearn/PCA", "`PCA` has no conversion to ONNX"),
+    ("sklearn/SVC-rbf", "`SVC` has no conversion to ONNX"),
+    ("sklearn/StackingClassifier-binary", "`StackingClassifier` has no conversion to ONNX"),
     ("sklearn/TfidfVectorizer+linear", "`TfidfVectorizer` before the model"),
     ("sklearn/columns-missing", "`ColumnTransformer` before the model"),
-    ("elasticnet", "it is ONNX already"),
+    ("elasticnet", "it is already an ONNX model"),
 ];
 
 fn fixture(name: &str) -> PathBuf {

@@ -24,7 +24,7 @@ fn a_folder_without_mlmodel_is_no_model() {
     let error = load(empty.path()).unwrap_err();
 
     assert!(matches!(error, Error::NotAModel { .. }), "{error}");
-    assert!(error.to_string().ends_with("there is no file MLmodel in it"), "{error}");
+    assert!(error.to_string().ends_with("it has no file MLmodel"), "{error}");
     assert!(matches!(load(Path::new("/nowhere")), Err(Error::NotAModel { .. })));
 }
 

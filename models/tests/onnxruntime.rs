@@ -31,7 +31,10 @@ fn library() -> Option<PathBuf> {
 fn graphs_that_do_not_run_here_run_there_and_no_answer_changes() {
     let (Some(library), Some((folder, cases))) = (library(), made()) else { return };
     let absent = onnxruntime::use_library("/nowhere/lib.so".as_ref()).unwrap_err().to_string();
-    assert!(absent.starts_with("`/nowhere/lib.so` is no library of onnxruntime"), "{absent}");
+    assert!(
+        absent.starts_with("`/nowhere/lib.so` is not a usable ONNX Runtime library"),
+        "{absent}"
+    );
     let own = run(&cases, folder.path(), load);
     assert!(onnxruntime::load(&folder.path().join(&cases[0].name)).is_err(), "without a library");
 

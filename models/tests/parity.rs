@@ -243,6 +243,6 @@ fn maps_of_probabilities_are_objects_by_class() {
 fn graphs_that_would_answer_wrongly_are_refused_by_their_operators() {
     let error = load(&fixture("stranger")).unwrap_err().to_string();
 
-    let want = "the graph needs `Mul (com.example)`, which does not run here; what does: ";
+    let want = "the graph needs `Mul (com.example)`, which is not supported; supported are ";
     assert!(error.starts_with(want), "{error}");
 }

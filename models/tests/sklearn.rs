@@ -80,7 +80,7 @@ fn what_is_refused_is_named() {
     check(
         "pickled_model: model.skops, serialization_format: skops",
         "model.skops",
-        "it is no zip file",
+        "it is not a zip file",
     );
 }
 

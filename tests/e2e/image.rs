@@ -337,8 +337,8 @@ fn what_cannot_become_an_image_is_told_before_anything_is_packed() {
     place.check_failure(
         &build(&["nowhere", "-t", "net", "-o", "x.tar"]),
         1,
-        "error: cannot load the model `nowhere`: `/W/nowhere` is not a model folder: there is \
-         no file MLmodel in it",
+        "error: cannot load the model `nowhere`: `/W/nowhere` is not a model folder: it has no \
+         file MLmodel",
     );
     let python = "flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n    \
                   python_version: 3.12.4\n";
@@ -346,8 +346,9 @@ fn what_cannot_become_an_image_is_told_before_anything_is_packed() {
     place.check_failure(
         &build(&["py", "-t", "net", "-o", "x.tar"]),
         1,
-        "error: mlctl cannot run the model `py` without Python: no flavor of this model runs \
-         here: it has `python_function`; `onnx`, `xgboost`, `lightgbm` and `sklearn` would\n\
+        "error: mlctl cannot run the model `py` without Python: mlctl supports no flavor of this \
+         model: it has `python_function`; supported are `onnx`, `xgboost`, `lightgbm` and \
+         `sklearn`\n\
          hint: `mlctl models build-docker -m py` prints a Dockerfile with Python",
     );
     place.write("base.tar", "no tar at all");

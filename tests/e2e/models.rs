@@ -137,7 +137,8 @@ fn what_cannot_be_read_is_said_in_one_line() {
     place.check_failure(
         &["models", "predict", "gone", "-i", "rows.txt"],
         1,
-        "error: cannot load the model `gone`: `/W/gone` is not a model folder: there is no file MLmodel in it",
+        "error: cannot load the model `gone`: `/W/gone` is not a model folder: it has no file \
+         MLmodel",
     );
 }
 
@@ -354,8 +355,8 @@ fn a_model_of_trees_becomes_onnx_or_is_refused_by_name() {
     place.check_failure(
         &["models", "convert", "bayes", "--to", "onnx", "-o", "other"],
         1,
-        "error: the model `/W/bayes` cannot be converted to ONNX: `GaussianNB` has no conversion \
-         here\n\
+        "error: cannot convert the model `/W/bayes` to ONNX: `GaussianNB` has no conversion to \
+         ONNX\n\
          hint: convert the model with skl2onnx or onnxmltools instead",
     );
     assert!(!place.path("other").exists());
@@ -371,8 +372,8 @@ fn a_model_whose_files_changed_is_refused() {
     place.check_failure(
         &["models", "validate", "saved"],
         1,
-        "error: cannot load the model `saved`: `/W/saved` is not a model folder: `requirements.txt` is \
-         not what was saved: its digest differs",
+        "error: cannot load the model `saved`: `/W/saved` is not a model folder: \
+         `requirements.txt` was changed after it was saved: its digest differs",
     );
 }
 

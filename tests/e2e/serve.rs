@@ -131,7 +131,7 @@ fn a_new_version_that_is_broken_leaves_the_old_one() {
     assert!(told.contains("version 2: ") && told.contains("model.onnx"), "{told}");
     assert_eq!(score(&server).to_bits(), old.to_bits());
     assert!(
-        server.process.said().contains("the model stays as it is"),
+        server.process.said().contains("keeping the loaded version"),
         "{}",
         server.process.said()
     );
@@ -160,7 +160,7 @@ fn a_new_version_that_asks_for_all_memory_leaves_the_old_one_and_the_server() {
     let old = score(&server);
     let reason = || server.post_json("/v2/repository/index", &json!({}))[0]["reason"].to_string();
 
-    for (version, why) in [("2", "does not load"), ("3", "its own input example")] {
+    for (version, why) in [("2", "cannot load"), ("3", "its input example")] {
         place.ok(&["registry", "alias", "set", "net", "champion", version]);
         until("the failure is shown", || reason().contains(&format!("version {version}: ")));
 
@@ -386,7 +386,7 @@ fn what_cannot_be_served_is_said_at_once() {
     place.check_failure(
         &["models", "serve", "gone", "--port", "0"],
         1,
-        "error: cannot load the model `gone`: `/W/gone` is not a model \
-         folder: there is no file MLmodel in it",
+        "error: cannot load the model `gone`: `/W/gone` is not a model folder: it has no file \
+         MLmodel",
     );
 }

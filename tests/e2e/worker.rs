@@ -69,8 +69,8 @@ fn a_model_of_python_code_scores_files_in_its_own_environment() {
     place.check_failure(
         &["models", "predict", "model", "-i", "rows.csv"],
         1,
-        "error: cannot load the model `model`: no flavor of this model runs here: it has \
-         `python_function`; `onnx`, `xgboost`, `lightgbm` and `sklearn` would\n\
+        "error: cannot load the model `model`: mlctl supports no flavor of this model: it has \
+         `python_function`; supported are `onnx`, `xgboost`, `lightgbm` and `sklearn`\n\
          hint: add --python to score the model with Python, in its own environment",
     );
 }

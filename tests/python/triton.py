@@ -66,7 +66,7 @@ assert "missing inputs" in refused(lambda: client.infer(name, [matrix]))
 bad = triton.InferInput("age", [3, 1], "FP64")
 bad.set_data_from_numpy(rows[:, :1])
 assert "missing inputs" in refused(lambda: client.infer(name, [bad]))
-assert "no model of this name" in refused(lambda: client.get_model_metadata("other"))
+assert "no model with this name" in refused(lambda: client.get_model_metadata("other"))
 unknown = [triton.InferRequestedOutput("other")]
 assert "has no output" in refused(lambda: client.infer(name, list(inputs(True)), outputs=unknown))
 

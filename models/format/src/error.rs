@@ -19,14 +19,15 @@ pub enum Error {
         problem: String,
     },
     /// Text that should be an `MLmodel` file is not.
-    #[error("broken MLmodel: {problem}")]
+    #[error("invalid MLmodel: {problem}")]
     MalformedInfo {
         /// What is wrong, with the line where known.
         problem: String,
     },
     /// The model has no flavor that runs here.
     #[error(
-        "no flavor of this model runs here: it has {}; `onnx`, `xgboost`, `lightgbm` and `sklearn` would",
+        "mlctl supports no flavor of this model: it has {}; supported are `onnx`, `xgboost`, \
+         `lightgbm` and `sklearn`",
         names(found)
     )]
     NoFlavor {
@@ -35,9 +36,9 @@ pub enum Error {
     },
     /// The graph uses operators that are missing here.
     #[error(
-        "the graph needs {}, which does not run here; what does: most operators of ai.onnx, those \
-         of ai.onnx.ml except CastMap and DictVectorizer, and CDist, MurmurHash3 and Tokenizer of \
-         com.microsoft",
+        "the graph needs {}, which is not supported; supported are most operators of ai.onnx, \
+         those of ai.onnx.ml except CastMap and DictVectorizer, and CDist, MurmurHash3 and \
+         Tokenizer of com.microsoft",
         names(operators)
     )]
     UnsupportedOperators {
@@ -45,7 +46,7 @@ pub enum Error {
         operators: Vec<String>,
     },
     /// The graph cannot be made to run for another reason.
-    #[error("the graph `{}` does not load: {problem}", path.display())]
+    #[error("cannot load the graph `{}`: {problem}", path.display())]
     UnsupportedGraph {
         /// The graph's file.
         path: PathBuf,
@@ -53,7 +54,7 @@ pub enum Error {
         problem: String,
     },
     /// The data of a flavor is broken, or asks for what is not known here.
-    #[error("the model `{}` does not load: {problem}", path.display())]
+    #[error("cannot load the model `{}`: {problem}", path.display())]
     UnsupportedModel {
         /// The model's file.
         path: PathBuf,
@@ -61,7 +62,7 @@ pub enum Error {
         problem: String,
     },
     /// The model runs here, but has no form in ONNX.
-    #[error("the model `{}` cannot be converted to ONNX: {problem}", path.display())]
+    #[error("cannot convert the model `{}` to ONNX: {problem}", path.display())]
     Unconvertible {
         /// The model's folder.
         path: PathBuf,
@@ -75,13 +76,13 @@ pub enum Error {
     #[error("{0}")]
     SchemaMismatch(String),
     /// The input fits the signature, but the model cannot be evaluated on it.
-    #[error("the model cannot be evaluated on this input: {problem}")]
+    #[error("the model cannot score this input: {problem}")]
     Evaluation {
         /// The engine's reason.
         problem: String,
     },
     /// The library of onnxruntime cannot be loaded.
-    #[error("`{}` is no library of onnxruntime that runs here: {problem}", path.display())]
+    #[error("`{}` is not a usable ONNX Runtime library: {problem}", path.display())]
     Library {
         /// The library's file.
         path: PathBuf,

@@ -48,7 +48,7 @@ fn path_of(described: &Map<String, Value>, key: &str) -> Result<Option<String>> 
     match is_inside {
         true => Ok(Some(path.to_owned())),
         false => Err(Error::MalformedInfo {
-            problem: format!("`{path}`, the example of an input, is not in the folder"),
+            problem: format!("`{path}`, the input example, is not in the folder"),
         }),
     }
 }

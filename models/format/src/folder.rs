@@ -50,13 +50,13 @@ impl Folder {
     fn told(&self, name: &str, error: mlctl_artifacts::Error) -> Error {
         use mlctl_artifacts::Error as Cause;
         match error {
-            Cause::NotFound { .. } => self.refuse(format!("there is no file {name} in it")),
+            Cause::NotFound { .. } => self.refuse(format!("it has no file {name}")),
             Cause::Io { source, .. } if source.kind() == ErrorKind::NotADirectory => {
-                self.refuse(format!("there is no file {name} in it"))
+                self.refuse(format!("it has no file {name}"))
             }
             Cause::Io { source, .. } => reading(&self.path.join(name), source),
             // It says what is there instead.
-            other => self.refuse(format!("`{name}` is no file inside the folder: {other}")),
+            other => self.refuse(format!("`{name}` is not a file inside the folder: {other}")),
         }
     }
 
@@ -140,7 +140,7 @@ impl OpenFile {
     pub fn read(mut self, most: u64) -> Result<Vec<u8>> {
         let size = self.artifact.size;
         if size > most {
-            let problem = format!("it has {size} bytes; {most} are the most");
+            let problem = format!("it has {size} bytes; at most {most} are allowed");
             return Err(reading(&self.path, io::Error::new(ErrorKind::FileTooLarge, problem)));
         }
         let read = read_part(&mut self.artifact, 0, size);

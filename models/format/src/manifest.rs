@@ -87,12 +87,18 @@ pub fn check(folder: &Path, info: &ModelInfo) -> Result<()> {
         let is_inside =
             path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
         if !is_inside {
-            return Err(broken(format!("its {MLMODEL_FILE} names the file `{}`", path.display())));
+            return Err(broken(format!(
+                "its {MLMODEL_FILE} refers to the file `{}`",
+                path.display()
+            )));
         }
         let (_, got) = digest(&files, &path)?;
         if got != want {
             let path = path.display();
-            return Err(broken(format!("`{path}` is not what was saved: its digest differs")));
+            return Err(broken(format!(
+                "`{path}` was changed after it was saved: its digest \
+                                       differs"
+            )));
         }
     }
     Ok(())
@@ -102,7 +108,7 @@ fn collect(folder: &Path, below: &Path, depth: usize, files: &mut Vec<ModelFile>
     let here = folder.join(below);
     let failed = |error| Error::io(format!("reading `{}`", here.display()), error);
     if depth == 0 {
-        return Err(failed(io::Error::other("folders lie too deep in each other")));
+        return Err(failed(io::Error::other("folders are nested too deeply")));
     }
     for entry in fs::read_dir(&here).map_err(failed)? {
         let entry = entry.map_err(failed)?;
@@ -185,9 +191,9 @@ mod tests {
     fn a_file_that_changed_is_refused() {
         refused(
             r#"{"data/weights": "00"}"#,
-            "`data/weights` is not what was saved: its digest differs",
+            "`data/weights` was changed after it was saved: its digest differs",
         );
-        refused(r#"{"gone": "00"}"#, "there is no file gone in it");
-        refused(r#"{"../x": "00"}"#, "its MLmodel names the file `../x`");
+        refused(r#"{"gone": "00"}"#, "it has no file gone");
+        refused(r#"{"../x": "00"}"#, "its MLmodel refers to the file `../x`");
     }
 }

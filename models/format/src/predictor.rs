@@ -44,7 +44,7 @@ pub trait Predictor: fmt::Debug + Send + Sync {
 
     /// Computes the answer to a body, which the model checks against its signature.
     fn predict_body(&self, _body: &Body) -> Result<Answer> {
-        Err(Error::Evaluation { problem: "the model reads no bodies".to_owned() })
+        Err(Error::Evaluation { problem: "the model does not read request bodies".to_owned() })
     }
 
     /// Computes what another [`method`] of the model answers.

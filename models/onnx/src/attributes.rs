@@ -204,7 +204,7 @@ pub(super) fn check(node: &NodeProto) -> Result<(), String> {
             || (!is_ignored && !known.contains(&name))
         {
             let op = &node.op_type;
-            return Err(format!("{op} does not run: its attribute `{name}` is not known here"));
+            return Err(format!("{op} does not run: its attribute `{name}` is not supported"));
         }
     }
     Ok(())

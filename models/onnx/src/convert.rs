@@ -46,11 +46,11 @@ pub(super) fn take_in(tensor: Tensor, kind: i32) -> Result<Array, String> {
         (Values::Double(list), Onnx::Double) => Data::F64(list),
         (Values::String(list), Onnx::String) => {
             let texts = list.into_iter().collect::<Option<Vec<_>>>();
-            Data::Str(texts.ok_or("a text is missing, which the graph cannot take")?)
+            Data::Str(texts.ok_or("a text is missing, which the graph does not accept")?)
         }
         (values, kind) => {
             let from = values.data_type().numpy_name();
-            return Err(format!("values of type {from} do not go into {}", kind.as_str_name()));
+            return Err(format!("cannot convert values of type {from} to {}", kind.as_str_name()));
         }
     };
     Ok(Array { shape: Shape::from_vec(shape), data })
@@ -139,10 +139,10 @@ pub(super) fn from_tract(tensor: &Tract) -> TractResult<Array> {
             let cast = tensor.cast_to::<i64>()?;
             Data::I64(list(&cast)?)
         }
-        other => bail!("values of type {other:?} do not run here"),
+        other => bail!("values of type {other:?} are not supported"),
     };
     if data.len() != tensor.len() {
-        return Err(anyhow!("a value is cut"));
+        return Err(anyhow!("a value is incomplete"));
     }
     Ok(Array { shape: tensor.shape().into(), data })
 }

@@ -21,7 +21,9 @@ pub fn external_files(graph: &DataFile) -> Result<Vec<PathBuf>> {
     let is_inside =
         |path: &PathBuf| path.components().all(|part| matches!(part, Component::Normal(_)));
     match found.iter().find(|path| !is_inside(path)) {
-        Some(path) => Err(refuse(&format!("its weights lie outside, in `{}`", path.display()))),
+        Some(path) => {
+            Err(refuse(&format!("its weights are in another file, `{}`", path.display())))
+        }
         None => Ok(found.into_iter().collect()),
     }
 }

@@ -67,7 +67,7 @@ impl Engine {
             match runtime::Runtime::open(file) {
                 Ok(graph) => return Ok(Self::Foreign(graph)),
                 // What is missing here says more than what is broken there.
-                Err(error) => tracing::debug!(%error, "onnxruntime does not run the graph either"),
+                Err(error) => tracing::debug!(%error, "ONNX Runtime cannot run the graph either"),
             }
         }
         own
@@ -153,7 +153,10 @@ fn whole(port: &Port, table: Table) -> Result<Tensor> {
     });
     let matrix = Table::new(columns.collect::<Result<_>>()?)?.into_matrix();
     let matrix = matrix.ok_or_else(|| Error::Evaluation {
-        problem: format!("the table's columns do not form the matrix for input `{}`", port.name),
+        problem: format!(
+            "the columns of the table do not match the matrix for input `{}`",
+            port.name
+        ),
     })?;
     fit(port, matrix)
 }
@@ -170,7 +173,7 @@ fn by_name(ports: &[Port], mut given: Vec<(String, Tensor)>) -> Result<Vec<Tenso
     let fed = ports.iter().map(|port| {
         let found = given.iter().position(|(name, _)| *name == port.name);
         let found = found.ok_or_else(|| Error::Evaluation {
-            problem: format!("the input lacks `{}`; the model has {}", port.name, names(ports)),
+            problem: format!("the input has no `{}`; the model has {}", port.name, names(ports)),
         })?;
         fit(port, given.swap_remove(found).1)
     });
@@ -186,7 +189,7 @@ fn fit(port: &Port, tensor: Tensor) -> Result<Tensor> {
     if !port.takes(&shape) {
         return Err(Error::Evaluation {
             problem: format!(
-                "input `{}` has shape {}, given is {}",
+                "input `{}` has shape {}, got {}",
                 port.name,
                 port.show_shape(),
                 mlctl_table::show_shape(&shape)
@@ -231,7 +234,7 @@ fn convert(input: &str, values: Values, to: DataType) -> Result<Values> {
         _ => {
             return Err(Error::Evaluation {
                 problem: format!(
-                    "input `{input}` takes {}, which {} does not become",
+                    "input `{input}` expects {}; cannot convert {} to it",
                     to.numpy_name(),
                     from.numpy_name()
                 ),

@@ -148,10 +148,10 @@ fn port(info: &ValueInfoProto) -> Result<Port, String> {
     let name = &info.name;
     let Some(Type::TensorType(tensor)) = info.r#type.as_ref().and_then(|kind| kind.value.as_ref())
     else {
-        return Err(format!("input `{name}` is no tensor"));
+        return Err(format!("input `{name}` is not a tensor"));
     };
     let data_type = convert::border(tensor.elem_type)
-        .ok_or_else(|| format!("input `{name}` is of a type that does not run here"))?;
+        .ok_or_else(|| format!("input `{name}` is of a type that is not supported"))?;
     let shape = tensor.shape.as_ref().map(|shape| {
         let sizes = shape.dim.iter().map(|dim| match dim.value {
             Some(Size::DimValue(size)) => usize::try_from(size).ok(),
@@ -174,7 +174,10 @@ fn classes(
     for proto in graph.node.iter().filter(is_zip_map) {
         let Some(name) = proto.output.first() else { continue };
         if graph.node.iter().any(|node| segment::names(node).contains(&name.as_str())) {
-            return Err(format!("something uses the maps `{name}`, which only end a graph here"));
+            return Err(format!(
+                "something uses the maps `{name}`, which are only supported as an \
+                                output of the graph"
+            ));
         }
         if name == output {
             return super::ml::class_labels(&mut Node::new(proto, loader)).map(Some);

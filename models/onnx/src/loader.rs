@@ -51,7 +51,7 @@ impl Loader<'_> {
         let field = |key: &str| proto.external_data.iter().find(|one| one.key == key);
         let number = |key: &str| {
             field(key).map(|one| one.value.parse::<u64>()).transpose().map_err(|_| {
-                format!("the {key} of tensor `{}`'s external data is no number", proto.name)
+                format!("the {key} of tensor `{}`'s external data is not a number", proto.name)
             })
         };
         let location = field("location").map_or("", |one| one.value.as_str());
@@ -59,7 +59,7 @@ impl Loader<'_> {
         let mut file = match self.file.beside(location).open() {
             Ok(file) => file,
             Err(Error::Io { .. }) => return Err(problem("cannot be opened")),
-            Err(_) => return Err(problem("is no file inside the model's folder")),
+            Err(_) => return Err(problem("is not a file inside the model's folder")),
         };
         let size = file.size();
         let offset = number("offset")?.unwrap_or(0);
@@ -102,7 +102,7 @@ pub(super) fn raw(kind: i32, bytes: &[u8], name: &str) -> Result<Data, String> {
         ($kind:ty) => {{
             let (chunks, rest) = bytes.as_chunks();
             if !rest.is_empty() {
-                return Err(format!("the bytes of tensor `{name}` are cut"));
+                return Err(format!("the bytes of tensor `{name}` are incomplete"));
             }
             chunks.iter().map(|chunk| <$kind>::from_le_bytes(*chunk)).collect()
         }};
@@ -158,5 +158,5 @@ fn listed(proto: &TensorProto) -> Result<Data, String> {
 
 fn unknown(kind: i32, name: &str) -> String {
     let kind = DataType::try_from(kind).map_or("an unknown type", |kind| kind.as_str_name());
-    format!("tensor `{name}` is of {kind}, which does not run here")
+    format!("tensor `{name}` is of {kind}, which is not supported")
 }

@@ -114,7 +114,7 @@ impl<'a> Node<'a> {
     /// Fails when an attribute is left that nobody asked for.
     pub(super) fn finish(&self) -> Result<(), String> {
         match self.attributes.keys().next() {
-            Some(name) => Err(format!("its attribute `{name}` is not known here")),
+            Some(name) => Err(format!("its attribute `{name}` is not supported")),
             None => Ok(()),
         }
     }

@@ -218,7 +218,7 @@ impl<'a> Compiler<'a> {
 
     fn run(mut self, kinds: &[Kind]) -> Result<Program, Refusal> {
         if !self.graph.sparse_initializer.is_empty() {
-            return Err("sparse tensors do not run here".to_owned().into());
+            return Err("sparse tensors are not supported".to_owned().into());
         }
         let mut inputs = Vec::new();
         for input in &self.graph.input {

@@ -64,11 +64,11 @@ impl Runtime {
     pub fn open(file: &DataFile) -> Result<Self> {
         let path = file.path();
         let refused = |problem: String| Error::UnsupportedGraph { path: path.clone(), problem };
-        let library = LIBRARY.get().ok_or_else(|| refused("onnxruntime is not loaded".into()))?;
+        let library = LIBRARY.get().ok_or_else(|| refused("ONNX Runtime is not loaded".into()))?;
         for weights in external_files(file)? {
             let inside = weights.to_str().map(|name| file.beside(name).open());
             if !matches!(inside, Some(Ok(_))) {
-                return Err(refused(format!("`{}` is no file beside it", weights.display())));
+                return Err(refused(format!("`{}` is not a file next to it", weights.display())));
             }
         }
         let session =
@@ -123,7 +123,7 @@ fn port(input: &Outlet) -> Result<Port, String> {
     let kind = kind_of(input)? as i32;
     let name = input.name().to_owned();
     let data_type = convert::border(kind)
-        .ok_or_else(|| format!("input `{name}` is of a type that does not run here"))?;
+        .ok_or_else(|| format!("input `{name}` is of a type that is not supported"))?;
     let sizes = input.dtype().tensor_shape().into_iter().flat_map(|shape| shape.iter());
     let shape = Some(sizes.map(|size| usize::try_from(*size).ok()).collect());
     Ok(Port { name, data_type, shape, kind })
@@ -133,7 +133,7 @@ fn port(input: &Outlet) -> Result<Port, String> {
 fn kind_of(outlet: &Outlet) -> Result<Onnx, String> {
     let name = outlet.name();
     let ValueType::Tensor { ty, .. } = outlet.dtype() else {
-        return Err(format!("`{name}` is no tensor"));
+        return Err(format!("`{name}` is not a tensor"));
     };
     Ok(match ty {
         TensorElementType::Bool => Onnx::Bool,
@@ -149,7 +149,7 @@ fn kind_of(outlet: &Outlet) -> Result<Onnx, String> {
         TensorElementType::Float32 => Onnx::Float,
         TensorElementType::Float64 => Onnx::Double,
         TensorElementType::String => Onnx::String,
-        other => return Err(format!("`{name}` is of {other}, which does not pass here")),
+        other => return Err(format!("`{name}` is of {other}, which is not supported")),
     })
 }
 
@@ -176,7 +176,7 @@ fn lend(array: Array) -> Result<DynValue, String> {
 /// Copies a value out of the library.
 fn take_back(value: &DynValue) -> Result<Array, String> {
     let ValueType::Tensor { ty, shape, .. } = value.dtype() else {
-        return Err("an output is no tensor".to_owned());
+        return Err("an output is not a tensor".to_owned());
     };
     macro_rules! take_back {
         ($($element:ident => $variant:ident),*) => {

@@ -160,12 +160,12 @@ fn strangers_are_refused_by_name() {
     check_refused(
         vec![node("ai.onnx.ml:Scaler", &["x"], &["y"], attributes)],
         vec![],
-        "its attribute `bias` is not known here",
+        "its attribute `bias` is not supported",
     );
     check_refused(
         vec![node("Conv", &["x", "x"], &["y"], vec![ints("groups", &[1])])],
         vec![],
-        "Conv does not run: its attribute `groups` is not known here",
+        "Conv does not run: its attribute `groups` is not supported",
     );
 }
 
@@ -242,7 +242,7 @@ fn tensors_must_hold_what_their_shape_says() {
         check_refused(add(), vec![whole_numbers("w", &dims, &list)], want);
     }
     let cut = TensorProto { raw_data: vec![0; 9], ..whole_numbers("w", &[1], &[]) };
-    check_refused(add(), vec![cut.clone()], "the bytes of tensor `w` are cut");
+    check_refused(add(), vec![cut.clone()], "the bytes of tensor `w` are incomplete");
     // A network reads its tensors elsewhere, and is checked all the same.
     check_refused(vec![node("Conv", &["x", "w"], &["y"], vec![])], vec![cut], "are cut");
 }
@@ -254,12 +254,12 @@ fn external_data_stays_in_the_folder() {
         value: value.to_owned(),
     };
     for (location, length, want) in [
-        ("../elasticnet/model.onnx", "8", "is no file inside the model's folder"),
-        ("/etc/hostname", "8", "is no file inside the model's folder"),
-        ("", "8", "is no file inside the model's folder"),
-        (".", "8", "is no file inside the model's folder"),
+        ("../elasticnet/model.onnx", "8", "is not a file inside the model's folder"),
+        ("/etc/hostname", "8", "is not a file inside the model's folder"),
+        ("", "8", "is not a file inside the model's folder"),
+        (".", "8", "is not a file inside the model's folder"),
         ("model.onnx", "99999999999", "is shorter than the graph says"),
-        ("model.onnx", "many", "is no number"),
+        ("model.onnx", "many", "is not a number"),
     ] {
         let tensor = TensorProto {
             data_location: Some(DataLocation::External as i32),

@@ -80,16 +80,16 @@ impl Meters {
     pub(super) fn new() -> Self {
         let mut registry = Registry::with_prefix("mlctl_model");
         let requests = Family::default();
-        registry.register("requests", "Requests, by how they ended", requests.clone());
+        registry.register("requests", "Requests by outcome", requests.clone());
         let seconds = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> _);
-        let help = "Time from the whole body to the answer";
+        let help = "Time from the complete request body to the answer";
         registry.register_with_unit("request_duration", help, Unit::Seconds, seconds.clone());
         let rows = Family::default();
-        registry.register("rows", "Rows that were scored", rows.clone());
+        registry.register("rows", "Scored rows", rows.clone());
         let together = Family::new_with_constructor((|| Histogram::new(ROWS)) as fn() -> _);
-        registry.register("batch_rows", "Rows that were scored together", together.clone());
+        registry.register("batch_rows", "Rows per batch", together.clone());
         let waiting = Family::default();
-        registry.register("queue_length", "Requests that wait for the model", waiting.clone());
+        registry.register("queue_length", "Requests waiting for the model", waiting.clone());
         Self { registry, requests, seconds, rows, together, waiting }
     }
 

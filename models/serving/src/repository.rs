@@ -248,7 +248,7 @@ impl Repository {
             if let (Err(error), Some(failed)) = (replaced, &change.failed)
                 && before.as_ref() != Some(&failed.problem)
             {
-                tracing::warn!(model = %name, error = %told(error.as_ref()), "the model stays as it is");
+                tracing::warn!(model = %name, error = %told(error.as_ref()), "keeping the loaded version");
             }
         }
     }
@@ -301,7 +301,7 @@ impl Repository {
             self.meters.of(name, version),
         );
         let tried = unwound(|| deployed.try_out().map_err(SourceError::from));
-        tried.map_err(|error| format!("it does not answer its own input example: {error}"))?;
+        tried.map_err(|error| format!("it cannot score its input example: {error}"))?;
         Ok(Arc::new(deployed))
     }
 

@@ -63,7 +63,7 @@ impl<T: Float> Matrix<T> {
             [rows, width] if *width == count => *rows,
             shape => {
                 return Err(refuse(format!(
-                    "the model takes a matrix with {count} columns, given is the shape {}",
+                    "the model expects a matrix with {count} columns, got the shape {}",
                     show_shape(shape)
                 )));
             }
@@ -130,7 +130,7 @@ fn spread<T: Float>(
             for (out, (at, text)) in out.zip(texts) {
                 let Some(text) = text else { continue };
                 *out = number(at, text)
-                    .ok_or_else(|| refuse(format!("the text `{text}` is no value of it")))?;
+                    .ok_or_else(|| refuse(format!("the text `{text}` is not one of its values")))?;
             }
         }
     }
@@ -159,7 +159,7 @@ pub(super) fn by_name<'a>(
 pub(super) fn in_order(count: usize, table: &Table) -> Result<Vec<usize>> {
     let given = table.columns().len();
     if given != count {
-        return Err(refuse(format!("the model takes {count} columns, given are {given}")));
+        return Err(refuse(format!("the model expects {count} columns, got {given}")));
     }
     Ok((0..count).collect())
 }

@@ -161,7 +161,7 @@ fn a_body_that_claims_very_many_rows_is_refused() {
     check_refused(
         PARQUET,
         claimed,
-        "1099511627776 rows of 1 columns are more than a request may have: send them in parts",
+        "1099511627776 rows of 1 columns are more than a request may have: send several requests",
     );
 }
 
@@ -184,7 +184,11 @@ fn a_text_that_many_rows_share_is_refused_before_all_are_copied() {
     writer.close().unwrap();
     assert!(packed.len() < 10_000, "{}", packed.len());
 
-    check_refused(PARQUET, packed, "the columns take more than 1073741824 bytes");
+    check_refused(
+        PARQUET,
+        packed,
+        "the columns of a request must not have more than 1073741824 bytes",
+    );
 }
 
 /// Views of one text, each as long as the text.
@@ -199,12 +203,16 @@ fn views_that_share_a_text_are_counted_one_by_one() {
     let body = stream(&[column("s", Arc::new(builder.finish()))]);
     assert!(body.len() < 2 << 20, "{}", body.len());
 
-    check_refused(STREAM, body, "the columns take more than 1073741824 bytes");
+    check_refused(
+        STREAM,
+        body,
+        "the columns of a request must not have more than 1073741824 bytes",
+    );
 }
 
 #[test]
 fn columns_without_values_are_refused_however_many_rows_they_claim() {
     let nothing = column("n", Arc::new(NullArray::new(1 << 40)));
 
-    check_refused(STREAM, stream(&[nothing]), "there are more than 33554432 values");
+    check_refused(STREAM, stream(&[nothing]), "a request must not have more than 33554432 values");
 }

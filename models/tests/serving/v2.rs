@@ -299,7 +299,7 @@ fn check_refused(server: &Server, body: Value, want: &str) {
 #[test]
 fn requests_that_cannot_be_understood_are_refused_with_the_reason() {
     let server = anything();
-    let understood = "the request cannot be understood: ";
+    let understood = "the request is not valid: ";
     check_refused(&server, json!({}), &format!("{understood}missing field `inputs`"));
     check_refused(&server, json!([1]), understood);
     check_refused(&server, json!({ "inputs": [] }), "the request has no inputs");
@@ -314,7 +314,7 @@ fn requests_that_cannot_be_understood_are_refused_with_the_reason() {
     check_refused(
         &server,
         tensor("INT64", json!([2, 2]), json!([1, 2, 3])),
-        "the input `x`: the shape is for 4 values, 3 are there",
+        "the input `x`: the shape is for 4 values, got 3",
     );
     let ragged = format!("{understood}the lists differ in length or depth at [1] at line 1 column");
     check_refused(&server, tensor("INT64", json!([3]), json!([[1, 2], [3]])), &ragged);
@@ -353,7 +353,7 @@ fn requests_that_cannot_be_understood_are_refused_with_the_reason() {
     check_refused(
         &server,
         tensor("INT64", json!([1]), json!([13])),
-        "the model cannot be evaluated on this input: 13 has no luck",
+        "the model cannot score this input: 13 has no luck",
     );
     let mut wrong = tensor("FP32", json!([1, 2]), json!([1, 2]));
     check_refused(&tensors(), wrong.clone(), "Model is missing inputs ['y']");
@@ -374,11 +374,11 @@ fn check_refused_bytes(parameters: Value, bytes: &[u8], want: &str) {
 #[test]
 fn bytes_that_do_not_fit_are_refused() {
     let sized = |size: u64| json!({ "parameters": { "binary_data_size": size } });
-    check_refused_bytes(sized(8), &[0; 7], "the input `x`: 8 bytes are not there");
+    check_refused_bytes(sized(8), &[0; 7], "the input `x`: 8 bytes are missing");
     check_refused_bytes(
         sized(u64::MAX),
         &[0; 7],
-        &format!("the input `x`: {} bytes are not there", u64::MAX),
+        &format!("the input `x`: {} bytes are missing", u64::MAX),
     );
     check_refused_bytes(sized(7), &[0; 7], "the input `x`: 1 values are not 7 bytes");
     check_refused_bytes(sized(8), &[0; 11], "3 bytes belong to no input");
@@ -390,9 +390,9 @@ fn bytes_that_do_not_fit_are_refused() {
 #[test]
 fn a_length_of_json_that_cannot_be_is_refused() {
     for (length, want) in [
-        ("x", "the header inference-header-content-length is no number"),
-        ("-1", "the header inference-header-content-length is no number"),
-        ("100", "the header inference-header-content-length says 100, the body is shorter"),
+        ("x", "the header inference-header-content-length is not a number"),
+        ("-1", "the header inference-header-content-length is not a number"),
+        ("100", "the header inference-header-content-length is 100, but the body is shorter"),
     ] {
         let mut request = request(PATH, "application/octet-stream", "{}");
         request.headers_mut().insert(LENGTH, length.parse().unwrap());

@@ -65,7 +65,8 @@ fn a_new_version_replaces_the_old_one() {
     assert_eq!(server.get("/v2/models/m").json()["versions"], json!(["2"]));
     let old = server.post("/v2/models/m/versions/1/infer", &json!({}));
     assert_eq!(old.status, 404);
-    let want = json!({ "error": "this version of the model is not served; version 2 is" });
+    let want =
+        json!({ "error": "this version of the model is not served; the served version is 2" });
     assert_eq!(old.json(), want);
 }
 
@@ -76,14 +77,14 @@ fn a_version_that_cannot_be_served_leaves_the_old_one_and_says_why() {
         ("terrible", "version terrible: it panicked"),
         (
             "silent",
-            "version silent: it does not answer its own input example: the model cannot be \
-             evaluated on this input: 13 has no luck",
+            "version silent: it cannot score its input example: the model cannot score this \
+             input: 13 has no luck",
         ),
-        ("mad", "version mad: it does not answer its own input example: it panicked"),
+        ("mad", "version mad: it cannot score its input example: it panicked"),
         (
             "torn",
-            "version torn: it does not answer its own input example: Invalid input. Ensure that \
-             input is a valid JSON formatted string. Error: 'EOF while parsing a value at line 1 \
+            "version torn: it cannot score its input example: Invalid input. Ensure that input \
+             is a valid JSON formatted string. Error: 'EOF while parsing a value at line 1 \
              column 11'",
         ),
     ] {
@@ -125,7 +126,7 @@ fn a_problem_that_is_over_is_forgotten() {
 #[test]
 fn a_repository_does_not_open_with_a_model_that_cannot_be_served() {
     for (version, want) in
-        [("broken", "the file is half there"), ("mad", "it does not answer its own input example")]
+        [("broken", "the file is half there"), ("mad", "it cannot score its input example")]
     {
         let (good, bad) = (Shelf::new(load), Shelf::new(load));
         bad.set(version);
@@ -255,7 +256,7 @@ fn loading_by_hand_that_fails_leaves_what_is_there() {
     let (status, told) = post(&server, "/v2/repository/models/m/load");
 
     assert_eq!(status, 400);
-    let want = json!({ "error": "the model cannot be loaded: the file is half there" });
+    let want = json!({ "error": "cannot load the model: the file is half there" });
     assert_eq!(told, want);
     check_answer(&server, 11);
     check_standing(&server, Some("1"), Some("version broken: the file is half there"));
@@ -264,7 +265,7 @@ fn loading_by_hand_that_fails_leaves_what_is_there() {
 #[test]
 fn names_that_nobody_serves_are_said_to_be_so() {
     let (server, _) = server();
-    let want = "no model of this name is served; POST /v2/repository/index lists those that are";
+    let want = "no model with this name is served; POST /v2/repository/index lists the models";
 
     for path in ["load", "unload"] {
         let told = post(&server, &format!("/v2/repository/models/other/{path}"));
@@ -293,7 +294,7 @@ fn several_models_are_asked_by_name() {
     assert_eq!(ask("/models/b/invocations").json(), json!({ "predictions": [12] }));
     let all = ask("/invocations");
     assert_eq!(all.status, 404);
-    let want = "several models are served: a, b; ask /models/NAME/invocations";
+    let want = "several models are served: a, b; use /models/NAME/invocations";
     assert_eq!(all.json()["message"], want);
     // One that is away leaves the other, and the server is up.
     server.repository.unload("a").unwrap();

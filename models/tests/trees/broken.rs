@@ -127,7 +127,7 @@ fn check(flavor: &str, bytes: &[u8], want: &str) {
     let folder = folder(flavor, bytes);
     let error = load(folder.path()).unwrap_err().to_string();
     let path = folder.path().canonicalize().unwrap().join("m");
-    assert_eq!(error, format!("the model `{}` does not load: {want}", path.display()));
+    assert_eq!(error, format!("cannot load the model `{}`: {want}", path.display()));
 }
 
 /// Replaces the only place of a text in a model's text file.
@@ -143,8 +143,8 @@ fn what_is_not_known_of_xgboost_is_named() {
     let file = fixtures().join("xgb_softprob_json/model.json");
     let check = |from, to, want| check("xgboost", &with(&file, from, to), want);
 
-    check("multi:softprob", "multi:hard", "the objective `multi:hard` is not known here");
-    check("\"gbtree\"", "\"gbforest\"", "the booster `gbforest` is not known here");
+    check("multi:softprob", "multi:hard", "the objective `multi:hard` is not supported");
+    check("\"gbtree\"", "\"gbforest\"", "the booster `gbforest` is not supported");
     check(
         "\"num_class\":\"3\",\"num_feature",
         "\"num_class\":\"4\",\"num_feature",
@@ -153,7 +153,7 @@ fn what_is_not_known_of_xgboost_is_named() {
     check(
         "\"num_class\":\"3\"",
         "\"num_class\":\"90000\"",
-        "it has 90000 outputs; 65536 are the most",
+        "it has 90000 outputs; at most 65536 are allowed",
     );
     check("\"split_type\":[0", "\"split_type\":[2", "tree 0: node 0 has the split type 2");
     check("\"left_children\":[1", "\"left_children\":[0", "tree 0: node 0 is reached twice");
@@ -164,15 +164,15 @@ fn what_is_not_known_of_lightgbm_is_named() {
     let file = fixtures().join("lgb_forest/model.lgb");
     let check = |from, to, want| check("lightgbm", &with(&file, from, to), want);
 
-    check("binary sigmoid", "binary slope", "the objective `binary slope:1` is not known here");
-    check("version=v4", "version=v9", "the version `v9` is not known here");
-    check("average_output", "averages", "`averages` is not known here");
+    check("binary sigmoid", "binary slope", "the objective `binary slope:1` is not supported");
+    check("version=v4", "version=v9", "the version `v9` is not supported");
+    check("average_output", "averages", "`averages` is not supported");
     check(
         "is_linear=0",
         "is_linear=1",
-        "tree 0: its leaves are linear models (`linear_tree`), which do not run here",
+        "tree 0: its leaves are linear models (`linear_tree`), which are not supported",
     );
-    check("end of trees", "", "it is cut off: the line `end of trees` is missing");
+    check("end of trees", "", "it is incomplete: the line `end of trees` is missing");
     check("Tree=1", "Tree=2", "tree 1 is missing");
     check("\nnum_leaves=4", "\nnum_leaves=5", "tree 0: it has 4 values for 5 leaves");
     check("\ndecision_type=", "\ndecision_type=16 ", "tree 0: `decision_type` has 4 values of 3");
@@ -186,7 +186,7 @@ fn old_and_foreign_files_are_refused() {
         "it is in XGBoost's old binary format; load it with XGBoost below 3.1 and save it as \
          `model.ubj`",
     );
-    check("xgboost", b"", "the file is cut off at byte 0");
+    check("xgboost", b"", "the file is incomplete at byte 0");
     check("lightgbm", b"\xff\xfe", "it is not text");
     check("lightgbm", b"{}", "it does not begin with the line `tree`, as LightGBM's models do");
 }

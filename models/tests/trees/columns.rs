@@ -20,13 +20,13 @@ fn named(names: &[&str], value: f64) -> Input {
 #[track_caller]
 fn check(model: &str, input: Input, want: &str) {
     let error = load(&fixtures().join(model)).unwrap().predict(input).unwrap_err().to_string();
-    assert_eq!(error, format!("the model cannot be evaluated on this input: {want}"));
+    assert_eq!(error, format!("the model cannot score this input: {want}"));
 }
 
 #[test]
 fn columns_that_do_not_fit_are_named() {
     let xgb = "xgb_binary";
-    check(xgb, named(&["age", "d"], 1.0), "the input lacks the columns `bmi`, `a b`");
+    check(xgb, named(&["age", "d"], 1.0), "the input has no columns `bmi`, `a b`");
     check(xgb, named(&["age", "bmi", "a b", "d", "e"], 1.0), "the model has no columns `e`");
     check(
         xgb,
@@ -37,14 +37,14 @@ fn columns_that_do_not_fit_are_named() {
     check(
         xgb,
         Input::Tensor(wide.clone()),
-        "the model takes a matrix with 4 columns, given is the shape (1, 5)",
+        "the model expects a matrix with 4 columns, got the shape (1, 5)",
     );
-    check("lgb_binary", named(&["age"], 1.0), "the model takes 4 columns, given are 1");
+    check("lgb_binary", named(&["age"], 1.0), "the model expects 4 columns, got 1");
     let text = Tensor::vector(Values::String(vec![Some("x".to_owned())]));
     let one = vector(&[1.0]);
     let columns = [("age", text), ("bmi", one.clone()), ("a b", one.clone()), ("d", one)];
-    check("lgb_binary", table(&columns), "column `age`: the text `x` is no value of it");
-    check(xgb, table(&columns), "column `age`: the text `x` is no value of it");
+    check("lgb_binary", table(&columns), "column `age`: the text `x` is not one of its values");
+    check(xgb, table(&columns), "column `age`: the text `x` is not one of its values");
 }
 
 #[test]

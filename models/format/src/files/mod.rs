@@ -94,6 +94,6 @@ pub fn read(
             Err(Error::bad_request("Parquet is read from a file, not from a stream"))
         }
         #[cfg(not(feature = "parquet"))]
-        (Format::Parquet, _) => Err(Error::bad_request("Parquet is not compiled in")),
+        (Format::Parquet, _) => Err(Error::bad_request("this build does not support Parquet")),
     }
 }

@@ -55,14 +55,17 @@ impl<W: Write + Send> Sink<W> {
         }
         match &mut self.writer {
             Some(writer) => writer.write(&batch).map_err(broken),
-            None => Err(Error::bad_request("the file could not be begun")),
+            None => Err(Error::bad_request("cannot start writing the file")),
         }
     }
 
     pub(super) fn finish(self) -> Result<()> {
         match self.writer {
             Some(writer) => writer.close().map(drop).map_err(broken),
-            None => Err(Error::bad_request("there are no rows, so no columns for a Parquet file")),
+            None => Err(Error::bad_request(
+                "there are no rows, so a Parquet file would have no \
+                                            columns",
+            )),
         }
     }
 }

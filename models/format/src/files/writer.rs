@@ -58,7 +58,9 @@ impl<W: Write + Send> Writer<W> {
             #[cfg(feature = "parquet")]
             Format::Parquet => Sink::Parquet(Box::new(super::parquet::Sink::new(target))),
             #[cfg(not(feature = "parquet"))]
-            Format::Parquet => return Err(Error::bad_request("Parquet is not compiled in")),
+            Format::Parquet => {
+                return Err(Error::bad_request("this build does not support Parquet"));
+            }
         };
         Ok(Self { sink })
     }
@@ -112,7 +114,7 @@ fn write_json(target: &mut impl Write, state: &mut JsonState, batch: &Prediction
     let Some(rows) = rows.filter(|_| state.whole.is_none()) else {
         if state.whole.is_some() || state.list.has_begun {
             return Err(Error::bad_request(
-                "the model answers with tensors, which do not go on from batch to batch: score \
+                "the model returns tensors, which cannot be joined from several batches: score \
                  all rows in one batch, or write CSV or Parquet",
             ));
         }
@@ -189,14 +191,15 @@ pub(super) fn columns(batch: &Predictions) -> Result<Vec<OutputColumn<'_>>> {
     let outputs = batch.tensors();
     let rows = outputs.first().and_then(|(_, first)| first.shape().first()).copied();
     let Some(rows) = rows else {
-        return Err(Error::bad_request("the model answers with no rows to write as a table"));
+        return Err(Error::bad_request("the model returns no rows to write as a table"));
     };
     let mut columns = Vec::new();
     for (name, output) in outputs {
         let name = if name.is_empty() { ARRAY } else { name };
         let width = row_width(output, rows).ok_or_else(|| {
             Error::bad_request(format!(
-                "the output `{name}` has not one row for each of {rows} rows: write JSON"
+                "the output `{name}` does not have one row for each of the {rows} rows: write \
+                 JSON"
             ))
         })?;
         columns.extend((0..width).map(|at| OutputColumn {
@@ -272,7 +275,7 @@ mod tests {
 
             let refused = writer.write(&tensors).unwrap_err().to_string();
 
-            assert!(refused.contains("do not go on from batch to batch"), "{refused}");
+            assert!(refused.contains("cannot be joined from several batches"), "{refused}");
         }
     }
 

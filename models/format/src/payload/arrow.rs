@@ -43,8 +43,8 @@ pub fn from_parquet(body: Bytes, schema: Option<&Schema>) -> Result<Input> {
         let width = file.schema_descr().num_columns() as i64;
         if rows.saturating_mul(width) > VALUES_MAX as i64 {
             return Err(Error::bad_request(format!(
-                "{rows} rows of {width} columns are more than a request may have: send them in \
-                 parts"
+                "{rows} rows of {width} columns are more than a request may have: send several \
+                 requests"
             )));
         }
         let reader = builder.with_batch_size(ROWS_AT_ONCE).build().map_err(broken)?;
@@ -108,7 +108,7 @@ fn part(body: &Buffer, block: &Block) -> Result<Buffer> {
 }
 
 fn cut() -> Error {
-    Error::bad_request("the body is not readable as Arrow: it is cut off or no such file")
+    Error::bad_request("the body is not readable as Arrow: it is incomplete or not an Arrow file")
 }
 
 fn tables(
@@ -124,8 +124,7 @@ fn tables(
         values = values.saturating_add(cells);
         if values > VALUES_MAX {
             return Err(Error::bad_request(format!(
-                "there are more than {VALUES_MAX} values, which a request may not have: send them \
-                 in parts"
+                "a request must not have more than {VALUES_MAX} values: send several requests"
             )));
         }
         for column in batch.columns() {
@@ -133,8 +132,8 @@ fn tables(
         }
         if unpacked > UNPACKED_MAX {
             return Err(Error::bad_request(format!(
-                "the columns take more than {UNPACKED_MAX} bytes, which a request may not have: \
-                 send them in parts"
+                "the columns of a request must not have more than {UNPACKED_MAX} bytes: send \
+                 several requests"
             )));
         }
         tables.push(table(&batch, schema)?);

@@ -189,7 +189,7 @@ impl<'de> Place<'de> for Filling<'_, '_> {
     type Value = ();
 
     fn refuse<E: serde::de::Error>(self, _: &str) -> E {
-        let problem = self.block.placed("an object stands where a value should");
+        let problem = self.block.placed("an object instead of a value");
         self.fail(problem)
     }
 

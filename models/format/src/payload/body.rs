@@ -125,7 +125,7 @@ impl<'de> Place<'de> for Items<'_, '_> {
                 return Err(self.fail(&format!("there are more than {COLUMNS_MAX} inputs")));
             }
             if !names.insert(name.clone()) {
-                return Err(self.fail(&format!("the input `{name}` is given twice")));
+                return Err(self.fail(&format!("the input `{name}` appears twice")));
             }
             let declared = reading.types.named(&name).map_or(Declared::Free, Declared::As);
             let mut block = Block::new(declared);
@@ -217,7 +217,7 @@ impl Item<'_, '_> {
         }
         Err(self.reading.fail(match kind {
             Kind::Objects => Error::bad_request(format!(
-                "an object stands where a value should at [{}]",
+                "an object instead of a value at [{}]",
                 self.rows.block.len()
             )),
             Kind::Values => (self.rule.invalid)(&format!("row {count} is {word}")),

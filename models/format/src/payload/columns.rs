@@ -155,8 +155,8 @@ impl<'de> Place<'de> for Record<'_, '_> {
         }
         if columns.is_sparse(row + 1, reading.missing_max) {
             let problem = format!(
-                "{} rows of {} columns have values in {} places only: send fewer rows at once, or \
-                 the rows of fewer columns",
+                "{} rows of {} columns have only {} values: send fewer rows at once, or rows \
+                 with fewer columns",
                 row + 1,
                 columns.len(),
                 columns.given

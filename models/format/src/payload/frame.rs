@@ -202,7 +202,7 @@ impl<'de> Place<'de> for Row<'_, '_> {
     type Value = ();
 
     fn refuse<E: serde::de::Error>(self, _: &str) -> E {
-        self.reading.fail(split_invalid("an object stands where a value should"))
+        self.reading.fail(split_invalid("an object instead of a value"))
     }
 
     fn list<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<(), A::Error> {

@@ -26,7 +26,7 @@ pub(super) fn push(values: &mut Values, cell: Cell, element: Element) -> Result<
     match values {
         // A type that does not run here has no values of its own.
         Values::Boolean(_) if element.data_type != DataType::Boolean => {
-            return Err(format!("values of type {} do not run here", element.name()));
+            return Err(format!("values of type {} are not supported", element.name()));
         }
         Values::Boolean(list) => list.push(boolean(&cell)?),
         Values::Integer(list) => list.push(integer(&cell, element)?),
@@ -58,7 +58,7 @@ fn all(
     shape: &[usize],
 ) -> Result<Values, String> {
     let mut values = none_of(element.data_type)
-        .ok_or_else(|| format!("values of type {} do not run here", element.name()))?;
+        .ok_or_else(|| format!("values of type {} are not supported", element.name()))?;
     reserve(&mut values, cells.len());
     for (at, cell) in cells.enumerate() {
         push(&mut values, cell, element).map_err(|problem| {
@@ -256,7 +256,7 @@ mod tests {
         check("[1, [2]]", None, Err(&ragged("[1]")));
         check("[[], [1]]", None, Err(&ragged("[1]")));
         check("[[], [[]]]", None, Err(&ragged("[1]")));
-        check("[{\"a\": 1}]", None, Err("an object stands where a value should at [0]"));
+        check("[{\"a\": 1}]", None, Err("an object instead of a value at [0]"));
     }
 
     #[test]

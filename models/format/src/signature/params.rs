@@ -39,7 +39,7 @@ impl Params {
         let given = given.filter(|given| !given.is_null());
         let Some(declared) = declared else {
             if given.is_some_and(|given| given.as_object().is_none_or(|all| !all.is_empty())) {
-                tracing::warn!("params are ignored: the signature of the model declares none");
+                tracing::warn!("ignoring params: the signature of the model declares none");
             }
             return Ok(Self::default());
         };
@@ -58,7 +58,8 @@ impl Params {
         let is_strange = |name: &&String| specs.iter().all(|spec| spec.name != name.as_str());
         let strange: Vec<&String> = given.keys().filter(is_strange).collect();
         if !strange.is_empty() {
-            tracing::warn!(params = ?strange, "params that the signature does not know are ignored");
+            tracing::warn!(params = ?strange, "ignoring params that the signature does not \
+                                               declare");
         }
         fill(&specs, given).map(Self)
     }

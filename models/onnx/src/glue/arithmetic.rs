@@ -92,7 +92,7 @@ macro_rules! numbers {
             $crate::array::Data::U16($list) => $body,
             $crate::array::Data::U32($list) => $body,
             $crate::array::Data::U64($list) => $body,
-            other => Err(format!("values of type {} are no numbers here", other.kind())),
+            other => Err(format!("values of type {} are not numbers", other.kind())),
         }
     };
 }
@@ -103,7 +103,7 @@ macro_rules! floats {
         match $data {
             $crate::array::Data::F32($list) => $body,
             $crate::array::Data::F64($list) => $body,
-            other => Err(format!("values of type {} are no floats here", other.kind())),
+            other => Err(format!("values of type {} are not floats", other.kind())),
         }
     };
 }
@@ -243,7 +243,7 @@ pub(super) fn single(node: &mut Node<'_>) -> Result<Kernel, String> {
                         let $value = *place;
                         *place = $body;
                     }),
-                    other => return Err(format!("values of type {} are no floats", other.kind())),
+                    other => return Err(format!("values of type {} are not floats", other.kind())),
                 }
                 Ok(array)
             })
@@ -257,7 +257,7 @@ pub(super) fn single(node: &mut Node<'_>) -> Result<Kernel, String> {
             match &mut array.data {
                 Data::F32(list) => exp_all(list),
                 Data::F64(list) => list.iter_mut().for_each(|value| *value = value.exp()),
-                other => return Err(format!("values of type {} are no floats", other.kind())),
+                other => return Err(format!("values of type {} are not floats", other.kind())),
             }
             Ok(array)
         }),
@@ -270,7 +270,7 @@ pub(super) fn single(node: &mut Node<'_>) -> Result<Kernel, String> {
             match &mut array.data {
                 Data::F32(list) => logistic_all(list),
                 Data::F64(list) => mlctl_models_trees::transform::logistic(list),
-                other => return Err(format!("values of type {} are no floats", other.kind())),
+                other => return Err(format!("values of type {} are not floats", other.kind())),
             }
             Ok(array)
         }),

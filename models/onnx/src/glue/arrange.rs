@@ -98,7 +98,7 @@ fn slice(inputs: &Inputs<'_>, own: &[Option<Vec<i64>>; 3]) -> Result<Array, Stri
     let axes = axes(&on, array.rank())?;
     let steps = field(3)?.unwrap_or_else(|| vec![1; starts.len()]);
     if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
-        return Err("starts, ends, axes and steps are not equally many".to_owned());
+        return Err("starts, ends, axes and steps have different lengths".to_owned());
     }
     let natural = strides(&array.shape, &array.shape);
     let (mut out, mut start) = (array.shape.clone(), 0);

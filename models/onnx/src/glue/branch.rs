@@ -31,7 +31,7 @@ fn branch(node: &mut Node<'_>, name: &str) -> Result<Program, String> {
     let program = Program::compile(node.loader, graph, true).map_err(|refusal| match refusal {
         Refusal::Operators(names) => {
             let names: Vec<String> = names.into_iter().collect();
-            format!("its {name} needs {}, which does not run here", names.join(", "))
+            format!("its {name} needs {}, which is not supported", names.join(", "))
         }
         Refusal::Problem(problem) => format!("its {name}: {problem}"),
     })?;

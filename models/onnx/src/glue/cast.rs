@@ -20,7 +20,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
     node.ignore(&["saturate"]);
     let kind = DataType::try_from(to as i32).map_err(|_| format!("type {to} is unknown"))?;
     if !is_known(kind) {
-        return Err(format!("casting to {} is not done here", kind.as_str_name()));
+        return Err(format!("casting to {} is not supported", kind.as_str_name()));
     }
     one(move |mut inputs| {
         let array = inputs.take(0)?;
@@ -170,7 +170,7 @@ fn parse(text: &str) -> Result<Wide, String> {
     if let Ok(whole) = text.trim().parse::<i64>() {
         return Ok(Wide::Whole(i128::from(whole)));
     }
-    text.trim().parse().map(Wide::Float).map_err(|_| format!("`{text}` is no number"))
+    text.trim().parse().map(Wide::Float).map_err(|_| format!("`{text}` is not a number"))
 }
 
 /// Writes values as onnxruntime does: floats with 8 significant digits.

@@ -30,7 +30,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
             let list = match &array.data {
                 Data::F32(list) => list.iter().map(|value| value.is_nan()).collect(),
                 Data::F64(list) => list.iter().map(|value| value.is_nan()).collect(),
-                other => return Err(format!("values of type {} are no floats", other.kind())),
+                other => return Err(format!("values of type {} are not floats", other.kind())),
             };
             Ok(Array::new::<bool>(array.shape.clone(), list))
         }),

@@ -10,7 +10,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
     let is_squared = match metric.as_str() {
         "sqeuclidean" => true,
         "euclidean" => false,
-        other => return Err(format!("its metric `{other}` is not known here")),
+        other => return Err(format!("its metric `{other}` is not supported")),
     };
     one(move |inputs| {
         let (left, right) = (inputs.get(0)?, inputs.get(1)?);

@@ -31,7 +31,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         _ => {
             let how = node.text("reduction")?.unwrap_or_else(|| "none".to_owned());
             if !["none", "add", "mul", "max", "min"].contains(&how.as_str()) {
-                return Err(format!("its reduction `{how}` is not known here"));
+                return Err(format!("its reduction `{how}` is not supported"));
             }
             one(move |inputs| scatter(inputs, at, &how))
         }

@@ -20,7 +20,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         Some("none") => Reduction::None,
         Some("sum") => Reduction::Sum,
         None | Some("mean") => Reduction::Mean,
-        Some(other) => return Err(format!("its reduction `{other}` is not known here")),
+        Some(other) => return Err(format!("its reduction `{other}` is not supported")),
     };
     let ignored = node.int("ignore_index")?;
     Ok(Box::new(move |mut inputs| {

@@ -32,7 +32,7 @@ fn gemm(inputs: &Inputs<'_>, settings: &Gemm) -> Result<Array, String> {
     let turned = |at: usize| -> Result<Array, String> {
         let array = inputs.get(at)?.clone();
         if array.rank() != 2 {
-            return Err(format!("the shape {:?} is no matrix", array.shape));
+            return Err(format!("the shape {:?} is not a matrix", array.shape));
         }
         if settings.turns[at] { arrange::transpose(array, None) } else { Ok(array) }
     };
@@ -181,7 +181,7 @@ pub(super) fn determinant() -> Result<Kernel, String> {
     one(|inputs| {
         let array = inputs.get(0)?;
         let [outer @ .., rows, columns] = &array.shape[..] else {
-            return Err("its input is no matrix".to_owned());
+            return Err("its input is not a matrix".to_owned());
         };
         if rows != columns {
             return Err(format!("a matrix of {rows} rows and {columns} columns is not square"));

@@ -22,7 +22,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         Some("edge") => Mode::Edge,
         Some("reflect") => Mode::Reflect,
         Some("wrap") => Mode::Wrap,
-        Some(other) => return Err(format!("its mode `{other}` is not known here")),
+        Some(other) => return Err(format!("its mode `{other}` is not supported")),
     };
     one(move |inputs| {
         let array = inputs.get(0)?;

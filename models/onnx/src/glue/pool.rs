@@ -33,10 +33,10 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         None | Some("NOTSET" | "VALID") => None,
         Some("SAME_UPPER") => Some(false),
         Some("SAME_LOWER") => Some(true),
-        Some(other) => return Err(format!("its auto_pad `{other}` is not known here")),
+        Some(other) => return Err(format!("its auto_pad `{other}` is not supported")),
     };
     if node.flag("ceil_mode", false)? {
-        return Err("its attribute `ceil_mode` is not known here".to_owned());
+        return Err("its attribute `ceil_mode` is not supported".to_owned());
     }
     let norm = node.int("p")?.unwrap_or(2);
     let norm = i32::try_from(norm).ok().filter(|norm| *norm > 0);

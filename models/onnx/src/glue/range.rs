@@ -16,7 +16,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
 
 fn range<T: Number>(start: &[T], limit: &[T], step: &[T]) -> Result<Array, String> {
     let ([start], [limit], [step]) = (start, limit, step) else {
-        return Err("its start, limit and step are no single numbers".to_owned());
+        return Err("its start, limit and step are not single numbers".to_owned());
     };
     let count = ((limit.wide() - start.wide()) / step.wide()).ceil().max(0.0);
     if !count.is_finite() {

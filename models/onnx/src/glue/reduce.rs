@@ -189,7 +189,7 @@ fn normalize(node: &mut Node<'_>) -> Result<Kernel, String> {
     let how = match node.int("p")?.unwrap_or(2) {
         1 => How::L1,
         2 => How::L2,
-        other => return Err(format!("its norm {other} is not known here")),
+        other => return Err(format!("its norm {other} is not supported")),
     };
     one(move |mut inputs| {
         let mut array = inputs.take(0)?;

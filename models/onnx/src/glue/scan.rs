@@ -28,7 +28,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
     let body = Program::compile(node.loader, body, true).map_err(|refusal| match refusal {
         Refusal::Operators(names) => {
             let names: Vec<String> = names.into_iter().collect();
-            format!("its body needs {}, which does not run here", names.join(", "))
+            format!("its body needs {}, which is not supported", names.join(", "))
         }
         Refusal::Problem(problem) => format!("its body: {problem}"),
     })?;
@@ -79,7 +79,7 @@ impl Scan {
         }
         let length = scanned[0].shape[axes[0]];
         if scanned.iter().zip(&axes).any(|(array, at)| array.shape[*at] != length) {
-            return Err("its inputs are not equally long".to_owned());
+            return Err("its inputs have different lengths".to_owned());
         }
         if length == 0 {
             return Err("it has no rows, so its outputs have no shape".to_owned());

@@ -58,7 +58,7 @@ fn scatter(node: &mut Node<'_>) -> Result<Kernel, String> {
     let is_circular = match node.text("mode")?.as_deref() {
         None | Some("linear") => false,
         Some("circular") => true,
-        Some(other) => return Err(format!("its mode `{other}` is not known here")),
+        Some(other) => return Err(format!("its mode `{other}` is not supported")),
     };
     one(move |mut inputs| {
         let mut cache = inputs.take(0)?;
@@ -131,7 +131,7 @@ fn window(node: &mut Node<'_>) -> Result<Kernel, String> {
     let is_gated = match node.text("activation")?.as_deref() {
         None | Some("none") => false,
         Some("silu" | "swish") => true,
-        Some(other) => return Err(format!("its activation `{other}` is not known here")),
+        Some(other) => return Err(format!("its activation `{other}` is not supported")),
     };
     Ok(Box::new(move |inputs| weighed(&inputs, is_gated)))
 }

@@ -101,7 +101,7 @@ fn filled(node: &mut Node<'_>) -> Result<Kernel, String> {
 /// Turns whole numbers into dimensions.
 pub(super) fn sizes(list: &[i64]) -> Result<Shape, String> {
     let sizes = list.iter().map(|size| usize::try_from(*size));
-    sizes.collect::<Result<_, _>>().map_err(|_| format!("{list:?} is no shape"))
+    sizes.collect::<Result<_, _>>().map_err(|_| format!("{list:?} is not a valid shape"))
 }
 
 fn shape_of(node: &mut Node<'_>) -> Result<Kernel, String> {

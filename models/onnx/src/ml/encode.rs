@@ -31,7 +31,7 @@ pub(super) fn one_hot(node: &mut Node<'_>) -> Result<Kernel, String> {
             Data::F64(list) => {
                 list.iter().map(|value| ints.get(&(*value as i64)).copied()).collect()
             }
-            other => return Err(format!("values of type {} are no categories", other.kind())),
+            other => return Err(format!("values of type {} are not categories", other.kind())),
         };
         if !allows_strangers && places.contains(&None) {
             return Err("a value is none of the categories".to_owned());
@@ -70,7 +70,7 @@ pub(super) fn category_mapper(node: &mut Node<'_>) -> Result<Kernel, String> {
                 room(most, &shape)?;
                 Array { shape, data: Data::Str(look_up(list, &to_text, &default_text)) }
             }
-            other => return Err(format!("values of type {} are no categories", other.kind())),
+            other => return Err(format!("values of type {} are not categories", other.kind())),
         })
     })
 }
@@ -102,7 +102,7 @@ fn keys(data: &Data) -> Result<Vec<Key>, String> {
         Data::Bool(list) => list.iter().copied().map(|value| Key::Int(i64::from(value))).collect(),
         Data::F32(list) => list.iter().map(|value| float_key(f64::from(*value))).collect(),
         Data::F64(list) => list.iter().copied().map(float_key).collect(),
-        other => return Err(format!("values of type {} are no keys", other.kind())),
+        other => return Err(format!("values of type {} are not keys", other.kind())),
     })
 }
 
@@ -203,7 +203,7 @@ fn first_label_encoder(node: &mut Node<'_>) -> Result<Kernel, String> {
                 let texts = list.iter().map(|at| class(at).unwrap_or(&default_text).clone());
                 Array { shape, data: Data::Str(texts.collect()) }
             }
-            other => return Err(format!("values of type {} are no labels", other.kind())),
+            other => return Err(format!("values of type {} are not labels", other.kind())),
         })
     })
 }

@@ -13,7 +13,7 @@ pub(super) fn floats(array: &Array) -> Result<Cow<'_, [f32]>, String> {
         Data::F64(list) => Cow::Owned(list.iter().map(|value| *value as f32).collect()),
         Data::I64(list) => Cow::Owned(list.iter().map(|value| *value as f32).collect()),
         Data::I32(list) => Cow::Owned(list.iter().map(|value| *value as f32).collect()),
-        other => return Err(format!("values of type {} are no features", other.kind())),
+        other => return Err(format!("values of type {} are not features", other.kind())),
     })
 }
 
@@ -133,12 +133,12 @@ pub(super) fn normalizer(node: &mut Node<'_>) -> Result<Kernel, String> {
         "MAX" => |row| divide(row, row.iter().copied().fold(f32::MIN, f32::max)),
         "L1" => |row| divide(row, row.iter().map(|value| value.abs()).sum()),
         "L2" => |row| divide(row, row.iter().map(|value| value * value).sum::<f32>().sqrt()),
-        other => return Err(format!("its norm `{other}` is not known here")),
+        other => return Err(format!("its norm `{other}` is not supported")),
     };
     one(move |mut inputs| {
         let array = inputs.take(0)?;
         if array.rank() > 2 {
-            return Err(format!("the shape {:?} is no matrix", array.shape));
+            return Err(format!("the shape {:?} is not a matrix", array.shape));
         }
         let width = array.matrix().1;
         let (shape, mut list) = into_floats(array)?;

@@ -30,7 +30,7 @@ impl Transform {
             Some("SOFTMAX") => Ok(Self::Softmax),
             Some("SOFTMAX_ZERO") => Ok(Self::SoftmaxZero),
             Some("PROBIT") => Ok(Self::Probit),
-            Some(other) => Err(format!("its post_transform `{other}` is not known here")),
+            Some(other) => Err(format!("its post_transform `{other}` is not supported")),
         }
     }
 

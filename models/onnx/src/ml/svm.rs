@@ -33,7 +33,7 @@ impl Nearness {
             Some("POLY") => Kind::Poly,
             Some("RBF") => Kind::Rbf,
             Some("SIGMOID") => Kind::Sigmoid,
-            Some(other) => return Err(format!("its kernel `{other}` is not known here")),
+            Some(other) => return Err(format!("its kernel `{other}` is not supported")),
         };
         let (gamma, constant, degree) = match node.floats("kernel_params")?.unwrap_or_default() {
             [] => (0.0, 0.0, 0.0),
@@ -110,7 +110,7 @@ pub(super) fn regressor(node: &mut Node<'_>) -> Result<Kernel, String> {
     let is_one_class = node.flag("one_class", false)?;
     // onnxruntime reads it and does nothing with it.
     if Transform::read(node)? != Transform::None {
-        return Err("its post_transform does not run here".to_owned());
+        return Err("its post_transform is not supported".to_owned());
     }
     let vectors = if count > 0 {
         if coefficients.len() != count {

@@ -51,7 +51,7 @@ pub(super) fn read(
         Some("AVERAGE") => Aggregate::Average,
         Some("MIN") => Aggregate::Min,
         Some("MAX") => Aggregate::Max,
-        Some(other) => return Err(format!("its aggregate_function `{other}` is not known here")),
+        Some(other) => return Err(format!("its aggregate_function `{other}` is not supported")),
     };
     let (values, is_wide) = numbers(node, "nodes_values")?.unwrap_or_default();
     let modes = node.bytes("nodes_modes")?.unwrap_or_default();
@@ -154,11 +154,11 @@ impl Lists<'_> {
         let has_tracks = self.missing_yes.is_empty() || self.missing_yes.len() == count;
         let fits = lengths == [count; 4] && (self.modes.len(), self.values.len()) == (count, count);
         if !fits || !has_tracks {
-            return Err("the lists of its nodes are not equally long".to_owned());
+            return Err("the lists of its nodes have different lengths".to_owned());
         }
         let given = weights.trees.len();
         if [weights.ids.len(), weights.targets.len(), weights.values.len()] != [given; 3] {
-            return Err("the lists of its leaves are not equally long".to_owned());
+            return Err("the lists of its leaves have different lengths".to_owned());
         }
         let (mut order, mut groups) = self.groups()?;
         for at in 0..given {
@@ -188,7 +188,7 @@ impl Lists<'_> {
         }
         let groups = members.into_iter().map(|(tree, members)| {
             let places = Places::new(members.iter().map(|at| self.ids[*at]))
-                .map_err(|id| format!("node {id} of tree {tree} is there twice"))?;
+                .map_err(|id| format!("node {id} of tree {tree} appears twice"))?;
             let weights = vec![LeafWeights::new(); members.len()];
             Ok(Group { tree, members, places, weights })
         });
@@ -298,7 +298,7 @@ fn test(mode: &[u8], value: f64) -> Result<Option<Test<f64>>, String> {
         b"BRANCH_NEQ" => Test::NotEqual(value),
         other => {
             let other = String::from_utf8_lossy(other);
-            return Err(format!("its node mode `{other}` is not known here"));
+            return Err(format!("its node mode `{other}` is not supported"));
         }
     }))
 }

@@ -80,7 +80,7 @@ fn wide_list(data: &Data) -> Result<Cow<'_, [f64]>, String> {
         Data::F32(list) => Cow::Owned(list.iter().copied().map(f64::from).collect()),
         Data::I64(list) => Cow::Owned(list.iter().map(|value| *value as f64).collect()),
         Data::I32(list) => Cow::Owned(list.iter().copied().map(f64::from).collect()),
-        other => return Err(format!("values of type {} are no features", other.kind())),
+        other => return Err(format!("values of type {} are not features", other.kind())),
     })
 }
 

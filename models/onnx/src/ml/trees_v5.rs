@@ -30,7 +30,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         1 => Aggregate::Sum,
         2 => Aggregate::Min,
         3 => Aggregate::Max,
-        other => return Err(format!("its aggregate_function {other} is not known here")),
+        other => return Err(format!("its aggregate_function {other} is not supported")),
     };
     let transform = match node.int("post_transform")?.unwrap_or(0) {
         0 => Transform::None,
@@ -38,7 +38,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         2 => Transform::Logistic,
         3 => Transform::SoftmaxZero,
         4 => Transform::Probit,
-        other => return Err(format!("its post_transform {other} is not known here")),
+        other => return Err(format!("its post_transform {other} is not supported")),
     };
     let targets = usize::try_from(node.int("n_targets")?.unwrap_or(1)).unwrap_or(0);
     let roots = node.ints("tree_roots")?.unwrap_or_default();
@@ -97,10 +97,10 @@ impl Lists<'_> {
             && (self.modes.len(), self.splits.len()) == (count, count)
             && (self.missing_yes.is_empty() || self.missing_yes.len() == count);
         if !fits {
-            return Err("the lists of its nodes are not equally long".to_owned());
+            return Err("the lists of its nodes have different lengths".to_owned());
         }
         if self.targets.len() != self.weights.len() {
-            return Err("the lists of its leaves are not equally long".to_owned());
+            return Err("the lists of its leaves have different lengths".to_owned());
         }
         let asked = self.modes.iter().filter(|mode| **mode == 6).count();
         if asked > self.members.len() {
@@ -164,7 +164,7 @@ impl Lists<'_> {
                 let before = self.modes[..at].iter().filter(|mode| **mode == 6).count();
                 Test::OneOf(self.members[before].clone())
             }
-            other => return Err(format!("its node mode {other} is not known here")),
+            other => return Err(format!("its node mode {other} is not supported")),
         };
         let feature = u32::try_from(self.features[at])
             .map_err(|_| format!("there is no feature {}", self.features[at]))?;

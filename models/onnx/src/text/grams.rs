@@ -40,7 +40,7 @@ impl Vectorizer {
             Some("TF") => Weighting::Tf,
             Some("IDF") => Weighting::Idf,
             Some("TFIDF") => Weighting::TfIdf,
-            other => return Err(format!("its mode {other:?} is not known here")),
+            other => return Err(format!("its mode {other:?} is not supported")),
         };
         let mut length = |name: &str| -> Result<usize, String> {
             let value = node.int(name)?.and_then(|value| usize::try_from(value).ok());
@@ -55,7 +55,8 @@ impl Vectorizer {
         }
         let columns: Option<Vec<usize>> =
             columns.iter().map(|column| usize::try_from(*column).ok()).collect();
-        let columns = columns.filter(|list| !list.is_empty()).ok_or("its columns are no places")?;
+        let columns =
+            columns.filter(|list| !list.is_empty()).ok_or("its columns are not valid positions")?;
         let width = columns.iter().max().map_or(0, |last| last.saturating_add(1));
         volume(&[width])?;
         let weights = node.floats("weights")?.unwrap_or_default().to_vec();
@@ -90,7 +91,7 @@ impl Vectorizer {
             Data::I32(list) => {
                 list.iter().map(|word| self.ints.get(&i64::from(*word)).copied()).collect()
             }
-            other => return Err(format!("values of type {} are no words", other.kind())),
+            other => return Err(format!("values of type {} are not words", other.kind())),
         };
         let (rows, count, shape) = match *array.shape {
             [] => (1, 1, Shape::from_slice(&[self.width])),

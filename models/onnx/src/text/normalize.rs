@@ -12,7 +12,7 @@ pub(super) fn build(node: &mut Node<'_>) -> Result<Kernel, String> {
         None | Some("NONE") => None,
         Some("LOWER") => Some(lower),
         Some("UPPER") => Some(upper),
-        Some(other) => return Err(format!("its case_change_action `{other}` is not known here")),
+        Some(other) => return Err(format!("its case_change_action `{other}` is not supported")),
     };
     let is_case_sensitive = node.flag("is_case_sensitive", false)?;
     let fold = move |word: &str| if is_case_sensitive { word.to_owned() } else { lower(word) };

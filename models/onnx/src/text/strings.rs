@@ -115,7 +115,7 @@ fn hash(bytes: &[u8], seed: u32) -> u32 {
 pub(super) fn matches(node: &mut Node<'_>) -> Result<Kernel, String> {
     let pattern = node.text("pattern")?.ok_or("its pattern is missing")?;
     let pattern = Regex::new(&format!("^(?:{pattern})$"))
-        .map_err(|_| format!("its pattern `{pattern}` is not understood"))?;
+        .map_err(|_| format!("its pattern `{pattern}` is not valid"))?;
     one(move |inputs| {
         let array = inputs.get(0)?;
         let list = array.list::<String>()?.iter().map(|text| pattern.is_match(text)).collect();

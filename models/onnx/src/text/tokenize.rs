@@ -71,7 +71,7 @@ fn pattern(text: &str) -> Result<Regex, String> {
             other => ascii.extend([Some(letter), other].into_iter().flatten()),
         }
     }
-    Regex::new(&ascii).map_err(|_| format!("its expression `{text}` is not understood"))
+    Regex::new(&ascii).map_err(|_| format!("its expression `{text}` is not valid"))
 }
 
 impl Cut {

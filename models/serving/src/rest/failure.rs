@@ -14,7 +14,7 @@ pub(super) fn failed(error: &Error) -> Failure {
         Fault::Schema => ErrorCode::InvalidParameterValue,
         Fault::Host => ErrorCode::InternalError,
         Fault::Model => {
-            tracing::error!(%error, "a request met a model that is not ready");
+            tracing::error!(%error, "a request for a model that is not ready");
             return Failure::new(ErrorCode::InternalError, "internal error");
         }
     };
@@ -34,11 +34,11 @@ impl From<Missing> for Failure {
 /// Says in words what is missing.
 pub(super) fn told(missing: &Missing) -> String {
     match missing {
-        Missing::Name => "no model of this name is served; POST /v2/repository/index lists those \
-                          that are"
+        Missing::Name => "no model with this name is served; POST /v2/repository/index lists the \
+                          models"
             .to_owned(),
         Missing::Version(version) => {
-            format!("this version of the model is not served; version {version} is")
+            format!("this version of the model is not served; the served version is {version}")
         }
         Missing::Unloaded => "the model is not loaded".to_owned(),
     }
@@ -60,7 +60,7 @@ pub(super) fn refused(refusal: Refusal) -> Response {
         )
             .into_response(),
         Refusal::Broken => {
-            tracing::error!("a request's scoring ended in a panic");
+            tracing::error!("scoring a request ended in a panic");
             Failure::new(ErrorCode::InternalError, "internal error").into_response()
         }
     }

@@ -31,7 +31,7 @@ pub(super) async fn only(
         None => {
             let names: Vec<&str> = repository.names().collect();
             let message = format!(
-                "several models are served: {}; ask /models/NAME/invocations",
+                "several models are served: {}; use /models/NAME/invocations",
                 names.join(", ")
             );
             Err(Failure::new(ErrorCode::ResourceDoesNotExist, message))

@@ -71,5 +71,5 @@ impl Objective {
 }
 
 fn unknown(line: &str) -> String {
-    format!("the objective `{line}` is not known here")
+    format!("the objective `{line}` is not supported")
 }

@@ -59,15 +59,15 @@ impl<'a> ModelText<'a> {
                 ("Tree", _) => return Err(format!("tree {count} is missing")),
                 (_, Some(tree)) => tree.put(key, value)?,
                 (_, None) if HEADER.contains(&key) => header.put(key, value)?,
-                (_, None) => return Err(format!("`{key}` is not known here")),
+                (_, None) => return Err(format!("`{key}` is not supported")),
             }
         }
         if !is_ended {
-            return Err("it is cut off: the line `end of trees` is missing".to_owned());
+            return Err("it is incomplete: the line `end of trees` is missing".to_owned());
         }
         let version = header.text("version")?;
         if !VERSIONS.contains(&version) {
-            return Err(format!("the version `{version}` is not known here"));
+            return Err(format!("the version `{version}` is not supported"));
         }
         let categories = lines.filter_map(|line| line.strip_prefix(PANDAS)).next_back();
         Ok(Self { header, trees, categories: categories.map_or(Ok(Vec::new()), pandas)? })
@@ -76,7 +76,7 @@ impl<'a> ModelText<'a> {
 
 fn pandas(json: &str) -> Result<Vec<Vec<Value>>, String> {
     let lists: Result<Option<_>, _> = serde_json::from_str(json);
-    lists.map(Option::unwrap_or_default).map_err(|error| format!("`{PANDAS}` is broken: {error}"))
+    lists.map(Option::unwrap_or_default).map_err(|error| format!("`{PANDAS}` is corrupt: {error}"))
 }
 
 /// Lines of `key=value`.
@@ -87,7 +87,7 @@ impl<'a> Part<'a> {
     fn put(&mut self, key: &'a str, value: &'a str) -> Result<(), String> {
         match self.0.insert(key, value) {
             None => Ok(()),
-            Some(_) => Err(format!("`{key}` comes twice")),
+            Some(_) => Err(format!("`{key}` appears twice")),
         }
     }
 

@@ -13,7 +13,7 @@ const MISSING_SHIFT: u8 = 2;
 pub(super) fn read(part: &Part<'_>, target: u32) -> Result<Tree<f64>, String> {
     if part.has("is_linear") && part.value::<u8>("is_linear")? != 0 {
         return Err(
-            "its leaves are linear models (`linear_tree`), which do not run here".to_owned()
+            "its leaves are linear models (`linear_tree`), which are not supported".to_owned()
         );
     }
     let leaves: Vec<f64> = part.values("leaf_value")?;
@@ -65,7 +65,7 @@ fn numerical(threshold: f64, decision: u8) -> Result<(Test<f64>, bool), String> 
         0 => Ok((Test::AtMost(threshold), 0.0 <= threshold)),
         1 => Ok((Test::AtMostUnlessZero(threshold), default_left)),
         2 => Ok((Test::AtMost(threshold), default_left)),
-        _ => Err(format!("the decision type {decision} is not known here")),
+        _ => Err(format!("the decision type {decision} is not supported")),
     }
 }
 

@@ -338,7 +338,7 @@ impl Estimator for Discriminant {
 
     fn transform(&self, frame: Frame) -> Answer<Frame> {
         let Some((mean, directions)) = &self.projection else {
-            return fail("its solver projects nothing");
+            return fail("its solver does not support projections");
         };
         let mut rows = frame.into_numbers()?;
         if let Some(mean) = mean {

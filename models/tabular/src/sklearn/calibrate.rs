@@ -92,14 +92,13 @@ impl Member {
         let inner = load_at(object, "estimator")?;
         let places = places(object, labels, inner.as_ref())?;
         if places.len() != labels.len() {
-            return object
-                .wrong("a classifier that saw some of the classes only does not run here");
+            return object.wrong("a classifier that saw some of the classes only is not supported");
         }
         let items = object.list("calibrators")?;
         if object.text("method")? == "temperature" {
             let [item] = items.as_slice() else { return object.unsupported("calibrators") };
             if !inner.methods().has(Methods::DECISION) && labels.len() == 2 {
-                return object.wrong("temperature on two probabilities does not run here");
+                return object.wrong("temperature on two probabilities is not supported");
             }
             let temperature = Some(item.object()?.number("beta_")?);
             return Ok(Self { inner, places, calibrators: Vec::new(), temperature });
@@ -112,7 +111,7 @@ impl Member {
                     b: calibrator.number("b_")?,
                 }),
                 "IsotonicRegression" => Ok(Calibrator::Isotonic(Isotonic::read(&calibrator)?)),
-                _ => calibrator.wrong("this calibrator does not run here"),
+                _ => calibrator.wrong("this calibrator is not supported"),
             }
         });
         let calibrators: Vec<_> = calibrators.collect::<Load<_>>()?;

@@ -52,7 +52,7 @@ impl Pipeline {
         };
         for (name, step) in &steps {
             if !step.methods().has(Methods::TRANSFORM) {
-                return object.wrong(format!("step `{name}` is no transformer"));
+                return object.wrong(format!("step `{name}` is not a transformer"));
             }
         }
         Ok(Self {
@@ -173,11 +173,11 @@ impl Columns {
             }
             let columns = indices.iter().find(|(key, _)| *key == name);
             let Some((_, columns)) = columns else {
-                return object.wrong(format!("nothing says which columns `{name}` takes"));
+                return object.wrong(format!("the columns of `{name}` are not specified"));
             };
             let columns = columns.indices()?;
             if columns.iter().any(|column| *column >= width) {
-                return object.wrong(format!("`{name}` takes columns that are not there"));
+                return object.wrong(format!("`{name}` uses columns that do not exist"));
             }
             if columns.is_empty() {
                 continue;
@@ -216,7 +216,7 @@ fn part(object: &Object<'_>, name: &str, item: &Item<'_>) -> Load<Option<Box<dyn
     }
     let loaded = object.within(name, item.object().and_then(|object| load_estimator(&object)))?;
     if !loaded.methods().has(Methods::TRANSFORM) {
-        return object.wrong(format!("`{name}` is no transformer"));
+        return object.wrong(format!("`{name}` is not a transformer"));
     }
     Ok(Some(loaded))
 }

@@ -81,7 +81,7 @@ impl Categories {
         }
         let keys = match (numbers.is_empty(), texts.is_empty()) {
             (false, false) => {
-                return item.wrong("categories of numbers and of text do not run here together");
+                return item.wrong("categories of numbers and of text are not supported together");
             }
             (false, true) => Keys::Numbers(numbers),
             (true, false) => Keys::Text(texts),
@@ -132,7 +132,7 @@ impl Categories {
 fn missing_once(item: &Item<'_>, missing: Option<usize>, at: usize) -> Load<Option<usize>> {
     match missing {
         None => Ok(Some(at)),
-        Some(_) => item.wrong("categories None and NaN at the same time do not run here"),
+        Some(_) => item.wrong("categories None and NaN at the same time are not supported"),
     }
 }
 

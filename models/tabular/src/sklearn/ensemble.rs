@@ -59,7 +59,7 @@ pub(super) fn places(
     inner: &dyn Estimator,
 ) -> Load<Vec<usize>> {
     let Some(own) = inner.classes() else {
-        return object.wrong("an estimator in it is no classifier of one target");
+        return object.wrong("an estimator in it is not a classifier of one target");
     };
     let places: Option<Vec<_>> = (0..own.len()).map(|at| labels.position(own, at)).collect();
     match places {
@@ -132,7 +132,7 @@ impl Estimator for AdaBoost {
         }
         for (inner, places, weight) in &self.estimators {
             let Output::Classes(winners, _) = inner.predict(frame)? else {
-                return fail("an estimator in it is no classifier");
+                return fail("an estimator in it is not a classifier");
             };
             let others = -weight / (classes - 1) as f64;
             for (mut row, winner) in scores.rows_mut().into_iter().zip(winners) {

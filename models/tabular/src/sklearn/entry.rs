@@ -136,7 +136,7 @@ fn refuse_names<T>(given: &[(String, Tensor)], names: &[String]) -> Answer<T> {
     let has = |name: &String| given.iter().any(|(column, _)| column == name);
     let lacking: Vec<_> = names.iter().filter(|name| !has(name)).collect();
     if !lacking.is_empty() {
-        return fail(format!("the input lacks the features {}", list(lacking)));
+        return fail(format!("the input has no features {}", list(lacking)));
     }
     let strange: Vec<_> =
         given.iter().map(|(name, _)| name).filter(|name| !names.contains(name)).collect();
@@ -147,7 +147,7 @@ fn refuse_names<T>(given: &[(String, Tensor)], names: &[String]) -> Answer<T> {
         ));
     }
     fail(format!(
-        "the features must come in the order of the fit: {}",
+        "the features must be in the same order as when the model was fitted: {}",
         list(names.iter().collect())
     ))
 }

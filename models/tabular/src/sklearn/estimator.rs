@@ -146,7 +146,7 @@ impl Checked {
         }
         if self.finite == Finite::All {
             return fail(format!(
-                "the input of {} contains NaN, which it does not take",
+                "the input of {} contains NaN, which it does not accept",
                 self.class
             ));
         }
@@ -210,14 +210,14 @@ impl Estimator for Checked {
     fn recipe(&self) -> Result<Option<Recipe>, String> {
         match self.inner.recipe()? {
             Some(recipe) => Ok(Some(recipe)),
-            None => Err(format!("`{}` has no conversion here", self.class)),
+            None => Err(format!("`{}` has no conversion to ONNX", self.class)),
         }
     }
 
     fn scaling(&self) -> Result<Option<Scaling>, String> {
         match self.inner.scaling()? {
             Some(scaling) => Ok(Some(scaling)),
-            None => Err(format!("`{}` before the model has no conversion here", self.class)),
+            None => Err(format!("`{}` before the model has no conversion to ONNX", self.class)),
         }
     }
 }
@@ -243,12 +243,15 @@ pub(super) fn load(object: &Object<'_>) -> Load<Box<dyn Estimator>> {
 
 fn not_here(module: &str) -> &'static str {
     match module.split('.').next() {
-        Some("sklearn") => "this estimator does not run here",
+        Some("sklearn") => "this estimator is not supported",
         Some("lightgbm") => {
-            "of LightGBM only its own classifier, regressor and ranker run from skops"
+            "of LightGBM, only its own classifier, regressor and ranker are supported with skops"
         }
-        Some("xgboost") => "save the model with mlflow.xgboost instead: it does not run from skops",
-        _ => "only estimators of scikit-learn run here",
+        Some("xgboost") => {
+            "save the model with mlflow.xgboost instead: XGBoost with skops is \
+                            not supported"
+        }
+        _ => "only estimators of scikit-learn are supported",
     }
 }
 

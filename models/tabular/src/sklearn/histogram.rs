@@ -48,7 +48,7 @@ impl Histograms {
             return object.unsupported("_preprocessor");
         }
         if has_categories && encoder.is_none() {
-            return object.wrong("`categorical_features` runs here from scikit-learn 1.4 on");
+            return object.wrong("`categorical_features` is supported from scikit-learn 1.4 on");
         }
         let base = object.vector("_baseline_prediction")?;
         let labels = is_classifier.then(|| Labels::of(object)).transpose()?;

@@ -93,7 +93,7 @@ impl Simple {
                 Scalar::Text(value) => Ok(Some(Fill::Text(value))),
                 Scalar::Float(_) if !keeps_empty => Ok(None),
                 Scalar::Float(_) | Scalar::None => {
-                    item.wrong("filling in nothing does not run here")
+                    item.wrong("filling in nothing is not supported")
                 }
             })
             .collect::<Load<Vec<_>>>()?;

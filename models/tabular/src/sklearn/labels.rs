@@ -60,7 +60,7 @@ impl Labels {
         });
         match bools.collect() {
             Some(bools) => Ok(Self::Bools(bools)),
-            None => item.wrong("classes of several types do not run here"),
+            None => item.wrong("classes of several types are not supported"),
         }
     }
 

@@ -459,7 +459,7 @@ impl Transformed {
         if !regressor.methods().has(Methods::PREDICT)
             || !transformer.methods().has(Methods::INVERSE)
         {
-            return object.wrong("what transforms the target cannot be turned round here");
+            return object.wrong("the inverse of the target's transformer is not supported");
         }
         Ok(Self { regressor, transformer, is_flat: object.count("_training_dim")? == 1 })
     }

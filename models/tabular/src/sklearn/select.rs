@@ -249,7 +249,7 @@ fn tree_importances(object: &Object<'_>) -> Load<Vec<f64>> {
             }
             Ok(normalized(sums))
         }
-        _ => object.wrong("what its features are worth is not known here"),
+        _ => object.wrong("its feature importances are not supported"),
     }
 }
 

@@ -55,7 +55,7 @@ fn rounded(frame: &Frame, takes_missing: bool) -> Answer<Array2<f64>> {
             return fail("the input contains an infinity, or a value too large for 32 bits");
         }
         if value.is_nan() && !takes_missing {
-            return fail("the input contains NaN, which this model does not take");
+            return fail("the input contains NaN, which this model does not accept");
         }
     }
     Ok(super::frame::row_major(rows))

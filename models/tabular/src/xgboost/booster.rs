@@ -69,7 +69,7 @@ impl Booster {
         }
         let groups = classes.max(targets).max(1);
         if groups > GROUPS_MAX {
-            return Err(format!("it has {groups} outputs; {GROUPS_MAX} are the most"));
+            return Err(format!("it has {groups} outputs; at most {GROUPS_MAX} are allowed"));
         }
         if !learner.feature_names.is_empty() && learner.feature_names.len() != features {
             let names = learner.feature_names.len();
@@ -152,7 +152,7 @@ fn scorer(
             let linear = linear(booster.model.ok_or_else(missing)?, shape)?;
             return Ok((Scorer::Linear(linear), Vec::new()));
         }
-        other => return Err(format!("the booster `{other}` is not known here")),
+        other => return Err(format!("the booster `{other}` is not supported")),
     };
     let factors = (booster.name == "dart").then_some(booster.weight_drop.as_slice());
     if model.trees.is_empty() {
@@ -204,8 +204,12 @@ fn codes(encoding: &Encoding) -> Result<HashMap<String, u32>, String> {
 fn base(text: &str, objective: Objective, groups: usize) -> Result<Vec<f32>, String> {
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let scores = inner.split(',').map(|score| score.trim().parse::<f32>());
-    let scores: Vec<f32> =
-        scores.collect::<Result<_, _>>().map_err(|_| format!("the base score `{text}` is none"))?;
+    let scores: Vec<f32> = scores.collect::<Result<_, _>>().map_err(|_| {
+        format!(
+            "the base score `{text}` is not a \
+                                                              number"
+        )
+    })?;
     let margins: Vec<f32> = scores.iter().map(|score| objective.margin(*score)).collect();
     match margins.as_slice() {
         _ if margins.iter().any(|margin| !margin.is_finite()) => {

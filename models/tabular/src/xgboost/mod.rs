@@ -57,7 +57,7 @@ impl Wrapper {
             | "xgboost.sklearn.XGBRFRegressor" => Self::Regressor,
             "xgboost.sklearn.XGBRanker" => Self::Ranker,
             "xgboost.sklearn.XGBClassifier" | "xgboost.sklearn.XGBRFClassifier" => Self::Classifier,
-            other => return Err(format!("the class `{other}` is not known here")),
+            other => return Err(format!("the class `{other}` is not supported")),
         })
     }
 }
@@ -182,7 +182,7 @@ impl Columns<f32> for XgboostModel {
         let lacking = names.iter().zip(&places).filter(|(_, place)| place.is_none());
         let lacking: Vec<&str> = lacking.map(|(name, _)| name.as_str()).collect();
         if !lacking.is_empty() {
-            return Err(refuse(format!("the input lacks the columns {}", list(&lacking))));
+            return Err(refuse(format!("the input has no columns {}", list(&lacking))));
         }
         // A ranker's groups of rows mean nothing to a prediction.
         let is_extra = |name: &String| {

@@ -40,7 +40,7 @@ impl Objective {
             "binary:hinge" => Self::Hinge,
             "multi:softprob" => Self::Softprob,
             "multi:softmax" => Self::Softmax,
-            _ => return Err(format!("the objective `{name}` is not known here")),
+            _ => return Err(format!("the objective `{name}` is not supported")),
         })
     }
 

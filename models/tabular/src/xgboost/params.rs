@@ -38,7 +38,7 @@ pub(super) fn wants_margin(params: &Params, wrapper: Wrapper) -> Result<bool> {
         // All iterations of a booster.
         let is_all = wrapper == Wrapper::Booster && *name == "iteration_range" && *value == all;
         if !harmless.contains(value) && !is_all {
-            return Err(refuse(format!("the param `{name}` does not run here with {value}")));
+            return Err(refuse(format!("the param `{name}` is not supported with {value}")));
         }
     }
     match params.get("output_margin") {
@@ -73,8 +73,7 @@ mod tests {
 
         let got = wants_margin(&params, wrapper).map_err(|error| error.to_string());
 
-        let want = want
-            .map_err(|problem| format!("the model cannot be evaluated on this input: {problem}"));
+        let want = want.map_err(|problem| format!("the model cannot score this input: {problem}"));
         assert_eq!(got, want, "for {given}");
     }
 
@@ -88,12 +87,12 @@ mod tests {
         check(
             Booster,
             &json!({"pred_leaf": true}),
-            Err("the param `pred_leaf` does not run here with true"),
+            Err("the param `pred_leaf` is not supported with true"),
         );
         check(
             Classifier,
             &json!({"iteration_range": [0, 0]}),
-            Err("the param `iteration_range` does not run here with [0,0]"),
+            Err("the param `iteration_range` is not supported with [0,0]"),
         );
         check(
             Booster,

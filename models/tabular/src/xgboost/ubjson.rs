@@ -17,7 +17,7 @@ pub(super) fn from_slice<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T
     let value = T::deserialize(Item { reader: &mut reader, marker: None })?;
     match reader.bytes.get(reader.at) {
         None => Ok(value),
-        Some(_) => Err(reader.problem("the model has ended, the file has not")),
+        Some(_) => Err(reader.problem("there is data after the end of the model")),
     }
 }
 
@@ -52,7 +52,7 @@ impl<'de> Reader<'de> {
 
     fn take(&mut self, count: usize) -> Result<&'de [u8], Problem> {
         let rest = &self.bytes[self.at..];
-        let taken = rest.get(..count).ok_or_else(|| self.problem("the file is cut off"))?;
+        let taken = rest.get(..count).ok_or_else(|| self.problem("the file is incomplete"))?;
         self.at += count;
         Ok(taken)
     }
@@ -64,7 +64,7 @@ impl<'de> Reader<'de> {
     }
 
     fn peek(&self) -> Result<u8, Problem> {
-        self.bytes.get(self.at).copied().ok_or_else(|| self.problem("the file is cut off"))
+        self.bytes.get(self.at).copied().ok_or_else(|| self.problem("the file is incomplete"))
     }
 
     /// Takes the next byte when it is this one.
@@ -110,7 +110,7 @@ impl<'de> Reader<'de> {
     fn enter(&mut self) -> Result<(), Problem> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return Err(self.problem("values nest too deep"));
+            return Err(self.problem("values are nested too deeply"));
         }
         Ok(())
     }
@@ -310,17 +310,17 @@ mod tests {
 
     #[test]
     fn what_is_broken_is_refused() {
-        check(b"", Err("the file is cut off at byte 0"));
-        check(b"[Z", Err("the file is cut off at byte 2"));
-        check(b"ZZ", Err("the model has ended, the file has not at byte 1"));
+        check(b"", Err("the file is incomplete at byte 0"));
+        check(b"[Z", Err("the file is incomplete at byte 2"));
+        check(b"ZZ", Err("there is data after the end of the model at byte 1"));
         check(b"[$T#L\x7f\0\0\0\0\0\0\0", Err("a list has elements of an unknown type at byte 13"));
         check(b"[$U#L\x7f\0\0\0\0\0\0\0", Err("a list is longer than the file at byte 13"));
         check(b"[$U", Err("a list's length is missing at byte 3"));
-        check(b"SL\x7f\0\0\0\0\0\0\0", Err("the file is cut off at byte 10"));
+        check(b"SL\x7f\0\0\0\0\0\0\0", Err("the file is incomplete at byte 10"));
         check(b"Si\xff", Err("a length is below zero at byte 3"));
         check(b"SU\x01\xff", Err("text is not UTF-8 at byte 4"));
         check(b"H", Err("a value has an unknown type at byte 1"));
-        check(&[b'['; 1000], Err("values nest too deep at byte 65"));
+        check(&[b'['; 1000], Err("values are nested too deeply at byte 65"));
     }
 
     trait ReplaceSpaces {

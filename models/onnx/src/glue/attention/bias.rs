@@ -133,7 +133,7 @@ fn counts(filled: &Array, batch: usize) -> Result<Vec<i64>, String> {
         return Err(format!("{} numbers of keys in use for {batch} samples", list.len()));
     }
     match list.iter().find(|count| **count < 0) {
-        Some(count) => Err(format!("{count} is no number of keys in use")),
+        Some(count) => Err(format!("{count} is not a number of keys in use")),
         None => Ok(list.to_vec()),
     }
 }

@@ -73,7 +73,7 @@ impl Attention {
         // Weights are calculated in 32 bits, whatever is asked for: the difference is rounding.
         let precision = node.int("softmax_precision")?.unwrap_or(0);
         if ![0, 1, 10, 11, 16].contains(&precision) {
-            return Err(format!("its softmax_precision {precision} is no type of floats"));
+            return Err(format!("its softmax_precision {precision} is not a floating-point type"));
         }
         let mut heads = [None; 2];
         for (place, name) in heads.iter_mut().zip(["q_num_heads", "kv_num_heads"]) {

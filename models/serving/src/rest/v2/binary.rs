@@ -58,14 +58,14 @@ fn texts(mut bytes: &[u8], count: usize) -> Result<Vec<Option<String>>, String> 
     while let Some((length, rest)) = bytes.split_first_chunk() {
         let length = u32::from_le_bytes(*length) as usize;
         let Some((text, rest)) = rest.split_at_checked(length) else {
-            return Err(format!("a text of {length} bytes is cut off"));
+            return Err(format!("a text of {length} bytes is incomplete"));
         };
         let text = str::from_utf8(text).map_err(|_| "a text is not UTF-8".to_owned())?;
         list.push(Some(text.to_owned()));
         bytes = rest;
     }
     if !bytes.is_empty() || list.len() != count {
-        return Err(format!("{count} texts are expected, {} are there", list.len()));
+        return Err(format!("expected {count} texts, got {}", list.len()));
     }
     Ok(list)
 }
@@ -117,9 +117,9 @@ mod tests {
         let text = [2, 0, 0, 0, b'h', b'i', 0, 0, 0, 0];
         let texts = ["hi", ""].map(|text| Some(text.to_owned()));
         check("BYTES", &text, 2, Ok(Values::String(texts.to_vec())));
-        check("BYTES", &text[..5], 1, Err("a text of 2 bytes is cut off"));
-        check("BYTES", &text, 3, Err("3 texts are expected, 2 are there"));
-        check("BYTES", &[255; 4], 1, Err("a text of 4294967295 bytes is cut off"));
+        check("BYTES", &text[..5], 1, Err("a text of 2 bytes is incomplete"));
+        check("BYTES", &text, 3, Err("expected 3 texts, got 2"));
+        check("BYTES", &[255; 4], 1, Err("a text of 4294967295 bytes is incomplete"));
     }
 
     #[test]

@@ -115,7 +115,9 @@ async fn asked(deployed: &Arc<Deployed>, request: Request) -> Result<Taken, Prob
 fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Problem> {
     let Some(value) = headers.get(JSON_LENGTH) else { return Ok(None) };
     let length = value.to_str().ok().and_then(|text| text.parse().ok());
-    length.map(Some).ok_or_else(|| Problem::bad(format!("the header {JSON_LENGTH} is no number")))
+    length
+        .map(Some)
+        .ok_or_else(|| Problem::bad(format!("the header {JSON_LENGTH} is not a number")))
 }
 
 fn refused(refusal: Refusal) -> Result<Response, Problem> {
@@ -132,7 +134,7 @@ fn refused(refusal: Refusal) -> Result<Response, Problem> {
             (StatusCode::GATEWAY_TIMEOUT, "the model did not answer in time".to_owned())
         }
         Refusal::Broken => {
-            tracing::error!("a request's scoring ended in a panic");
+            tracing::error!("scoring a request ended in a panic");
             (StatusCode::INTERNAL_SERVER_ERROR, "internal error".to_owned())
         }
     };
@@ -143,10 +145,10 @@ fn refused(refusal: Refusal) -> Result<Response, Problem> {
 fn decode(body: &Bytes, json_length: Option<usize>, deployed: &Deployed) -> Result<Taken, Problem> {
     let length = json_length.unwrap_or(body.len());
     let (json, mut bytes) = body.split_at_checked(length).ok_or_else(|| {
-        Problem::bad(format!("the header {JSON_LENGTH} says {length}, the body is shorter"))
+        Problem::bad(format!("the header {JSON_LENGTH} is {length}, but the body is shorter"))
     })?;
     let asked: Asked = serde_json::from_slice(without_byte_order_mark(json))
-        .map_err(|error| Problem::bad(format!("the request cannot be understood: {error}")))?;
+        .map_err(|error| Problem::bad(format!("the request is not valid: {error}")))?;
     let mut tensors = Vec::with_capacity(asked.inputs.len());
     for given in asked.inputs {
         let name = given.name.clone();
@@ -177,7 +179,7 @@ impl Given {
             (Some(lists), None) => lists.into_values(kind.read_as)?,
             (None, Some(size)) => {
                 let part = usize::try_from(size).ok().and_then(|size| bytes.split_at_checked(size));
-                let (part, rest) = part.ok_or_else(|| format!("{size} bytes are not there"))?;
+                let (part, rest) = part.ok_or_else(|| format!("{size} bytes are missing"))?;
                 *bytes = rest;
                 binary::decode(part, kind, count)?
             }
@@ -191,7 +193,7 @@ impl Given {
         }
         if values.len() != count {
             let found = values.len();
-            return Err(format!("the shape is for {count} values, {found} are there"));
+            return Err(format!("the shape is for {count} values, got {found}"));
         }
         Tensor::new(self.shape, values).map_err(|error| error.to_string())
     }

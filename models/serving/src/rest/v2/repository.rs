@@ -27,7 +27,7 @@ pub(super) async fn index(
     let asked = match body.is_empty() {
         true => Asked::default(),
         false => serde_json::from_slice(without_byte_order_mark(&body))
-            .map_err(|error| Problem::bad(format!("the request cannot be understood: {error}")))?,
+            .map_err(|error| Problem::bad(format!("the request is not valid: {error}")))?,
     };
     let standings = repository.standings().into_iter();
     let listed = standings.filter(|standing| !asked.ready || standing.version.is_some());
@@ -48,7 +48,7 @@ fn check_control(repository: &Repository) -> Result<(), Problem> {
     if repository.settings().repository_control {
         return Ok(());
     }
-    let problem = "models are loaded and unloaded by clients only when the server is started with \
+    let problem = "clients can load and unload models only if the server was started with \
                    --allow-repository-control";
     Err(Problem(StatusCode::FORBIDDEN, problem.to_owned()))
 }
@@ -63,7 +63,7 @@ pub(super) async fn load(
         Ok(()) => Ok(Json(json!({}))),
         Err(None) => Err(crate::Missing::Name.into()),
         Err(Some(error)) => {
-            Err(Problem(StatusCode::BAD_REQUEST, format!("the model cannot be loaded: {error:#}")))
+            Err(Problem(StatusCode::BAD_REQUEST, format!("cannot load the model: {error:#}")))
         }
     }
 }

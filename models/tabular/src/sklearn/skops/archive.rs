@@ -21,7 +21,7 @@ impl Archive {
     pub(crate) fn open(bytes: Vec<u8>) -> Load<Self> {
         let left = UNPACKED_FLOOR.max((bytes.len() as u64).saturating_mul(RATIO_MAX));
         let zip = ZipArchive::new(Cursor::new(bytes))
-            .map_err(|error| Refusal(format!("it is no zip file: {error}")))?;
+            .map_err(|error| Refusal(format!("it is not a zip file: {error}")))?;
         if zip.len() > MEMBERS_MAX {
             return refuse!("the zip has {} members, more than {MEMBERS_MAX}", zip.len());
         }

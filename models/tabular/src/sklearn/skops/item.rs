@@ -76,7 +76,7 @@ impl<'a> Item<'a> {
     fn child(&self, value: &'a Value<'a>) -> Load<Self> {
         match value.as_object() {
             Some(node) => Ok(Self { node, ..*self }),
-            None => self.wrong("it holds something that is no node"),
+            None => self.wrong("it holds something that is not a node"),
         }
     }
 
@@ -88,7 +88,7 @@ impl<'a> Item<'a> {
             other => return self.wrong(format!("expected a plain value, found a {other}")),
         }
         let Some(text) = self.content()?.as_str() else {
-            return self.wrong("its content is no text");
+            return self.wrong("its content is not text");
         };
         match text {
             // What Python's json module writes, though JSON has no such words.
@@ -106,7 +106,7 @@ impl<'a> Item<'a> {
                 (None, None) => return self.wrong("its number is too large"),
             },
             Ok(Plain::String(text)) => Scalar::Text(text),
-            _ => return self.wrong("its content is no plain value"),
+            _ => return self.wrong("its content is not a plain value"),
         })
     }
 
@@ -335,7 +335,7 @@ impl<'a> Item<'a> {
                     (Some(column), Some(value)) if *column < columns => {
                         dense[[row, *column]] += *value;
                     }
-                    _ => return self.wrong("the sparse matrix is broken"),
+                    _ => return self.wrong("the sparse matrix is corrupt"),
                 }
             }
         }

@@ -128,7 +128,7 @@ impl<'de> Deserialize<'de> for Name<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match deserializer.deserialize_str(Tree)? {
             Value::Text(name) => Ok(Self(name)),
-            _ => Err(D::Error::custom("a name is no text")),
+            _ => Err(D::Error::custom("a name is not text")),
         }
     }
 }

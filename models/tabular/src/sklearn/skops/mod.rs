@@ -60,7 +60,7 @@ pub(crate) struct Document<'t> {
 pub(crate) fn unpack(bytes: Vec<u8>) -> Load<(Archive, String)> {
     let mut archive = Archive::open(bytes)?;
     let schema = String::from_utf8(archive.member("schema.json")?)
-        .map_err(|_| Refusal("schema.json is no text".to_owned()))?;
+        .map_err(|_| Refusal("schema.json is not text".to_owned()))?;
     Ok((archive, schema))
 }
 

@@ -66,11 +66,11 @@ pub(crate) fn read(bytes: &[u8]) -> Load<Array> {
     let header = Parser { rest: header, depth: 0 }.whole()?;
     let field = |name: &str| {
         let found = header.dict().and_then(|dict| dict.iter().find(|(key, _)| key == name));
-        found.map(|(_, value)| value).ok_or_else(|| Refusal(format!("its header lacks `{name}`")))
+        found.map(|(_, value)| value).ok_or_else(|| Refusal(format!("its header has no `{name}`")))
     };
     let shape = shape_of(field("shape")?)?;
     let Literal::Bool(is_fortran) = *field("fortran_order")? else {
-        return refuse!("its header's `fortran_order` is no boolean");
+        return refuse!("its header's `fortran_order` is not a boolean");
     };
     let kind = Kind::parse(field("descr")?, 0)?;
     let count = shape.iter().try_fold(1_usize, |count, size| count.checked_mul(*size));
@@ -81,7 +81,7 @@ pub(crate) fn read(bytes: &[u8]) -> Load<Array> {
     // An array of items without a width needs no bytes, and so could have any length.
     if body.len() < needed || (kind.width() == 0 && count > bytes.len()) {
         return refuse!(
-            "it is cut: {needed} bytes of values are announced, {} are there",
+            "it is incomplete: it should have {needed} bytes of values, but has {}",
             body.len()
         );
     }
@@ -92,7 +92,7 @@ pub(crate) fn read(bytes: &[u8]) -> Load<Array> {
 
 /// Cuts the file into the header's text and the values.
 fn split(bytes: &[u8]) -> Load<(&str, &[u8])> {
-    let cut = || Refusal("it is no npy file".to_owned());
+    let cut = || Refusal("it is not an npy file".to_owned());
     let rest = bytes.strip_prefix(MAGIC).ok_or_else(cut)?;
     let (version, rest) = rest.split_first_chunk::<2>().ok_or_else(cut)?;
     let (length, rest) = match version[0] {
@@ -107,15 +107,16 @@ fn split(bytes: &[u8]) -> Load<(&str, &[u8])> {
         other => return refuse!("npy version {other} is not known"),
     };
     if length > HEADER_MAX || length > rest.len() {
-        return refuse!("its header is cut or too long");
+        return refuse!("its header is incomplete or too long");
     }
     let (header, body) = rest.split_at(length);
-    let header = str::from_utf8(header).map_err(|_| Refusal("its header is no text".to_owned()))?;
+    let header =
+        str::from_utf8(header).map_err(|_| Refusal("its header is not text".to_owned()))?;
     Ok((header, body))
 }
 
 fn shape_of(literal: &Literal) -> Load<Vec<usize>> {
-    let Literal::List(sizes) = literal else { return refuse!("its shape is no tuple") };
+    let Literal::List(sizes) = literal else { return refuse!("its shape is not a tuple") };
     if sizes.len() > RANK_MAX {
         return refuse!("its shape has more than {RANK_MAX} dimensions");
     }
@@ -125,7 +126,9 @@ fn shape_of(literal: &Literal) -> Load<Vec<usize>> {
     };
     sizes
         .iter()
-        .map(|literal| size(literal).ok_or_else(|| Refusal("its shape is no shape".to_owned())))
+        .map(|literal| {
+            size(literal).ok_or_else(|| Refusal("its shape is not a valid shape".to_owned()))
+        })
         .collect()
 }
 
@@ -153,16 +156,16 @@ impl Kind {
                         }
                         _ => refuse!("a field of its dtype is neither named nor plain"),
                     },
-                    _ => refuse!("a field of its dtype is no pair"),
+                    _ => refuse!("a field of its dtype is not a pair"),
                 });
                 Ok(Self::Record(fields.collect::<Load<_>>()?))
             }
-            _ => refuse!("its dtype is not understood"),
+            _ => refuse!("its dtype is not valid"),
         }
     }
 
     fn simple(code: &str) -> Load<Self> {
-        let unknown = || Refusal(format!("its dtype `{code}` is not read here"));
+        let unknown = || Refusal(format!("its dtype `{code}` is not supported"));
         let (order, rest) = match code.chars().next() {
             Some(order @ ('<' | '>' | '|' | '=')) => (order, &code[1..]),
             _ => ('=', code),
@@ -296,7 +299,9 @@ fn utf32(item: &[u8], is_big: bool) -> Load<String> {
     };
     let end = units.iter().rposition(|bytes| unit(bytes) != 0).map_or(0, |last| last + 1);
     let letters = units[..end].iter().map(|bytes| char::from_u32(unit(bytes)));
-    letters.collect::<Option<String>>().ok_or_else(|| Refusal("its text is no Unicode".to_owned()))
+    letters
+        .collect::<Option<String>>()
+        .ok_or_else(|| Refusal("its text is not valid Unicode".to_owned()))
 }
 
 impl Data {
@@ -390,7 +395,7 @@ impl Parser<'_> {
     fn number(&mut self) -> Load<Literal> {
         let end = self.rest.find(|letter: char| !letter.is_ascii_digit() && letter != '-');
         let (digits, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
-        let Ok(value) = digits.parse() else { return refuse!("its header is not understood") };
+        let Ok(value) = digits.parse() else { return refuse!("its header is not valid") };
         // Python 2 wrote long integers with an L.
         self.rest = rest.strip_prefix('L').unwrap_or(rest);
         Ok(Literal::Int(value))
@@ -398,7 +403,7 @@ impl Parser<'_> {
 
     fn text(&mut self) -> Load<String> {
         let mut letters = self.rest.char_indices();
-        let Some((_, quote)) = letters.next() else { return refuse!("its header is cut") };
+        let Some((_, quote)) = letters.next() else { return refuse!("its header is incomplete") };
         let mut text = String::new();
         for (at, letter) in letters {
             if letter == quote {
@@ -410,7 +415,7 @@ impl Parser<'_> {
             }
             text.push(letter);
         }
-        refuse!("its header is cut")
+        refuse!("its header is incomplete")
     }
 
     fn list(&mut self, open: char, close: char) -> Load<Literal> {
@@ -428,11 +433,11 @@ impl Parser<'_> {
         let mut entries = Vec::new();
         while !self.leave('}') {
             let Literal::Text(key) = self.literal()? else {
-                return refuse!("a key of its header is no text");
+                return refuse!("a key of its header is not text");
             };
             self.skip();
             if !self.take(":") {
-                return refuse!("its header is not understood");
+                return refuse!("its header is not valid");
             }
             entries.push((key, self.literal()?));
             self.separator('}')?;
@@ -443,7 +448,7 @@ impl Parser<'_> {
     fn enter(&mut self, open: char) -> Load<()> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
-            return refuse!("its header is nested too deep");
+            return refuse!("its header is nested too deeply");
         }
         self.rest = self.rest.strip_prefix(open).unwrap_or(self.rest);
         Ok(())
@@ -462,7 +467,7 @@ impl Parser<'_> {
         if self.take(",") || self.rest.starts_with(close) {
             return Ok(());
         }
-        refuse!("its header is not understood")
+        refuse!("its header is not valid")
     }
 
     fn skip(&mut self) {

@@ -53,7 +53,7 @@ impl<'a> Object<'a> {
     /// Refuses the object for the value of one of its attributes.
     pub(crate) fn unsupported<T>(&self, name: &str) -> Load<T> {
         let value = self.find(name).map_or_else(|| "missing".to_owned(), |item| item.describe());
-        self.wrong(format!("`{name}` = {value} does not run here"))
+        self.wrong(format!("`{name}` = {value} is not supported"))
     }
 
     /// Finds an attribute, whatever it holds.

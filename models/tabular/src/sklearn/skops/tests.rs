@@ -75,7 +75,7 @@ fn columns_first_becomes_rows_first() {
 
 #[test]
 fn broken_arrays_are_refused() {
-    check_refused(b"", "no npy file");
+    check_refused(b"", "not an npy file");
     check_refused(b"\x93NUMPY\x09\0", "version 9");
     check_refused(&npy(1, &header("'<f8'", false, "(2,)"), &[0; 15]), "16 bytes of values");
     check_refused(&npy(1, &header("'|O'", false, "(1,)"), &[0; 8]), "dtype `|O`");
@@ -107,7 +107,7 @@ fn check_document(bytes: Vec<u8>, want: &str) {
 
 #[test]
 fn files_that_hold_no_model_are_refused() {
-    check_document(b"PK".to_vec(), "no zip file");
+    check_document(b"PK".to_vec(), "not a zip file");
     check_document(zipped(&[("other.json", b"{}")]), "schema.json");
     check_document(zipped(&[("schema.json", b"[]")]), "no node");
     check_document(zipped(&[("schema.json", b"{")]), "not JSON");

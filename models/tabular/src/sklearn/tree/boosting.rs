@@ -176,7 +176,7 @@ fn init_of(object: &Object<'_>) -> Load<Option<Box<dyn Estimator>>> {
     let class = item.object()?.class();
     // How near to 0 and 1 its probabilities may come has changed.
     if !class.starts_with("Dummy") && !object.is_since(1, 9) {
-        return object.wrong(format!("`init` = `{class}` runs here from scikit-learn 1.9 on"));
+        return object.wrong(format!("`init` = `{class}` is supported from scikit-learn 1.9 on"));
     }
     load_at(object, "init_").map(Some)
 }
