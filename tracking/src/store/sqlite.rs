@@ -138,11 +138,11 @@ impl TrackingStore for SqliteStore {
     }
 
     fn experiment(&self, id: &ExperimentId) -> Result<Experiment> {
-        self.database.read("reading an experiment", |db| experiments::get(db, id))
+        self.database.read("reading an experiment", |db| experiments::load_experiment(db, id))
     }
 
     fn experiment_by_name(&self, name: &str) -> Result<Experiment> {
-        self.database.read("reading an experiment", |db| experiments::by_name(db, name))
+        self.database.read("reading an experiment", |db| experiments::find_by_name(db, name))
     }
 
     fn rename_experiment(
@@ -241,7 +241,7 @@ impl TrackingStore for SqliteStore {
     }
 
     fn metric_history(&self, id: &RunId, key: &Key, page: &HistoryPage) -> Result<Page<Metric>> {
-        self.database.read("reading a metric", |db| history::read(db, id, key, page))
+        self.database.read("reading a metric", |db| history::read_points(db, id, key, page))
     }
 
     fn metric_history_sampled(
@@ -312,7 +312,7 @@ impl LoggedModelStore for SqliteStore {
     }
 
     fn logged_model(&self, id: &ModelId) -> Result<LoggedModel> {
-        self.database.read("reading a logged model", |db| load_models::get(db, id))
+        self.database.read("reading a logged model", |db| load_models::load_model(db, id))
     }
 
     fn finalize_logged_model(

@@ -17,7 +17,7 @@ pub(super) fn set(
     stamp: &Stamp,
 ) -> Result<(), Failure> {
     load::version(db, model, &version.into())?;
-    let from = get(db, model, alias)?;
+    let from = find_version(db, model, alias)?;
     // Both layouts have one unique key on this table, so the conflict needs no target.
     db.execute(
         "INSERT INTO registered_model_aliases (name, alias, version)
@@ -43,7 +43,7 @@ pub(super) fn delete(
     stamp: &Stamp,
 ) -> Result<(), Failure> {
     load::must_exist(db, model)?;
-    let Some(from) = get(db, model, alias)? else { return Ok(()) };
+    let Some(from) = find_version(db, model, alias)? else { return Ok(()) };
     db.execute(
         "DELETE FROM registered_model_aliases
          WHERE workspace = 'default' AND name = :name AND alias = :alias",
@@ -53,7 +53,7 @@ pub(super) fn delete(
     events::record(db, model, Some(from), &change, stamp)
 }
 
-fn get(
+fn find_version(
     db: &Session<'_>,
     model: &ModelName,
     alias: &Alias,

@@ -19,7 +19,7 @@ pub(super) fn models(
         prompts(&mut found);
         found.push(")");
     }
-    page(&mut found, Table::Models, query)?;
+    add_filter_and_page(&mut found, Table::Models, query)?;
     let mut sql = Sql { text: load::models_of(&found.text), bound: found.bound };
     sql.order(Table::Models, query.order().clauses());
     let items = load::models(db, &sql.text, params_from_iter(sql.bound))?;
@@ -57,7 +57,7 @@ fn version_rows(query: &Compiled) -> Result<Sql, Failure> {
         found.bind(PROMPT_TAG.to_owned());
         found.push(" AND value = 'true')");
     }
-    page(&mut found, Table::Versions, query)?;
+    add_filter_and_page(&mut found, Table::Versions, query)?;
     Ok(found)
 }
 
@@ -69,7 +69,7 @@ fn prompts(sql: &mut Sql) {
 
 /// Adds the filter, where the page starts, the order and the number of rows: one more than the
 /// page holds.
-fn page(sql: &mut Sql, table: Table, query: &Compiled) -> Result<(), Failure> {
+fn add_filter_and_page(sql: &mut Sql, table: Table, query: &Compiled) -> Result<(), Failure> {
     if let Some(filter) = query.filter() {
         sql.push(" AND ");
         sql.filter(table, filter)?;

@@ -41,11 +41,11 @@ const CACHED_MAX: usize = 4096;
 const SETTLED: Duration = Duration::from_millis(100);
 
 impl RunCache {
-    fn get(&self, id: &RunId) -> Option<CachedRun> {
+    fn lookup(&self, id: &RunId) -> Option<CachedRun> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
-    fn put(&self, id: &RunId, run: CachedRun) {
+    fn remember(&self, id: &RunId, run: CachedRun) {
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if runs.len() >= CACHED_MAX {
             runs.clear();
@@ -62,7 +62,7 @@ fn is_settled(folder: &Path) -> bool {
 impl FileStore {
     /// Finds a run and reads its document, unless it is known and has not changed.
     pub(super) fn run_info(&self, id: &RunId) -> Result<(PathBuf, RunInfo)> {
-        if let Some(cached) = self.cache.get(id)
+        if let Some(cached) = self.cache.lookup(id)
             && Stamp::of_document(&cached.folder) == Some(cached.stamp)
         {
             return Ok((cached.folder, cached.info));
@@ -80,7 +80,8 @@ impl FileStore {
                 folder::read_value(&folder, Kind::Tag, rules::tag::RUN_NAME)?.unwrap_or_default();
         }
         if let Some(stamp) = before.filter(|_| settled) {
-            self.cache.put(id, CachedRun { folder: folder.clone(), stamp, info: info.clone() });
+            self.cache
+                .remember(id, CachedRun { folder: folder.clone(), stamp, info: info.clone() });
         }
         Ok((folder, info))
     }
@@ -211,7 +212,7 @@ impl FileStore {
             self.rewrite_run(&folder, |document| document.run_name = Some(name.to_owned()))?;
         }
         changes.keep();
-        if let (Some(metric), Some(known)) = (alone, self.cache.get(id)) {
+        if let (Some(metric), Some(known)) = (alone, self.cache.lookup(id)) {
             let file = folder::value_path(&folder, Kind::Metric, &metric.key);
             self.open.keep(id, &folder, known.stamp, (&metric.key, &file));
         }

@@ -30,19 +30,19 @@ pub(super) fn stage(text: Option<&str>) -> LifecycleStage {
     }
 }
 
-pub(super) fn get(db: &Session<'_>, id: &ExperimentId) -> Result<Experiment, Failure> {
+pub(super) fn load_experiment(db: &Session<'_>, id: &ExperimentId) -> Result<Experiment, Failure> {
     let found = select(db, "e.experiment_id = ?1", [number(id)?])?.pop();
     Ok(found.ok_or_else(|| Error::ExperimentNotFound(id.clone()))?)
 }
 
 /// Reads an experiment that may be changed.
 pub(super) fn active(db: &Session<'_>, id: &ExperimentId) -> Result<Experiment, Failure> {
-    let experiment = get(db, id)?;
+    let experiment = load_experiment(db, id)?;
     rules::require_active_experiment(&experiment)?;
     Ok(experiment)
 }
 
-pub(super) fn by_name(db: &Session<'_>, name: &str) -> Result<Experiment, Failure> {
+pub(super) fn find_by_name(db: &Session<'_>, name: &str) -> Result<Experiment, Failure> {
     let found = match select(db, "e.name = ?1", [name])?.pop() {
         None if !name.is_ascii() => rules::find_experiment_by_name(name, all(db)?),
         found => found,
@@ -184,7 +184,7 @@ pub(super) fn rename(
 }
 
 pub(super) fn delete(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result<(), Failure> {
-    rules::require_other_stage(&get(db, id)?, LifecycleStage::Deleted)?;
+    rules::require_other_stage(&load_experiment(db, id)?, LifecycleStage::Deleted)?;
     set_stage(db, id, LifecycleStage::Deleted, now)?;
     db.note_everything();
     // A run that was deleted before keeps its time.
@@ -197,7 +197,7 @@ pub(super) fn delete(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result
 }
 
 pub(super) fn restore(db: &Session<'_>, id: &ExperimentId, now: Millis) -> Result<(), Failure> {
-    rules::require_other_stage(&get(db, id)?, LifecycleStage::Active)?;
+    rules::require_other_stage(&load_experiment(db, id)?, LifecycleStage::Active)?;
     set_stage(db, id, LifecycleStage::Active, now)?;
     db.note_everything();
     db.execute(

@@ -14,13 +14,13 @@ use rusqlite::Row;
 type Place = (i64, i64, u64, bool);
 
 /// Reads points by time, step and value.
-pub(super) fn read(
+pub(super) fn read_points(
     db: &Session<'_>,
     id: &RunId,
     key: &Key,
     page: &HistoryPage,
 ) -> Result<Page<Metric>, Failure> {
-    runs::known(db, id)?;
+    runs::require_run(db, id)?;
     let scope = format!("history {id} {key}");
     let after = match page.page_token.as_deref().filter(|text| !text.is_empty()) {
         None => None,
@@ -116,9 +116,9 @@ pub(super) fn sampled(
     key: &Key,
     sample: &HistorySample,
 ) -> Result<Vec<Metric>, Failure> {
-    runs::known(db, id)?;
+    runs::require_run(db, id)?;
     if !has_index(db)? {
-        return Ok(sample.choose(read(db, id, key, &HistoryPage::default())?.items));
+        return Ok(sample.choose(read_points(db, id, key, &HistoryPage::default())?.items));
     }
     let from = sample.start_step.unwrap_or(i64::MIN);
     let to = sample.end_step.unwrap_or(i64::MAX);

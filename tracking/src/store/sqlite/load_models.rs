@@ -74,7 +74,7 @@ const BY_EXPERIMENT: &str = "SELECT m.* FROM logged_models AS m
      WHERE m.experiment_id IN (SELECT value FROM json_each(?1))";
 
 /// Reads a model that is not deleted.
-pub(super) fn get(db: &Session<'_>, id: &ModelId) -> Result<LoggedModel, Failure> {
+pub(super) fn load_model(db: &Session<'_>, id: &ModelId) -> Result<LoggedModel, Failure> {
     db.layout().check_models()?;
     let found = select(db, BY_ID, &load::id_list([id.as_str()]), |_| None)?.pop();
     Ok(found.ok_or_else(|| Error::ModelNotFound(id.clone()))?)

@@ -31,7 +31,7 @@ pub(super) fn create(db: &Session<'_>, new: &NewLoggedModel) -> Result<LoggedMod
     )?;
     put_params(db, &id, number, &new.params)?;
     put_tags(db, &id, number, &new.tags)?;
-    load_models::get(db, &id)
+    load_models::load_model(db, &id)
 }
 
 /// Finds a model that is not deleted, and returns the number of its experiment.
@@ -54,7 +54,7 @@ pub(super) fn finalize(
         "UPDATE logged_models SET status = ?2, last_updated_timestamp_ms = ?3 WHERE model_id = ?1",
         (id.as_str(), status.number(), now),
     )?;
-    load_models::get(db, id)
+    load_models::load_model(db, id)
 }
 
 pub(super) fn delete(db: &Session<'_>, id: &ModelId, now: Millis) -> Result<(), Failure> {
@@ -69,7 +69,7 @@ pub(super) fn delete(db: &Session<'_>, id: &ModelId, now: Millis) -> Result<(), 
 
 pub(super) fn log_params(db: &Session<'_>, id: &ModelId, params: &[Param]) -> Result<(), Failure> {
     let number = live(db, id)?;
-    let known = load_models::get(db, id)?.params;
+    let known = load_models::load_model(db, id)?.params;
     for param in params {
         let known = known.iter().find(|old| old.key == param.key);
         rules::reject_changed_model_param(known.map(|old| old.value.as_str()), param)?;

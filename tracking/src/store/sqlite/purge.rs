@@ -126,7 +126,7 @@ fn rows_of_model(db: &Session<'_>, id: &str) -> Result<(), Failure> {
 }
 
 pub(super) fn experiment(db: &Session<'_>, id: &ExperimentId) -> Result<(), Failure> {
-    if experiments::get(db, id)?.lifecycle_stage == LifecycleStage::Active {
+    if experiments::load_experiment(db, id)?.lifecycle_stage == LifecycleStage::Active {
         return Err(Failure::Rule(Error::NotDeleted { what: format!("experiment `{id}`") }));
     }
     let number = experiments::number(id)?;

@@ -17,7 +17,7 @@ pub(super) struct Known {
     stage: LifecycleStage,
 }
 
-pub(super) fn known(db: &Session<'_>, id: &RunId) -> Result<Known, Failure> {
+pub(super) fn require_run(db: &Session<'_>, id: &RunId) -> Result<Known, Failure> {
     let sql = "SELECT experiment_id, lifecycle_stage FROM runs WHERE run_uuid = ?1";
     let known = db.prepare(sql)?.query_row([id.as_str()], |row| {
         let stage = experiments::stage(row.get_ref(1)?.as_str_or_null()?);
@@ -28,7 +28,7 @@ pub(super) fn known(db: &Session<'_>, id: &RunId) -> Result<Known, Failure> {
 
 /// Finds a run that may be changed, and is going to be.
 pub(super) fn active(db: &Session<'_>, id: &RunId) -> Result<Known, Failure> {
-    let known = known(db, id)?;
+    let known = require_run(db, id)?;
     db.note_change(id.as_str());
     match known.stage {
         LifecycleStage::Active => Ok(known),

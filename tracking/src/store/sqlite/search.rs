@@ -77,9 +77,9 @@ fn statement(
         ViewType::DeletedOnly => " AND r.lifecycle_stage IS 'deleted'",
         ViewType::All => "",
     });
-    for (field, test) in compiled.filter.as_ref().map(alone).unwrap_or_default() {
+    for (field, test) in compiled.filter.as_ref().map(conjuncts_of).unwrap_or_default() {
         let column = fields.iter().position(|known| known == field).map(|at| &columns[at]);
-        let condition = column.and_then(|column| narrowed(column, field, test, bound));
+        let condition = column.and_then(|column| narrowing_condition(column, field, test, bound));
         if let Some(condition) = condition {
             sql.push_str(" AND ");
             sql.push_str(&condition);
@@ -89,16 +89,21 @@ fn statement(
 }
 
 /// Lists the tests of which each must hold.
-fn alone(filter: &Expr) -> Vec<(&Field, &Test)> {
+fn conjuncts_of(filter: &Expr) -> Vec<(&Field, &Test)> {
     match filter {
         Expr::Test(field, test) => vec![(field, test)],
-        Expr::And(parts) => parts.iter().flat_map(alone).collect(),
+        Expr::And(parts) => parts.iter().flat_map(conjuncts_of).collect(),
         Expr::Or(_) | Expr::Not(_) => Vec::new(),
     }
 }
 
 /// Writes a condition that holds wherever the test does; `None` when SQLite cannot tell.
-fn narrowed(column: &str, field: &Field, test: &Test, bound: &mut Vec<Value>) -> Option<String> {
+fn narrowing_condition(
+    column: &str,
+    field: &Field,
+    test: &Test,
+    bound: &mut Vec<Value>,
+) -> Option<String> {
     if field.entity == Entity::Dataset {
         return None;
     }
