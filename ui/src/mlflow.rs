@@ -7,10 +7,10 @@
 
 pub mod absent;
 mod build;
+#[cfg(feature = "graphql")]
 pub mod graphql;
 mod landing;
 mod pages;
-mod registered;
 pub mod telemetry;
 
 pub use build::{Build, BuildError};
@@ -18,10 +18,9 @@ pub use landing::landing;
 pub use pages::pages;
 
 use axum::Router;
-use mlctl_artifacts::ArtifactStore;
 use mlctl_registry::RegistryStore;
 use mlctl_tracking::TrackingStore;
-use mlctl_tracking::rest::{ServedArtifacts, Service};
+use mlctl_tracking::rest::ServedArtifacts;
 use std::sync::Arc;
 
 /// What the pages show.
@@ -35,13 +34,6 @@ pub struct Sources {
     pub served: ServedArtifacts,
 }
 
-impl Sources {
-    /// Opens the artifacts at `location`, also those that the server keeps elsewhere.
-    fn artifacts(&self, location: &str) -> mlctl_tracking::Result<Arc<dyn ArtifactStore>> {
-        Service::new(self.tracking.clone(), self.served.clone()).artifacts_at(location)
-    }
-}
-
 /// Serves the pages of `build` and all that they ask beyond the REST APIs of tracking and
 /// registry.
 ///
@@ -50,7 +42,19 @@ pub fn router(build: &Build, sources: &Sources, static_prefix: &str) -> Router {
     let api = absent::router_v2();
     let api_v3 = Router::new().merge(telemetry::router()).merge(absent::router_v3());
     pages(build, static_prefix)
-        .merge(graphql::router(sources.clone(), static_prefix))
+        .merge(queries(sources, static_prefix))
         .nest(&format!("{static_prefix}/ajax-api/2.0/mlflow"), api)
         .nest(&format!("{static_prefix}/ajax-api/3.0/mlflow"), api_v3)
+}
+
+/// Serves GraphQL: MLflow's clients ask for it too, and so do pages that are elsewhere.
+#[cfg(feature = "graphql")]
+pub fn queries(sources: &Sources, static_prefix: &str) -> Router {
+    graphql::router(sources.clone(), static_prefix)
+}
+
+/// Serves nothing: this build is without GraphQL.
+#[cfg(not(feature = "graphql"))]
+pub fn queries(_: &Sources, _: &str) -> Router {
+    Router::new()
 }

@@ -4,12 +4,9 @@ use axum::Router;
 use mlctl_ui::mlflow::{self, Build, Sources};
 
 /// Builds the routes of MLflow's own pages, or of the line that says how to get them.
-///
-/// GraphQL is there with both: MLflow's clients ask for it too, and so do pages that are elsewhere.
 pub(crate) fn routes(build: Option<Build>, sources: &Sources, static_prefix: &str) -> Router {
     match build {
         Some(build) => mlflow::router(&build, sources, static_prefix),
-        None => mlflow::landing(static_prefix)
-            .merge(mlflow::graphql::router(sources.clone(), static_prefix)),
+        None => mlflow::landing(static_prefix).merge(mlflow::queries(sources, static_prefix)),
     }
 }

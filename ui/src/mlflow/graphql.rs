@@ -7,6 +7,7 @@ mod experiment;
 mod inputs;
 mod limits;
 mod query;
+mod registered;
 mod registry;
 mod run;
 mod scalar;

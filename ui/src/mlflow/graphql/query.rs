@@ -5,13 +5,14 @@ use super::inputs::{
     GetExperiment, GetRun, ListArtifacts, MetricHistory, SearchDatasets, SearchModelVersions,
     SearchRuns, ViewType,
 };
+use super::registered::{self, Search};
 use super::registry::{ModelVersion, SearchModelVersionsResponse};
 use super::run::{GetRunResponse, Run, SearchRunsResponse, number, objects};
 use super::scalar::Long;
 use super::{Context, refuse};
-use crate::mlflow::registered::{self, Search};
 use juniper::{FieldResult, graphql_object};
 use mlctl_artifacts::ArtifactPath;
+use mlctl_tracking::rest::Service;
 use mlctl_tracking::search::RunQuery;
 use mlctl_tracking::store::HistorySample;
 use mlctl_tracking::{Error, ExperimentId, Key, RunId, entity};
@@ -211,7 +212,9 @@ fn metric_history(context: &Context, input: MetricHistory) -> FieldResult<Metric
 fn list_artifacts(context: &Context, id: &RunId, path: &str) -> FieldResult<ListArtifactsResponse> {
     let location = context.sources.tracking.run(id).map_err(refuse)?.info.artifact_uri;
     let path = ArtifactPath::parse(path).map_err(|error| refuse(Error::from(error)))?;
-    let store = context.sources.artifacts(&location).map_err(refuse)?;
+    let store = Service::new(context.sources.tracking.clone(), context.sources.served.clone())
+        .artifacts_at(&location)
+        .map_err(refuse)?;
     let files = store.list(&path).map_err(|error| refuse(Error::from(error)))?;
     let file = |info: &mlctl_artifacts::ArtifactInfo| FileInfo {
         path: Some(info.path.to_string()),

@@ -1,10 +1,10 @@
 //! Versions of registered models as GraphQL sees them.
 
 use super::experiment::ApiError;
+use super::registered::{self, Search};
 use super::run::objects;
 use super::scalar::Long;
 use super::{Context, refuse};
-use crate::mlflow::registered::{self, Search};
 use juniper::{FieldResult, GraphQLEnum};
 use mlctl_registry::VersionStatus;
 

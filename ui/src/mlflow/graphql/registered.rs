@@ -1,6 +1,6 @@
 //! Searches of the registry, as its store does them.
 
-use super::Sources;
+use crate::mlflow::Sources;
 use mlctl_registry::{ModelVersion, Page, PageSize, VersionQuery};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
