@@ -44,15 +44,14 @@ fn hide_flags(command: Command, path: &[&str], ids: &[&str], mut inherited: Vec<
         let own: Vec<&str> = own.copied().collect();
         let command = own
             .into_iter()
-            .fold(command, |command, id| command.mut_arg(id.to_owned(), |flag| flag.hide(true)));
+            .fold(command, |command, id| command.mut_arg(id, |flag| flag.hide(true)));
         // clap copies a global flag to a command below, unless that has one with the same id.
         return command.args(inherited);
     };
     let globals = command.get_arguments().filter(|flag| flag.is_global_set());
     let ignored = globals.filter(|flag| ids.contains(&flag.get_id().as_str()));
     inherited.extend(ignored.map(|flag| flag.clone().hide(true)));
-    command
-        .mut_subcommand((*name).to_owned(), |below| hide_flags(below, path_below, ids, inherited))
+    command.mut_subcommand(name, |below| hide_flags(below, path_below, ids, inherited))
 }
 
 #[cfg(test)]
