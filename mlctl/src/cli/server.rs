@@ -5,6 +5,7 @@
 //! have is refused.
 
 use clap::{Args, ValueEnum};
+use std::num::NonZero;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
@@ -64,6 +65,10 @@ pub(crate) struct ServerArgs {
     /// Port to listen on; 0 picks a free port and prints it
     #[arg(long, short, env = "MLFLOW_PORT", default_value_t = 5000, help_heading = NETWORK)]
     pub(crate) port: u16,
+    /// Maximum number of open connections; by default 2048, and at most half of the files that the
+    /// process may open
+    #[arg(long, env = "MLCTL_MAX_CONNECTIONS", value_name = "COUNT", help_heading = NETWORK)]
+    pub(crate) max_connections: Option<NonZero<u32>>,
     /// Prefix of all URL paths, such as /mlflow
     #[arg(
         long,

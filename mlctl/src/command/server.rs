@@ -52,7 +52,7 @@ pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     let app = server::tracking_app(&tracking, options);
     let listener = server::bind(&args.host, args.port)?;
     let url = format!("http://{}{}", listener.local_addr()?, args.static_prefix);
-    server::serve(listener, app, || {
+    server::serve(listener, app, args.max_connections, || {
         if let Some(path) = &args.while_locked {
             server::stop_when_unlocked(open_lock(path)?)?;
         }

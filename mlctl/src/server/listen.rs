@@ -24,7 +24,7 @@ const THREADS_MAX: usize = 8;
 /// How long requests that are under way may take after a signal.
 const FAREWELL: Duration = Duration::from_secs(10);
 
-/// Connections at a time, at most.
+/// Connections at a time, at most, unless --max-connections says another number.
 const CONNECTIONS_MAX: usize = 2048;
 
 /// How long a client may leave an answer unread before its connection is given up.
@@ -39,17 +39,38 @@ struct Limits {
 }
 
 impl Limits {
-    /// Leaves half of the files that this process may open to what is not a connection.
-    fn of_this_process() -> Self {
+    /// Takes the wanted number of connections, but leaves half of the files that this process may
+    /// open to what is not a connection.
+    fn of_this_process(wanted: Option<NonZero<u32>>) -> Self {
         let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let limits = Self::within(wanted, files);
+        if let Some(wanted) = wanted
+            && limits.connections < number_of(wanted)
+        {
+            tracing::warn!(
+                "this process may open {files} files: the server takes {} connections, not {wanted}; \
+                 raise `ulimit -n`",
+                limits.connections
+            );
+        }
+        limits
+    }
+
+    fn within(wanted: Option<NonZero<u32>>, files: u64) -> Self {
         let half = usize::try_from(files / 2).unwrap_or(usize::MAX);
-        Self { connections: half.clamp(1, CONNECTIONS_MAX), patience: Patience::default() }
+        let most = wanted.map_or(CONNECTIONS_MAX, number_of);
+        Self { connections: half.clamp(1, most), patience: Patience::default() }
     }
 }
 
-/// Takes as many open files as the system lets this process have, up to what is of use.
-fn allow_many_files() {
-    let useful = 4 * CONNECTIONS_MAX as u64;
+fn number_of(connections: NonZero<u32>) -> usize {
+    usize::try_from(connections.get()).unwrap_or(usize::MAX)
+}
+
+/// Takes as many open files as the system lets this process have, up to what is of use for the
+/// wanted number of connections.
+fn allow_many_files(wanted: Option<NonZero<u32>>) {
+    let useful = 4 * wanted.map_or(CONNECTIONS_MAX, number_of).max(CONNECTIONS_MAX) as u64;
     let mut limit = getrlimit(Resource::Nofile);
     let raised = limit.maximum.map_or(useful, |maximum| maximum.min(useful));
     if limit.current.is_some_and(|current| current < raised) {
@@ -72,13 +93,15 @@ pub(crate) fn bind(host: &str, port: u16) -> Result<TcpListener> {
 pub(crate) fn serve(
     listener: TcpListener,
     app: Router,
+    connections: Option<NonZero<u32>>,
     announce: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     let runtime = runtime()?;
     let (stop, stopped) = oneshot::channel();
     stop_on_signal(stop)?;
     announce()?;
-    allow_many_files();
+    allow_many_files(connections);
+    let limits = Limits::of_this_process(connections);
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener)?;
         let stopped = stopped.map(drop).shared();
@@ -87,7 +110,7 @@ pub(crate) fn serve(
             tokio::time::sleep(FAREWELL).await;
         };
         tokio::select! {
-            () = accept(listener, app, Limits::of_this_process(), stopped.clone()) => Ok(()),
+            () = accept(listener, app, limits, stopped.clone()) => Ok(()),
             () = late => Ok(()),
         }
     })
@@ -203,7 +226,7 @@ impl Background {
         let guard = runtime.enter();
         let listener = tokio::net::TcpListener::from_std(listener)?;
         drop(guard);
-        runtime.spawn(accept(listener, app, Limits::of_this_process(), future::pending()));
+        runtime.spawn(accept(listener, app, Limits::of_this_process(None), future::pending()));
         Ok(Self { url, runtime: Some(runtime) })
     }
 
@@ -239,6 +262,22 @@ mod tests {
 
     const EVER: Duration = Duration::from_secs(3600);
     const PATIENT: Patience = Patience { header: EVER, body: EVER, linger: EVER };
+
+    #[test]
+    fn connections_are_as_many_as_wanted_as_far_as_the_files_of_the_process_go() {
+        #[track_caller]
+        fn check(wanted: Option<u32>, files: u64, want: usize) {
+            let limits = Limits::within(wanted.and_then(NonZero::new), files);
+            assert_eq!(limits.connections, want, "for {wanted:?} of {files} files");
+        }
+
+        check(None, 1 << 20, CONNECTIONS_MAX);
+        check(None, 1024, 512);
+        check(Some(5000), 1 << 20, 5000);
+        check(Some(5000), 1024, 512);
+        check(Some(3), 1024, 3);
+        check(None, 1, 1);
+    }
 
     /// A server whose loop ends when it is told to.
     struct Served {

@@ -36,7 +36,7 @@ pub(super) fn run(context: &Context, args: &ServeArgs) -> Result<()> {
     let app = repository_router(Arc::clone(&repository));
     let app = app.fallback(server::unknown_path).method_not_allowed_fallback(server::unknown_path);
     let app = server::guarded(app, access);
-    server::serve(listener, app, || {
+    server::serve(listener, app, args.max_connections, || {
         let served = repository.standings();
         let models: Vec<_> = served
             .iter()
