@@ -6,9 +6,10 @@ check:
 test:
     cargo test --workspace
 
-# Writes the page of all commands from their help texts.
+# Writes the page of all commands from their help texts, and the snapshots of answers.
 reference:
     MLCTL_WRITE_REFERENCE=1 cargo test --workspace --bin mlctl reference
+    MLCTL_WRITE_REFERENCE=1 cargo test --workspace --test e2e snapshots
 
 # The binary as it is shipped (slow to build, small and fast), and its archive with man pages,
 # completions, a list of all crates (SBOM) and a checksum, in target/archive.

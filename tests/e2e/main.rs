@@ -38,6 +38,7 @@ mod serve;
 mod server;
 mod server_flags;
 mod signals;
+mod snapshots;
 mod source;
 mod spelling;
 mod store;
