@@ -22,7 +22,7 @@ const TOLERANCE: f64 = 1e-5;
 const REFUSED: [(&str, &str); 2] = [
     (
         "sklearn-pickle",
-        "it is a pickle, which is code that nobody checked and is never run here; save it again \
+        "it is a pickle file, which can run any code, so mlctl never opens it; save it again \
          with mlflow.sklearn.save_model(…, serialization_format=\"skops\"), or convert it to ONNX \
          with skl2onnx",
     ),

@@ -75,7 +75,7 @@ fn what_is_refused_is_named() {
     check(
         "pickled_model: model.pkl, serialization_format: cloudpickle",
         "model.pkl",
-        "never run here; save it again",
+        "so mlctl never opens it; save it again",
     );
     check(
         "pickled_model: model.skops, serialization_format: skops",

@@ -333,7 +333,7 @@ fn a_column_twice_is_the_first_in_csv_and_refused_in_parquet_and_arrow() {
         let (status, text) = ask(echo(schema()), form, form.packed(&batch));
 
         assert_eq!(status, 400, "{form:?}: {text}");
-        assert!(text.contains("column a: it is there twice"), "{form:?}: {text}");
+        assert!(text.contains("column a: it appears twice"), "{form:?}: {text}");
     }
 }
 

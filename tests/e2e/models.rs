@@ -187,7 +187,7 @@ fn a_warning_is_said_once_for_all_batches() {
     let finished =
         place.run(&["models", "predict", &model(), "-i", "rows.csv", "--batch-rows", "1"]);
 
-    let want = "warning: inputs that the signature does not know are ignored inputs=[\"more\"]\n";
+    let want = "warning: ignoring inputs that the signature does not declare inputs=[\"more\"]\n";
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), want));
 }
 

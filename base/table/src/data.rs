@@ -169,7 +169,7 @@ impl Tensor {
             return Err(Error::invalid("a single value has no rows"));
         };
         if self.values.is_empty() {
-            return Err(Error::invalid("there is no row to repeat"));
+            return Err(Error::invalid("there are no rows to repeat"));
         }
         let volume = rows * inner.iter().product::<usize>();
         fn cycle<T: Clone>(list: &[T], volume: usize) -> Vec<T> {

@@ -70,7 +70,7 @@ pub fn memory(elements: usize) -> Result<(), String> {
         return Ok(());
     }
     let asked = Vec::<u64>::new().try_reserve_exact(elements);
-    asked.map_err(|_| format!("there is no memory for a value of {elements} elements"))
+    asked.map_err(|_| format!("there is not enough memory for a value of {elements} elements"))
 }
 
 #[cfg(test)]

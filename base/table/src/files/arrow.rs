@@ -25,7 +25,7 @@ pub fn table(batch: &RecordBatch, schema: Option<&Schema>) -> Result<Table> {
     for (at, (field, column)) in fields.fields().iter().zip(batch.columns()).enumerate() {
         let name = field.name();
         if !known.insert(name) {
-            return Err(refused(name, "it is there twice"));
+            return Err(refused(name, "it appears twice"));
         }
         // pandas keeps its index as a column; and what the schema does not know is dropped.
         let declared = types.of_column(name, at);
@@ -80,7 +80,7 @@ fn values(name: &str, column: &ArrayRef, declared: Declared) -> Result<Values> {
             let list = column.as_primitive::<UInt64Type>().values().iter();
             let longs = list.map(|value| {
                 i64::try_from(*value)
-                    .map_err(|_| refused(name, &format!("{value} is no 64-bit integer")))
+                    .map_err(|_| refused(name, &format!("{value} is not a 64-bit integer")))
             });
             Values::Long(longs.collect::<Result<_>>()?)
         }
@@ -103,7 +103,7 @@ fn values(name: &str, column: &ArrayRef, declared: Declared) -> Result<Values> {
             return Err(refused(name, &format!("values of type {other} are missing")));
         }
         other => {
-            return Err(refused(name, &format!("values of type {other} do not run here")));
+            return Err(refused(name, &format!("values of type {other} are not supported")));
         }
     })
 }
@@ -140,7 +140,10 @@ pub fn exact(name: &str, value: i128) -> Result<f64> {
     if value.abs() <= EXACT_MAX {
         return Ok(value as f64);
     }
-    let problem = format!("{value} has no exact float, which it becomes where others are missing");
+    let problem = format!(
+        "{value} cannot be represented exactly as a float, which is needed \
+                           because other values are missing"
+    );
     Err(refused(name, &problem))
 }
 
@@ -228,13 +231,19 @@ mod tests {
     #[test]
     fn a_column_that_cannot_be_held_is_named() {
         let days = Date32Array::from(vec![1]);
-        check(days, None, &Err("column x: values of type Date32 do not run here"));
+        check(days, None, &Err("column x: values of type Date32 are not supported"));
         let holes = BooleanArray::from(vec![Some(true), None]);
         check(holes, None, &Err("column x: values of type Boolean are missing"));
         let large = UInt64Array::from(vec![u64::MAX]);
-        check(large, None, &Err("column x: 18446744073709551615 is no 64-bit integer"));
+        check(large, None, &Err("column x: 18446744073709551615 is not a 64-bit integer"));
         let odd = Int64Array::from(vec![Some((1 << 53) + 1), None]);
-        check(odd, None, &Err("column x: 9007199254740993 has no exact float"));
+        check(
+            odd,
+            None,
+            &Err(
+                "column x: 9007199254740993 cannot be represented exactly as a float, which is needed because other values are missing",
+            ),
+        );
     }
 
     #[test]
@@ -244,6 +253,6 @@ mod tests {
 
         let refused = table(&batch, None).unwrap_err().to_string();
 
-        assert!(refused.contains("column x: it is there twice"), "{refused}");
+        assert!(refused.contains("column x: it appears twice"), "{refused}");
     }
 }

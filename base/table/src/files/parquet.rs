@@ -42,7 +42,6 @@ pub fn caught<T, E: From<Error>>(
     broken: &str,
     read: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(Error::invalid(format!("{broken}: what it says of itself is wrong")).into())
-    })
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(Error::invalid(format!("{broken}: its metadata is wrong")).into()))
 }

@@ -60,15 +60,14 @@ fn into_table(input: Input) -> Result<Table> {
             [_, width] => (0..width).map(|at| (at.to_string(), tensor.matrix_column(at))).collect(),
             _ => {
                 return Err(Error::mismatch(format!(
-                    "an input of shape {} is no table, which this model's signature asks for",
+                    "an input of shape {} is not a table, which this model's signature requires",
                     show_shape(tensor.shape())
                 )));
             }
         },
     };
-    Table::new(columns).map_err(|error| {
-        Error::mismatch(format!("the input cannot be laid out as a table: {error}"))
-    })
+    Table::new(columns)
+        .map_err(|error| Error::mismatch(format!("cannot convert the input to a table: {error}")))
 }
 
 fn named_columns(specs: &[ColumnSpec], table: Table) -> Result<Table> {
@@ -115,8 +114,8 @@ fn unnamed_columns(specs: &[ColumnSpec], table: Table) -> Result<Table> {
 fn typed_column(spec: &ColumnSpec, name: &str, tensor: Tensor) -> Result<Tensor> {
     let Some(data_type) = spec.data_type() else {
         return Err(Error::mismatch(format!(
-            "the signature declares column {name} as {}; columns of arrays, objects and maps do \
-             not run here",
+            "the signature declares column {name} as {}; columns of arrays, objects and maps are \
+             not supported",
             spec.kind.get("type").and_then(|kind| kind.as_str()).unwrap_or("nothing")
         )));
     };
@@ -242,7 +241,7 @@ fn refuse_missing<'a>(
     let extra: Vec<&str> = given.iter().copied().filter(|name| !is_known.contains(name)).collect();
     if missing.is_empty() {
         if !extra.is_empty() {
-            tracing::warn!(inputs = ?extra, "inputs that the signature does not know are ignored");
+            tracing::warn!(inputs = ?extra, "ignoring inputs that the signature does not declare");
         }
         return Ok(());
     }

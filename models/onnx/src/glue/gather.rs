@@ -43,7 +43,7 @@ fn places(indices: &[i64], size: usize) -> Result<Vec<usize>, String> {
     let one = |index: &i64| {
         let plain = if *index < 0 { *index + size as i64 } else { *index };
         let plain = usize::try_from(plain).ok().filter(|plain| *plain < size);
-        plain.ok_or_else(|| format!("there is no place {index} of {size}"))
+        plain.ok_or_else(|| format!("there is no index {index} of {size}"))
     };
     indices.iter().map(one).collect()
 }

@@ -165,7 +165,7 @@ fn side(node: &mut Node<'_>, name: &str) -> Result<Option<Data>, String> {
 fn default_value(node: &mut Node<'_>, values: &Data) -> Result<Data, String> {
     if let Some(array) = node.tensor("default_tensor")? {
         if array.len() != 1 || array.data.kind() != values.kind() {
-            return Err("its default is no single value of the values' type".to_owned());
+            return Err("its default is not a single value of the values' type".to_owned());
         }
         return Ok(array.data);
     }
@@ -178,7 +178,7 @@ fn default_value(node: &mut Node<'_>, values: &Data) -> Result<Data, String> {
         Data::F32(_) => Data::F32(vec![node.float("default_float")?.unwrap_or(-0.0)]),
         Data::F64(_) => Data::F64(vec![-0.0]),
         Data::I16(_) => Data::I16(vec![-1]),
-        other => return Err(format!("values of type {} are not given here", other.kind())),
+        other => return Err(format!("values of type {} are not supported", other.kind())),
     })
 }
 

@@ -83,7 +83,7 @@ pub(super) fn murmur(node: &mut Node<'_>) -> Result<Kernel, String> {
             Data::I64(list) => list.iter().map(|value| hash(&value.to_le_bytes(), seed)).collect(),
             Data::F32(list) => list.iter().map(|value| hash(&value.to_le_bytes(), seed)).collect(),
             Data::F64(list) => list.iter().map(|value| hash(&value.to_le_bytes(), seed)).collect(),
-            other => return Err(format!("values of type {} are not hashed here", other.kind())),
+            other => return Err(format!("values of type {} cannot be hashed", other.kind())),
         };
         let shape: Shape = array.shape.clone();
         Ok(match is_positive {

@@ -66,7 +66,7 @@ pub fn open(
     let refused = |problem: String| Error::UnsupportedModel { path: file.path(), problem };
     if text("serialization_format").unwrap_or("pickle") != "skops" {
         return Err(refused(
-            "it is a pickle, which is code that nobody checked and is never run here; save it again \
+            "it is a pickle file, which can run any code, so mlctl never opens it; save it again \
              with mlflow.sklearn.save_model(…, serialization_format=\"skops\"), or convert it to \
              ONNX with skl2onnx"
                 .to_owned(),
@@ -134,10 +134,13 @@ impl SklearnModel {
         let estimator = estimator::load(&object)?;
         let numbers = estimator.numbers_per_row();
         if numbers > ROW_NUMBERS_MAX {
-            return refuse!("a row becomes {numbers} numbers; {ROW_NUMBERS_MAX} are the most");
+            return refuse!(
+                "a row becomes {numbers} numbers; at most {ROW_NUMBERS_MAX} are \
+                            allowed"
+            );
         }
         let Some(method) = Method::parse(method) else {
-            return refuse!("the method `{method}` does not run here");
+            return refuse!("the method `{method}` is not supported");
         };
         let is_transformer = !estimator.methods().has(method.needs());
         // What cannot predict may still transform, when it is asked for that.

@@ -221,7 +221,7 @@ impl Kind {
                     let end = item.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
                     str::from_utf8(&item[..end])
                         .map(str::to_owned)
-                        .map_err(|_| Refusal("its bytes are no text".to_owned()))
+                        .map_err(|_| Refusal("its bytes are not text".to_owned()))
                 };
                 Data::Text(items.map(text).collect::<Load<_>>()?)
             }
