@@ -452,7 +452,7 @@ fn the_folder_for_docker_holds_all_that_is_copied() {
     place.check_failure(
         &["models", "build-docker", "-m", &model(), "-d", "context"],
         1,
-        "error: `context` exists already and is not an empty folder\n\
-         hint: give a new one with --output-directory",
+        "error: `context` already exists and is not an empty folder\n\
+         hint: pass a new folder with --output-directory",
     );
 }

@@ -119,8 +119,8 @@ fn a_project_runs_on_the_local_backend_and_on_no_other() {
     place.check_failure(
         &["run", "fit", "-A", "gpus=all"],
         2,
-        "error: `-A` of MLflow is left out: projects do not run in Docker here\nhint: give the \
-         project a python_env or conda_env, or run `mlctl run` in a container",
+        "error: mlctl leaves out `-A` of MLflow: mlctl does not run projects in Docker\n\
+         hint: set python_env or conda_env in the MLproject file, or start `mlctl run` in a container",
     );
     assert_eq!(place.json(&["runs", "list"]).as_array().unwrap().len(), 2);
 }

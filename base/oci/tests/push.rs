@@ -323,7 +323,7 @@ fn answers_that_no_registry_gives_are_told() {
         (Habit::Nowhere, "it does not say where to upload it"),
     ] {
         let said = Registry::start(habit).push(&nobody).unwrap_err();
-        let start = "the registry `HOST` did not take sha256:";
+        let start = "the registry `HOST` did not accept sha256:";
         assert!(said.starts_with(start) && said.ends_with(why), "for {habit:?}: {said}");
     }
 }
