@@ -153,7 +153,7 @@ fn what_cannot_be_reached_is_told_of_and_keeps_its_metadata() {
 
     assert_eq!(finished.code, Some(1), "{finished:?}");
     assert!(
-        finished.stdout.contains(&format!("kept run {far}: artifacts at `ftp://")),
+        finished.stdout.contains(&format!("kept run {far}: cannot reach artifacts at `ftp://")),
         "{finished:?}"
     );
     assert!(

@@ -290,7 +290,7 @@ fn gates_keep_worse_versions_out() {
         assert_eq!(desk.place.run(&desk.args(&forced)).code, Some(2));
         desk.ok(&[&forced[..], &["--why", "the auditor asked"]].concat());
         let history = desk.ok(&["registry", "history", "churn", "--version", "2"]);
-        assert!(history.contains("gate of Production forced"), "{history}");
+        assert!(history.contains("gate of Production ignored (--force)"), "{history}");
         assert!(history.contains("the auditor asked"), "{history}");
         let bad = desk.place.run(&desk.args(&["registry", "gates", "churn", "Production: rmse <"]));
         assert_eq!(bad.code, Some(1), "{bad:?}");

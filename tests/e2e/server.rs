@@ -295,6 +295,6 @@ fn what_is_not_here_yet_says_so() {
         let (status, text) = server.post(path, &json!({}));
         assert_eq!(status, 501, "{path}: {text}");
         assert!(text.contains("NOT_IMPLEMENTED"), "{path}: {text}");
-        assert!(text.contains(&format!("mlctl does not support {what} yet")), "{path}: {text}");
+        assert!(text.contains(&format!("mlctl does not support {what};")), "{path}: {text}");
     }
 }
