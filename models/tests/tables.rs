@@ -374,7 +374,7 @@ fn a_column_of_nulls_has_no_more_rows_than_a_request_may_have() {
     let (status, text) = ask(echo(None), Form::ArrowStream, bytes);
 
     assert_eq!(status, 400, "{text}");
-    assert!(text.contains("send them in parts"), "{text}");
+    assert!(text.contains("send several requests"), "{text}");
 }
 
 /// Serves the echo with one tensor of such a type.

@@ -15,8 +15,8 @@ const ASKED_FROM: usize = 1 << 20;
 static LIMIT: AtomicUsize = AtomicUsize::new(ELEMENTS_MAX);
 
 /// Limits the elements of a value that a model computes, and those of all values that one call of
-/// an ONNX graph holds at once. What would be larger fails with
-/// [`Error::Evaluation`](crate::Error::Evaluation), or when the model is loaded.
+/// an ONNX graph holds at once. What would be larger is an
+/// error when it is computed, or when the model is loaded.
 pub fn set_elements_max(elements: usize) {
     LIMIT.store(elements, Ordering::Relaxed);
 }

@@ -141,7 +141,7 @@ mod tests {
 
         let error = ModelInfo::from_yaml(text).unwrap_err().to_string();
 
-        assert!(error.starts_with("broken MLmodel: "), "{error}");
+        assert!(error.starts_with("invalid MLmodel: "), "{error}");
         assert!(error.contains("line"), "{error}");
     }
 }

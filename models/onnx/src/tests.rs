@@ -244,7 +244,7 @@ fn tensors_must_hold_what_their_shape_says() {
     let cut = TensorProto { raw_data: vec![0; 9], ..whole_numbers("w", &[1], &[]) };
     check_refused(add(), vec![cut.clone()], "the bytes of tensor `w` are incomplete");
     // A network reads its tensors elsewhere, and is checked all the same.
-    check_refused(vec![node("Conv", &["x", "w"], &["y"], vec![])], vec![cut], "are cut");
+    check_refused(vec![node("Conv", &["x", "w"], &["y"], vec![])], vec![cut], "are incomplete");
 }
 
 #[test]

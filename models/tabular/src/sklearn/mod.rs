@@ -1,6 +1,6 @@
 //! The sklearn flavor: a model of scikit-learn in a skops file, scored without Python.
 //!
-//! [`skops`] reads the file; [`estimator`] makes an estimator of each object in it, or refuses the
+//! `skops` reads the file; `estimator` makes an estimator of each object in it, or refuses the
 //! whole model with the name of what does not run here. Arithmetic is in 64 bits, in scikit-learn's
 //! own order where that decides a label. A pickle is never opened.
 
