@@ -1,9 +1,9 @@
 //! Adapters between the libraries: a project's run, reported to a tracking store.
 
 use crate::server::{Access, Background, Options, tracking_app};
-use crate::stores::Tracking;
 use mlctl_artifacts::ArtifactPath;
 use mlctl_projects::{About, BoxError, Cause, Failure, Outcome, Reporter};
+use mlctl_tracking::OpenStore;
 use mlctl_tracking::entity::{Param, RunInfo, RunStatus, Tag};
 use mlctl_tracking::store::{Batch, NewRun, RunChange};
 use mlctl_tracking::{ExperimentId, Key, RunId, TrackingStore};
@@ -28,19 +28,19 @@ pub(crate) enum Target {
 /// The store that a run is reported to, opened when the run starts: a project that cannot run
 /// leaves no new store behind.
 pub(crate) struct Destination {
-    open: Box<dyn Fn() -> anyhow::Result<(Tracking, Target)> + Send + Sync>,
-    opened: OnceLock<(Tracking, Target)>,
+    open: Box<dyn Fn() -> anyhow::Result<(OpenStore, Target)> + Send + Sync>,
+    opened: OnceLock<(OpenStore, Target)>,
 }
 
 impl Destination {
     pub(crate) fn new(
-        open: impl Fn() -> anyhow::Result<(Tracking, Target)> + Send + Sync + 'static,
+        open: impl Fn() -> anyhow::Result<(OpenStore, Target)> + Send + Sync + 'static,
     ) -> Self {
         Self { open: Box::new(open), opened: OnceLock::new() }
     }
 
     /// Opens the store, unless it is open.
-    pub(crate) fn get(&self) -> anyhow::Result<&(Tracking, Target)> {
+    pub(crate) fn get(&self) -> anyhow::Result<&(OpenStore, Target)> {
         match self.opened.get() {
             Some(opened) => Ok(opened),
             None => {

@@ -95,12 +95,30 @@ fn join_causes(error: &anyhow::Error) -> String {
 fn find_hint(error: &anyhow::Error) -> Option<String> {
     let hint_of = |cause: &(dyn Error + 'static)| {
         let tracking = cause.downcast_ref().and_then(tracking_hint);
+        let uri = || cause.downcast_ref().and_then(uri_hint);
         let project = || cause.downcast_ref().and_then(project_hint);
         let registry = || cause.downcast_ref().and_then(registry_hint);
         let model = || cause.downcast_ref().and_then(model_hint);
-        tracking.or_else(project).or_else(registry).or_else(model)
+        tracking.or_else(uri).or_else(project).or_else(registry).or_else(model)
     };
     error.chain().find_map(hint_of)
+}
+
+fn uri_hint(error: &mlctl_uri::Error) -> Option<String> {
+    use mlctl_uri::Error as E;
+    let text = match error {
+        E::UnknownScheme { what: "registry", .. } => {
+            "use sqlite:///PATH, with four slashes for an absolute path, or the URL of a server: \
+             http://…"
+        }
+        E::UnknownScheme { .. } => {
+            "use a folder such as ./mlruns, a database such as sqlite:///mlflow.db, or the URL of a \
+             server: http://…"
+        }
+        E::Database { .. } => "use sqlite:///PATH, with four slashes for an absolute path",
+        _ => return None,
+    };
+    Some(text.to_owned())
 }
 
 fn model_hint(error: &mlctl_models::Error) -> Option<String> {

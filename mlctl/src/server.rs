@@ -14,9 +14,9 @@ pub(crate) use access::{Access, Patterns, guarded};
 pub(crate) use listen::{Background, bind, serve, stop_when_unlocked};
 pub(crate) use registry::Registry;
 
-use crate::stores::Tracking;
 use axum::routing::{any, get};
 use axum::{Json, Router, extract};
+use mlctl_tracking::OpenStore;
 use mlctl_tracking::rest::{
     ServedArtifacts, Service, artifact_proxy, artifact_root_routes, router, ui_router,
     version_artifact_route,
@@ -43,7 +43,7 @@ pub(crate) struct Options {
 }
 
 /// Builds the whole tracking server.
-pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
+pub(crate) fn tracking_app(tracking: &OpenStore, options: Options) -> Router {
     let served = match options.no_artifacts {
         true => ServedArtifacts::nothing(),
         false => ServedArtifacts::new(tracking.served.clone(), tracking.destination.clone()),
@@ -99,9 +99,9 @@ pub(crate) fn tracking_app(tracking: &Tracking, options: Options) -> Router {
 }
 
 /// Answers what clients and pages ask before they use what not every server has.
-fn server_info(tracking: &Tracking, is_direct: bool) -> Json<serde_json::Value> {
+fn server_info(tracking: &OpenStore, is_direct: bool) -> Json<serde_json::Value> {
     Json(json!({
-        "store_type": tracking.store_type,
+        "store_type": tracking.kind.mlflow_name(),
         "workspaces_enabled": false,
         "trace_archival_enabled": false,
         "multipart_uploads_enabled": is_direct,

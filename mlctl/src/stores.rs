@@ -1,43 +1,22 @@
 //! Opens the stores that the settings name.
 
-mod database;
-
 use crate::config::{self, Config, known};
 use crate::failure::Hinted;
 use anyhow::{Context, Result};
-use mlctl_artifacts::{ArtifactStore, Locations};
-use mlctl_registry::client as registry;
+use mlctl_artifacts::Locations;
 use mlctl_registry::gate::RunMetrics;
-use mlctl_registry::webhook::WebhookStore;
-use mlctl_registry::{RegistryStore, SqliteStore, StageRules};
+pub(crate) use mlctl_registry::{OpenRegistry, Webhooks};
+use mlctl_registry::{RegistryStore, StageRules};
 use mlctl_sqlite::{Database, Durability, Options};
-use mlctl_tracking::client::HttpStore;
-use mlctl_tracking::store::file::{self, FileStore, holds_anything};
-use mlctl_tracking::store::location::{location_path, path_uri};
-use mlctl_tracking::store::sqlite;
-use mlctl_tracking::{RunId, TrackingStore};
+use mlctl_tracking::store::file;
+use mlctl_tracking::store::location::location_path;
+use mlctl_tracking::{OpenOptions, OpenStore, RunId, TrackingStore};
+use mlctl_uri::StoreUri;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-
-/// An open tracking store, and what else its kind decides.
-#[derive(Clone, Debug)]
-pub(crate) struct Tracking {
-    pub(crate) store: Arc<dyn TrackingStore>,
-    /// The location whose artifacts a server of this store serves; none when it is on a server
-    /// already.
-    pub(crate) served: Option<String>,
-    /// Where that lies which is recorded as `mlflow-artifacts:`.
-    pub(crate) destination: Option<Arc<dyn ArtifactStore>>,
-    /// The folders of this machine that it writes to.
-    pub(crate) folders: Vec<PathBuf>,
-    /// MLflow's name of the kind of store; none when it is on a server already.
-    pub(crate) store_type: Option<&'static str>,
-    /// The file that it is kept in, for a registry to share; none when it is kept otherwise.
-    pub(crate) database: Option<Arc<Database>>,
-}
 
 /// Whether a store that does not exist is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,43 +47,14 @@ const ALLOWED: &str = "other machines can reach this server, so on its disk it o
                        store, the artifact root and destination, and folders that \
                        --allow-artifact-root DIR allows";
 
-/// Where a store is.
-#[derive(Debug, PartialEq, Eq)]
-enum Place {
-    Server(String),
-    Folder(PathBuf),
-    Database(PathBuf),
-}
-
-impl Place {
-    fn parse(uri: &str) -> Result<Self> {
-        if uri.starts_with("http://") || uri.starts_with("https://") {
-            return Ok(Self::Server(uri.to_owned()));
-        }
-        if let Some(database) = database::parse(uri) {
-            return Ok(Self::Database(database?.path));
-        }
-        location_path(uri).map(Self::Folder).ok_or_else(|| {
-            Hinted::error(
-                format!("cannot open the store `{uri}`: this kind of URI is not supported"),
-                "use a folder such as ./mlruns, a database such as sqlite:///mlflow.db, or the \
-                 URL of a server: http://…",
-            )
-        })
-    }
-
-    fn exists(&self) -> bool {
-        match self {
-            Self::Server(_) => true,
-            Self::Folder(path) => holds_anything(path),
-            Self::Database(path) => path.is_file(),
-        }
-    }
+/// Reads where a store is.
+fn place_of(uri: &str) -> Result<StoreUri> {
+    Ok(StoreUri::parse(uri, "store")?)
 }
 
 /// Says which options of a URI have no meaning here.
-fn tell_ignored(uri: &str) {
-    if let Some(Ok(database)) = database::parse(uri)
+fn tell_ignored(uri: &str, place: &StoreUri) {
+    if let StoreUri::Database(database) = place
         && !database.ignored.is_empty()
     {
         let ignored = database.ignored.join("`, `");
@@ -114,17 +64,17 @@ fn tell_ignored(uri: &str) {
 
 /// Tells whether a store is a database.
 pub(crate) fn is_database(uri: &str) -> bool {
-    matches!(Place::parse(uri), Ok(Place::Database(_)))
+    matches!(place_of(uri), Ok(StoreUri::Database(_)))
 }
 
 /// Tells whether a store is on a server.
 pub(crate) fn is_server(uri: &str) -> bool {
-    matches!(Place::parse(uri), Ok(Place::Server(_)))
+    matches!(place_of(uri), Ok(StoreUri::Server(_)))
 }
 
 /// Reads the path of a database that is spelled as a path or `sqlite:///FILE`.
 pub(crate) fn database(text: &str) -> Result<PathBuf> {
-    if let Some(database) = database::parse(text) {
+    if let Some(database) = mlctl_uri::Database::parse(text) {
         return Ok(database?.path);
     }
     location_path(text).ok_or_else(|| {
@@ -136,12 +86,12 @@ pub(crate) fn database(text: &str) -> Result<PathBuf> {
 }
 
 /// Opens the tracking store of the settings.
-pub(crate) fn tracking(config: &Config, missing: Missing) -> Result<Tracking> {
+pub(crate) fn tracking(config: &Config, missing: Missing) -> Result<OpenStore> {
     open_tracking(config, &config.store.value, missing, &Choices::default())
 }
 
 /// Removes unfinished files that killed processes left in the store's folders, while others go on.
-pub(crate) fn sweep(tracking: &Tracking) -> Result<()> {
+pub(crate) fn sweep(tracking: &OpenStore) -> Result<()> {
     let kinds = [mlctl_artifacts::UNFINISHED, file::UNFINISHED];
     let folders = tracking.folders.clone();
     let work = move || {
@@ -157,7 +107,7 @@ pub(crate) fn sweep(tracking: &Tracking) -> Result<()> {
 
 /// Tells whether the store of the settings is there; a server is taken to be.
 pub(crate) fn exists(config: &Config) -> bool {
-    Place::parse(&config.store.value).is_ok_and(|place| place.exists())
+    place_of(&config.store.value).is_ok_and(|place| mlctl_tracking::exists(&place))
 }
 
 /// Opens the tracking store at `uri`.
@@ -166,11 +116,11 @@ pub(crate) fn open_tracking(
     uri: &str,
     missing: Missing,
     choices: &Choices,
-) -> Result<Tracking> {
-    let place = Place::parse(uri)?;
-    if missing == Missing::Refuse && !place.exists() {
+) -> Result<OpenStore> {
+    let place = place_of(uri)?;
+    if missing == Missing::Refuse && !mlctl_tracking::exists(&place) {
         let path = match &place {
-            Place::Database(path) => path.display().to_string(),
+            StoreUri::Database(database) => database.path.display().to_string(),
             _ => uri.to_owned(),
         };
         return Err(Hinted::error(
@@ -179,119 +129,44 @@ pub(crate) fn open_tracking(
              create a store",
         ));
     }
-    tell_ignored(uri);
-    open(config, place, choices).with_context(|| format!("cannot open the store `{uri}`"))
-}
-
-fn open(config: &Config, place: Place, choices: &Choices) -> Result<Tracking> {
-    match place {
-        Place::Server(url) => {
-            let store = HttpStore::new(&url, config.credentials.value.clone())?;
-            let store = store.with_locations(locations());
-            Ok(Tracking {
-                store: Arc::new(store),
-                served: None,
-                destination: None,
-                folders: Vec::new(),
-                store_type: None,
-                database: None,
-            })
-        }
-        Place::Folder(path) => {
-            // Beside a folder, MLflow's server leaves artifacts where it was started.
-            let left = Path::new(DESTINATION).is_dir().then(|| DESTINATION.to_owned());
-            let destination = choices.destination.clone().or_else(destination).or(left);
-            let options = file::Options {
-                artifact_root: choices.artifact_root.clone(),
-                has_destination: destination.is_some(),
-                ..file::Options::default()
-            };
-            let locations = locations_behind(destination.as_deref(), choices);
-            let store = FileStore::open_with(&path, &options)?;
-            let store = store.with_locations(locations.clone());
-            let others = [destination.as_deref(), choices.artifact_root.as_deref()];
-            let others = others.into_iter().flatten().filter_map(location_path);
-            Ok(Tracking {
-                served: Some(path_uri(store.root())),
-                folders: others.chain([store.root().to_owned()]).collect(),
-                destination: destination.map(|location| locations.open(&location)).transpose()?,
-                store: Arc::new(store),
-                store_type: Some("FileStore"),
-                database: None,
-            })
-        }
-        Place::Database(path) => {
-            // Artifacts go where MLflow's client puts them: into `mlruns` beside the file.
-            let folder = std::path::absolute(&path)?.with_file_name("mlruns");
-            let served = path_uri(&folder);
-            let destination = choices.destination.clone().or_else(destination);
-            let destination = destination.unwrap_or_else(|| DESTINATION.to_owned());
-            let options = sqlite::Options {
-                artifact_root: Some(choices.artifact_root.clone().unwrap_or(served.clone())),
-                durability: choices.durability,
-                ..sqlite::Options::default()
-            };
-            let locations = locations_behind(Some(&destination), choices).beneath(&folder);
-            let database = share(choices.database.as_ref(), &path, choices.durability)?;
-            let store = sqlite::SqliteStore::attach(&database, &options)?;
-            let others = [Some(destination.as_str()), choices.artifact_root.as_deref()];
-            let others = others.into_iter().flatten().filter_map(location_path);
-            Ok(Tracking {
-                store: Arc::new(store.with_locations(locations.clone())),
-                folders: others.chain([folder]).collect(),
-                served: Some(served),
-                destination: Some(locations.open(&destination)?),
-                store_type: Some("SqlStore"),
-                database: Some(database),
-            })
-        }
-    }
-}
-
-/// Returns the database in a file: the one that is open already when it is the same file, so that
-/// one thread writes to it.
-fn share(
-    open: Option<&Arc<Database>>,
-    path: &Path,
-    durability: Durability,
-) -> Result<Arc<Database>> {
-    let is_same = |open: &&Arc<Database>| {
-        let canonical = path.canonicalize().ok();
-        canonical.is_some() && open.path().and_then(|open| open.canonicalize().ok()) == canonical
+    tell_ignored(uri, &place);
+    let options = OpenOptions {
+        artifact_root: choices.artifact_root.clone(),
+        destination: choices.destination.clone().or_else(|| destination(&place)),
+        locations: locations_for(choices),
+        credentials: config.credentials.value.clone(),
+        durability: choices.durability,
+        database: choices.database.clone(),
+        ..OpenOptions::default()
     };
-    match open.filter(is_same) {
-        Some(open) => Ok(open.clone()),
-        None => {
-            let options = Options { durability, ..Options::default() };
-            Ok(Arc::new(Database::new(std::path::absolute(path)?, options)))
-        }
-    }
+    OpenStore::at(&place, &options).with_context(|| format!("cannot open the store `{uri}`"))
 }
 
 /// Where MLflow's server keeps artifacts when nothing else is said.
 const DESTINATION: &str = "./mlartifacts";
 
-fn destination() -> Option<String> {
-    known::ARTIFACTS_DESTINATION.read().map(|(location, _)| location)
+/// Says where that lies which a server keeps for its clients, when no flag does.
+fn destination(place: &StoreUri) -> Option<String> {
+    let is_used = match place {
+        StoreUri::Server(_) => return None,
+        StoreUri::Database(_) => true,
+        // Beside a folder, MLflow's server leaves artifacts where it was started.
+        StoreUri::Path(_) => Path::new(DESTINATION).is_dir(),
+    };
+    let named = known::ARTIFACTS_DESTINATION.read().map(|(location, _)| location);
+    named.or_else(|| is_used.then(|| DESTINATION.to_owned()))
 }
 
-fn locations_behind(destination: Option<&str>, choices: &Choices) -> Locations {
-    let mut locations = match choices.durability {
+fn locations_for(choices: &Choices) -> Locations {
+    let locations = match choices.durability {
         Durability::Full => locations(),
         Durability::Normal => locations().without_sync(),
     };
-    let own = destination.into_iter().chain(choices.artifact_root.as_deref());
-    for folder in own.filter_map(location_path) {
-        locations = locations.beneath(&folder);
-    }
-    if let Some(allowed) = &choices.allowed_roots {
-        for folder in allowed {
-            locations = locations.beneath(folder);
+    match &choices.allowed_roots {
+        Some(allowed) => {
+            let opened = allowed.iter().fold(locations, |all, folder| all.beneath(folder));
+            opened.nothing_else(ALLOWED)
         }
-        locations = locations.nothing_else(ALLOWED);
-    }
-    match destination {
-        Some(destination) => locations.with_destination(destination),
         None => locations,
     }
 }
@@ -302,85 +177,53 @@ pub(crate) fn locations() -> Locations {
     LOCATIONS.get_or_init(|| Locations::new(config::environ_text().collect())).clone()
 }
 
-/// A registry, and who is told of its changes.
-#[derive(Clone, Debug)]
-pub(crate) struct OpenRegistry {
-    pub(crate) store: Arc<dyn RegistryStore>,
-    pub(crate) webhooks: Webhooks,
+/// Finds the registry that goes with a store.
+fn registry_place_beside(store: &str) -> Result<StoreUri> {
+    match place_of(store)? {
+        StoreUri::Path(folder) if folder.is_dir() => Ok(StoreUri::Path(folder.join("registry.db"))),
+        StoreUri::Path(folder) => Err(no_store(&folder)),
+        place => Ok(place),
+    }
 }
 
-/// Where the webhooks of a registry are.
-#[derive(Clone, Debug)]
-pub(crate) enum Webhooks {
-    /// In the file that is open.
-    File(Arc<dyn WebhookStore>),
-    /// On a server, which calls them.
-    Server(registry::HttpWebhooks),
+/// Reads where a registry is.
+fn registry_place_of(uri: &str) -> Result<StoreUri> {
+    Ok(StoreUri::parse(uri, "registry")?)
 }
 
-/// Where a registry is.
-#[derive(Debug, PartialEq, Eq)]
-enum RegistryPlace {
-    Server(String),
-    File(PathBuf),
+/// Returns the file of a registry; none when it is on a server.
+fn file_of(place: &StoreUri) -> Option<&Path> {
+    match place {
+        StoreUri::Server(_) => None,
+        StoreUri::Path(path) => Some(path),
+        StoreUri::Database(database) => Some(&database.path),
+    }
 }
 
-impl RegistryPlace {
-    fn parse(uri: &str) -> Result<Self> {
-        if is_server(uri) {
-            return Ok(Self::Server(uri.to_owned()));
-        }
-        if let Some(database) = database::parse(uri) {
-            return Ok(Self::File(database?.path));
-        }
-        location_path(uri).map(Self::File).ok_or_else(|| {
-            Hinted::error(
-                format!("cannot open the registry `{uri}`: this kind of URI is not supported"),
-                "use sqlite:///PATH, with four slashes for an absolute path, or the URL of a \
-                 server: http://…",
-            )
-        })
-    }
-
-    /// Finds the registry that goes with a store.
-    fn beside(store: &str) -> Result<Self> {
-        match Place::parse(store)? {
-            Place::Folder(folder) if folder.is_dir() => Ok(Self::File(folder.join("registry.db"))),
-            Place::Folder(folder) => Err(no_store(&folder)),
-            Place::Database(file) => Ok(Self::File(file)),
-            Place::Server(url) => Ok(Self::Server(url)),
-        }
-    }
-
-    /// Opens it, in the file that is `open` already when it is the same; `metrics` makes what knows
-    /// the runs that its versions come from.
-    fn open(
-        self,
-        config: &Config,
-        open: Option<&Arc<Database>>,
-        durability: Durability,
-        metrics: impl FnOnce(&Arc<Database>) -> LoggedMetrics,
-    ) -> Result<OpenRegistry> {
-        match self {
-            Self::Server(url) => {
-                let store = registry::HttpStore::new(&url, config.credentials.value.clone())?;
-                let webhooks = Webhooks::Server(store.webhooks());
-                Ok(OpenRegistry { store: Arc::new(store), webhooks })
-            }
-            Self::File(path) => {
-                let stages = config.registry_stages.value.as_deref().unwrap_or_default();
-                let stages = StageRules::parse(stages).with_context(|| {
-                    format!("invalid registry_stages in {}", config.registry_stages.origin)
-                })?;
-                let database = share(open, &path, durability)?;
-                let store = SqliteStore::attach(&database)
-                    .with_context(|| format!("cannot open the registry `{}`", path.display()))?;
-                let metrics = Arc::new(metrics(&database));
-                let store = Arc::new(store.with_stages(stages).with_metrics(metrics));
-                Ok(OpenRegistry { store: store.clone(), webhooks: Webhooks::File(store) })
-            }
-        }
-    }
+/// Opens a registry, in the file that is `open` already when it is the same; `metrics` makes what
+/// knows the runs that its versions come from.
+fn open_registry_at(
+    config: &Config,
+    place: &StoreUri,
+    open: Option<&Arc<Database>>,
+    durability: Durability,
+    metrics: impl FnOnce(&Arc<Database>) -> LoggedMetrics,
+) -> Result<OpenRegistry> {
+    let mut options = mlctl_registry::OpenOptions {
+        credentials: config.credentials.value.clone(),
+        durability,
+        ..mlctl_registry::OpenOptions::default()
+    };
+    let Some(path) = file_of(place) else { return Ok(OpenRegistry::at(place, &options)?) };
+    let stages = config.registry_stages.value.as_deref().unwrap_or_default();
+    options.stages = StageRules::parse(stages)
+        .with_context(|| format!("invalid registry_stages in {}", config.registry_stages.origin))?;
+    let settings = Options { durability, ..Options::default() };
+    let database = Database::share(open, path, settings)?;
+    options.metrics = Some(Arc::new(metrics(&database)));
+    options.database = Some(database);
+    OpenRegistry::at(place, &options)
+        .with_context(|| format!("cannot open the registry `{}`", path.display()))
 }
 
 /// The metrics of runs, in a store that is opened when they are asked for.
@@ -416,14 +259,14 @@ pub(crate) fn registry_beside(
     uri: Option<&str>,
     store: &str,
     durability: Durability,
-    tracking: &Tracking,
+    tracking: &OpenStore,
 ) -> Result<OpenRegistry> {
     let place = match uri.or(config.registry_store.value.as_deref()) {
-        Some(uri) => RegistryPlace::parse(uri)?,
-        None => RegistryPlace::beside(store)?,
+        Some(uri) => registry_place_of(uri)?,
+        None => registry_place_beside(store)?,
     };
     let runs = tracking.store.clone();
-    place.open(config, tracking.database.as_ref(), durability, |_| {
+    open_registry_at(config, &place, tracking.database.as_ref(), durability, |_| {
         LoggedMetrics(Box::new(move || Ok(runs.clone())))
     })
 }
@@ -444,7 +287,7 @@ fn open_registry(config: &Config, missing: Missing) -> Result<OpenRegistry> {
         tracking(config, Missing::Make)?;
     }
     let place = registry_place(config)?;
-    if let RegistryPlace::File(path) = &place
+    if let Some(path) = file_of(&place)
         && missing == Missing::Refuse
         && !path.exists()
     {
@@ -454,7 +297,7 @@ fn open_registry(config: &Config, missing: Missing) -> Result<OpenRegistry> {
         ));
     }
     let settings = config.clone();
-    place.open(config, None, Durability::Full, |database| {
+    open_registry_at(config, &place, None, Durability::Full, |database| {
         let choices = Choices { database: Some(database.clone()), ..Choices::default() };
         LoggedMetrics(Box::new(move || {
             let uri = &settings.store.value;
@@ -465,13 +308,13 @@ fn open_registry(config: &Config, missing: Missing) -> Result<OpenRegistry> {
 
 /// Tells whether the registry of the settings is on a server.
 pub(crate) fn has_registry_server(config: &Config) -> bool {
-    matches!(registry_place(config), Ok(RegistryPlace::Server(_)))
+    matches!(registry_place(config), Ok(StoreUri::Server(_)))
 }
 
-fn registry_place(config: &Config) -> Result<RegistryPlace> {
+fn registry_place(config: &Config) -> Result<StoreUri> {
     match &config.registry_store.value {
-        Some(uri) => RegistryPlace::parse(uri),
-        None => RegistryPlace::beside(&config.store.value),
+        Some(uri) => registry_place_of(uri),
+        None => registry_place_beside(&config.store.value),
     }
 }
 
@@ -487,43 +330,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_open_is_shared_under_all_its_names() {
+    fn the_registry_of_a_server_or_a_database_is_there_too() {
+        for uri in ["https://host", "sqlite:////a/b.db"] {
+            assert_eq!(registry_place_beside(uri).unwrap(), place_of(uri).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_registry_of_a_folder_is_a_file_in_it() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("mlflow.db");
-        std::fs::write(&path, "").unwrap();
-        let open = share(None, &path, Durability::Full).unwrap();
-        let share =
-            |name: &str| share(Some(&open), &folder.path().join(name), Durability::Full).unwrap();
-
-        assert!(Arc::ptr_eq(&share("mlflow.db"), &open));
-        assert!(Arc::ptr_eq(&share("./mlflow.db"), &open));
-        assert!(!Arc::ptr_eq(&share("registry.db"), &open));
-    }
-
-    #[track_caller]
-    fn check(uri: &str, want: Option<&Place>) {
-        assert_eq!(Place::parse(uri).ok().as_ref(), want, "for {uri}");
-    }
-
-    #[test]
-    fn a_store_is_a_server_a_folder_or_a_file() {
-        check("./mlruns", Some(&Place::Folder("./mlruns".into())));
-        check("file:///a%20b", Some(&Place::Folder("/a b".into())));
-        check("sqlite:///a.db", Some(&Place::Database("a.db".into())));
-        check("sqlite:////a/b.db", Some(&Place::Database("/a/b.db".into())));
-        check("https://host/x", Some(&Place::Server("https://host/x".into())));
-        check("sqlite:///", None);
-        check("postgresql://host/db", None);
-    }
-
-    #[test]
-    fn a_registry_is_a_server_or_a_file() {
-        let place = |uri| RegistryPlace::parse(uri).ok();
-        assert_eq!(place("sqlite:////a/b.db"), Some(RegistryPlace::File("/a/b.db".into())));
-        assert_eq!(place("r.db"), Some(RegistryPlace::File("r.db".into())));
-        assert_eq!(place("http://host"), Some(RegistryPlace::Server("http://host".into())));
-        assert_eq!(place("databricks://x"), None);
-        let beside = RegistryPlace::beside("https://host").unwrap();
-        assert_eq!(beside, RegistryPlace::Server("https://host".into()));
+        let place = registry_place_beside(folder.path().to_str().unwrap()).unwrap();
+        assert_eq!(place, StoreUri::Path(folder.path().join("registry.db")));
+        assert!(registry_place_beside("./no/such/folder").is_err());
     }
 }

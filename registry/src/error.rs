@@ -98,6 +98,9 @@ pub enum Error {
     /// The filter or order of a search cannot be read.
     #[error(transparent)]
     Search(#[from] mlctl_filter::Error),
+    /// A URI names no registry that can be opened.
+    #[error(transparent)]
+    Uri(#[from] mlctl_uri::Error),
     /// The token is not of this search, or was changed on the way.
     #[error("Invalid page token")]
     PageToken,
@@ -179,6 +182,7 @@ impl Error {
             | Self::MoveNotAllowed(_)
             | Self::Search(_)
             | Self::PageToken
+            | Self::Uri(_)
             | Self::Source(_) => ErrorCode::InvalidParameterValue,
             #[cfg(feature = "webhooks")]
             Self::WebhookRefused(_) => ErrorCode::InvalidParameterValue,

@@ -1,18 +1,21 @@
 //! Registered models, their versions, stages and aliases, and a memory of every change.
 //!
-//! A [`RegistryStore`] keeps them: `SqliteStore` in MLflow's own tables, `HttpStore` on a server,
-//! [`MemoryStore`] for tests and as the easiest one to read. The rules are pure functions in
-//! [`lifecycle`], [`stages`], [`gate`], [`search`] and [`source`]. `rest` serves a store as
-//! MLflow's server does, and `webhook` tells others of its changes.
+//! A [`RegistryStore`] keeps them, and [`open`] opens the one that a URI names: `SqliteStore` in
+//! MLflow's own tables or `HttpStore` on a server. [`MemoryStore`] is for tests, and the easiest
+//! one to read. The rules are pure functions in [`lifecycle`], [`stages`], [`gate`], [`search`]
+//! and [`source`]. `rest` serves a store as MLflow's server does, and `webhook` tells others of
+//! its changes.
 //! Nothing here loads a model or knows what a run is.
 //!
 //! ```
 //! # #[cfg(feature = "sqlite")] {
 //! use mlctl_registry::{
-//!     ModelUri, NewVersion, RegistryStore, SqliteStore, Stage, Stamp, Transition, resolve,
+//!     ModelUri, NewVersion, OpenOptions, Stage, Stamp, Transition, open, resolve,
 //! };
 //!
-//! let store = SqliteStore::in_memory()?;
+//! # let folder = tempfile::tempdir().unwrap();
+//! # std::env::set_current_dir(&folder).unwrap();
+//! let store = open("sqlite:///registry.db", &OpenOptions::default())?;
 //! let mut new = NewVersion::of("churn".parse()?, "runs:/3f2a/model");
 //! new.create_model_if_missing = true;
 //! let version = store.create_version(&new, &Stamp::new("ada", 1_000))?;
@@ -25,7 +28,7 @@
 //! };
 //! store.transition(&promotion, &Stamp::new("ada", 2_000).because("best rmse so far"))?;
 //!
-//! let serving = resolve(&store, &ModelUri::parse("models:/churn/Production")?)?;
+//! let serving = resolve(store.as_ref(), &ModelUri::parse("models:/churn/Production")?)?;
 //! assert_eq!(serving.source, "runs:/3f2a/model");
 //! # }
 //! # Ok::<(), mlctl_registry::Error>(())
@@ -68,8 +71,10 @@ pub mod gate;
 pub mod history;
 mod id;
 pub mod lifecycle;
+pub mod lineage;
 #[cfg(any(feature = "rest", feature = "client"))]
 mod message;
+mod open;
 pub mod past;
 pub mod policy;
 #[cfg(feature = "rest")]
@@ -93,9 +98,12 @@ pub use event::{Change, Event, EventId};
 pub use gate::{GateReport, Gates, RunMetrics};
 pub use id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 pub use lifecycle::Transition;
+#[cfg(feature = "webhooks")]
+pub use open::Webhooks;
+pub use open::{OpenOptions, OpenRegistry, open};
 pub use search::{ModelQuery, VersionQuery};
 pub use stages::StageRules;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::{Durability, SqliteStore};
 pub use store::{RegistryStore, memory::MemoryStore, resolve};
-pub use uri::{ModelUri, VersionRef};
+pub use uri::{ModelUri, VersionRef, logged_model_of};

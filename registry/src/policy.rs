@@ -30,15 +30,8 @@ impl Policy {
     /// # Errors
     /// [`Error::Invalid`] for a text that cannot be read, and for a gate of an unknown stage.
     pub fn of(tags: &Tags, configured: &StageRules) -> Result<Self> {
-        let text = |key| {
-            let found = tags.iter().find(|(known, _)| known.as_str() == key);
-            found.map(|(_, value)| value.as_str())
-        };
-        let stages = match text(STAGES_TAG) {
-            Some(own) => StageRules::parse(own)?,
-            None => configured.clone(),
-        };
-        let gates = text(GATES_TAG).map_or(Ok(Gates::default()), Gates::parse)?;
+        let stages = stages_of(tags, configured)?;
+        let gates = tag_text(tags, GATES_TAG).map_or(Ok(Gates::default()), Gates::parse)?;
         for gate in &gates.list {
             if stages.find(gate.stage.as_str()).is_err() {
                 let known = listed(stages.all());
@@ -48,6 +41,17 @@ impl Policy {
         }
         Ok(Self { stages, gates })
     }
+}
+
+/// Reads the rules of stages out of a model's tags; without its own it has the `configured` ones.
+pub(crate) fn stages_of(tags: &Tags, configured: &StageRules) -> Result<StageRules> {
+    tag_text(tags, STAGES_TAG).map_or_else(|| Ok(configured.clone()), StageRules::parse)
+}
+
+/// Returns the text of a tag.
+pub(crate) fn tag_text<'t>(tags: &'t Tags, key: &str) -> Option<&'t str> {
+    let found = tags.iter().find(|(known, _)| known.as_str() == key);
+    found.map(|(_, value)| value.as_str())
 }
 
 /// Tells whether a tag of a model says something about its stages or gates.

@@ -24,6 +24,7 @@ pub use webhooks::{WebhookService, own_webhook_router, webhook_router};
 use std::fmt;
 use std::sync::Arc;
 
+use axum::routing::any;
 use axum::{Json, Router};
 use mlctl_wire::rest::{Failure, blocking, required};
 use mlctl_wire::{Clock, phrase};
@@ -143,6 +144,29 @@ pub fn router(service: Service) -> Router {
 /// Builds the routes below `/api/2.0/mlctl`: what MLflow has none of.
 pub fn history_router(service: Service) -> Router {
     events::routes().merge(gates::routes()).merge(requests::routes()).with_state(service)
+}
+
+/// The routes of a server that has no registry.
+#[derive(Debug)]
+pub struct AbsentRoutes {
+    /// Below `/api/2.0/mlflow`.
+    pub mlflow: Router,
+    /// Below `/api/2.0/mlctl`.
+    pub own: Router,
+}
+
+/// Builds routes that answer every request with why there is no registry.
+pub fn absent_routes(why: &Failure) -> AbsentRoutes {
+    let refusal = why.clone();
+    let refuse = any(async move || refusal.clone());
+    AbsentRoutes {
+        mlflow: Router::new()
+            .route("/registered-models/{*path}", refuse.clone())
+            .route("/webhooks", refuse.clone())
+            .route("/webhooks/{*path}", refuse.clone())
+            .route("/model-versions/{*path}", refuse.clone()),
+        own: Router::new().route("/registry/{*path}", refuse),
+    }
 }
 
 /// Takes a required model name.

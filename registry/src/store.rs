@@ -9,20 +9,25 @@ use crate::entity::{
 };
 use crate::error::Result;
 use crate::event::{Event, EventId};
-use crate::gate::{GateReport, Gates, RunMetrics};
+use crate::gate::{GateReport, RunMetrics};
 use crate::id::{Alias, ModelName, Stage, TagKey, TagValue, VersionNumber};
 use crate::lifecycle::Transition;
-use crate::policy::GATES_TAG;
 use crate::search::{ModelQuery, VersionQuery};
 use crate::source::NoTracking;
 use crate::stages::StageRules;
 use crate::uri::{ModelUri, VersionRef};
 
+mod compound;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod memory;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+
+pub use compound::{
+    Rollback, all_events, all_models, all_versions, copy_version, gates, own_stage_rules,
+    plan_rollback, resolve, set_gates, set_stage_rules,
+};
 
 /// Keeps registered models, their versions and their history.
 ///
@@ -132,8 +137,8 @@ pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// After any number of these at once that archive, the stage has one holder. The stage is one
     /// of the model's [`StageRules`], whose arrows lead there, and the version meets the
-    /// conditions of its [`Gates`], if it is not there already; what the registry knows of that is
-    /// looked at in the same change. A request for it is done with.
+    /// conditions of its [`Gates`](crate::Gates), if it is not there already; what the registry
+    /// knows of that is looked at in the same change. A request for it is done with.
     fn transition(&self, asked: &Transition, stamp: &Stamp) -> Result<ModelVersion>;
 
     /// Moves a version like [`Self::transition`], whatever arrows and conditions say.
@@ -189,40 +194,6 @@ pub trait RegistryStore: fmt::Debug + Send + Sync + 'static {
         after: Option<EventId>,
         size: PageSize,
     ) -> Result<Page<Event, EventId>>;
-}
-
-/// Returns the version that a `models:/` URI names.
-pub fn resolve(store: &dyn RegistryStore, uri: &ModelUri) -> Result<ModelVersion> {
-    store.get_version(&uri.model, &uri.version)
-}
-
-/// Returns the gates of a model.
-///
-/// # Errors
-/// Those of the store, and [`Error::Invalid`](crate::Error::Invalid) when another program has
-/// written what cannot be read.
-pub fn gates(store: &dyn RegistryStore, model: &ModelName) -> Result<Gates> {
-    let tags = store.get_model(model)?.tags;
-    let text = tags.iter().find(|(key, _)| key.as_str() == GATES_TAG);
-    text.map_or(Ok(Gates::default()), |(_, text)| Gates::parse(text.as_str()))
-}
-
-/// Gives a model other gates, or none.
-///
-/// # Errors
-/// Those of the store, and [`Error::Invalid`](crate::Error::Invalid) for a gate of a stage that
-/// the model does not have.
-pub fn set_gates(
-    store: &dyn RegistryStore,
-    model: &ModelName,
-    gates: &Gates,
-    stamp: &Stamp,
-) -> Result<()> {
-    let key = TagKey::parse(GATES_TAG)?;
-    match gates.is_empty() {
-        true => store.delete_model_tag(model, &key, stamp),
-        false => store.set_model_tag(model, &key, &TagValue::parse(&gates.to_string())?, stamp),
-    }
 }
 
 /// What the host of a store decides about transitions.

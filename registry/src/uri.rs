@@ -112,6 +112,29 @@ impl fmt::Display for ModelUri {
     }
 }
 
+/// Returns the id in `models:/m-…`, the URI of a logged model; `None` for any other text.
+pub fn logged_model_of(source: &str) -> Option<&str> {
+    let id = source.strip_prefix("models:/")?;
+    (id.starts_with("m-") && !id.contains(['/', '@'])).then_some(id)
+}
+
+impl VersionRef {
+    /// Reads what people call a version: a number, a stage, `@ALIAS` or `latest`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a text that is none of them.
+    pub fn parse(text: &str) -> Result<Self> {
+        match text.strip_prefix('@') {
+            Some(alias) => Ok(Self::Alias(Alias::parse(alias)?)),
+            None if text.starts_with(|first: char| first.is_ascii_digit()) => {
+                Ok(Self::Number(VersionNumber::parse(text)?))
+            }
+            None if text.eq_ignore_ascii_case(LATEST) => Ok(Self::Latest),
+            None => Ok(Self::Stage(Stage::parse(text)?)),
+        }
+    }
+}
+
 impl FromStr for ModelUri {
     type Err = Error;
 
@@ -163,6 +186,26 @@ mod tests {
         check("models:/churn@", Err("alias must not be empty"));
         check("models:/@x", Err("name must not be empty"));
         check("models:/churn/0", Err("whole number from 1"));
+    }
+
+    #[test]
+    fn people_name_a_version_by_number_stage_alias_or_latest() {
+        let read = |text| VersionRef::parse(text).ok();
+        assert_eq!(read("3"), Some(VersionRef::Number(VersionNumber::from_u32(3).unwrap())));
+        assert_eq!(read("production"), Some(VersionRef::Stage(Stage::PRODUCTION)));
+        assert_eq!(read("@best"), Some(VersionRef::Alias(Alias::parse("best").unwrap())));
+        assert_eq!(read("LATEST"), Some(VersionRef::Latest));
+        for none in ["", "0", "3x", "@", "@a b"] {
+            assert_eq!(read(none), None, "for {none}");
+        }
+    }
+
+    #[test]
+    fn only_the_uri_of_a_logged_model_has_its_id() {
+        assert_eq!(logged_model_of("models:/m-12"), Some("m-12"));
+        for other in ["models:/m-12/3", "models:/m-12@best", "models:/churn", "runs:/m-12", ""] {
+            assert_eq!(logged_model_of(other), None, "for {other}");
+        }
     }
 
     proptest! {

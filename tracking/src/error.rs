@@ -160,6 +160,9 @@ pub enum Error {
     /// A filter or an order clause cannot be understood.
     #[error(transparent)]
     Filter(#[from] mlctl_filter::Error),
+    /// A URI names no store that can be opened.
+    #[error(transparent)]
+    Uri(#[from] mlctl_uri::Error),
     /// A page token is not of this query.
     #[error("Invalid page token")]
     PageToken,
@@ -319,6 +322,7 @@ impl Error {
             | Self::BatchTooLarge { .. }
             | Self::TooLong { .. }
             | Self::Filter(_)
+            | Self::Uri(_)
             | Self::PageToken => ErrorCode::InvalidParameterValue,
             Self::ExperimentNotFound(_)
             | Self::ExperimentNameNotFound(_)

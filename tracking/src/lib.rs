@@ -1,14 +1,17 @@
 //! Experiments, runs, and what a run logs: MLflow Tracking as a library.
 //!
-//! A [`TrackingStore`] holds them. Backends are [`store::memory`], the `mlruns/` folders of
+//! A [`TrackingStore`] holds them, and [`open`] opens the one that a URI names. Backends are [`store::memory`], the `mlruns/` folders of
 //! [`store::file`], the SQLite files of `store::sqlite` and, over HTTP, the module `client`.
 //!
 //! ```
+//! # #[cfg(feature = "file")] {
 //! use mlctl_tracking::entity::Metric;
-//! use mlctl_tracking::store::{Batch, NewRun, TrackingStore, memory::MemoryStore};
-//! use mlctl_tracking::{ExperimentId, Key};
+//! use mlctl_tracking::store::{Batch, NewRun};
+//! use mlctl_tracking::{ExperimentId, Key, OpenOptions, open};
 //!
-//! let store = MemoryStore::new();
+//! # let folder = tempfile::tempdir().unwrap();
+//! # std::env::set_current_dir(&folder).unwrap();
+//! let store = open("./mlruns", &OpenOptions::default())?;
 //! let run = store.create_run(&NewRun {
 //!     experiment_id: ExperimentId::default_experiment(),
 //!     user_id: "ada".to_owned(),
@@ -20,6 +23,7 @@
 //! store.log_batch(&run.info.run_id, &Batch { metrics: vec![loss], ..Batch::default() })?;
 //!
 //! assert_eq!(store.run(&run.info.run_id)?.data.metrics[0].value, 0.25);
+//! # }
 //! # Ok::<(), mlctl_tracking::Error>(())
 //! ```
 //!
@@ -58,9 +62,11 @@ pub mod client;
 pub mod entity;
 pub mod fluent;
 pub mod gc;
+pub mod lineage;
 #[cfg(any(feature = "rest", feature = "client"))]
 mod message;
 pub mod name;
+mod open;
 #[cfg(feature = "rest")]
 pub mod rest;
 pub mod rules;
@@ -70,4 +76,5 @@ pub mod store;
 pub use error::{Error, Result, Thing};
 pub use id::{ExperimentId, ExperimentName, Key, ModelId, RunId};
 pub use mlctl_wire::Clock;
+pub use open::{OpenOptions, OpenStore, StoreKind, exists, open};
 pub use store::{LoggedModelStore, PurgeStore, TrackingStore};

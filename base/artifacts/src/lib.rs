@@ -27,7 +27,6 @@ pub mod conformance;
 mod direct;
 mod error;
 mod local;
-mod location;
 mod memory;
 #[cfg(feature = "object-store")]
 mod object;
@@ -40,8 +39,8 @@ pub use below::Below;
 pub use direct::{DirectTransfers, PARTS_MAX, SignedRequest, UploadSession, UploadedPart};
 pub use error::{Error, Result};
 pub use local::{LocalArtifacts, UNFINISHED};
-pub use location::{absolute_location, is_of_windows, location_path, path_uri};
 pub use memory::MemoryArtifacts;
+pub use mlctl_uri::{absolute_location, is_of_windows, location_path, path_uri};
 pub use open::{Locations, RemoteOptions, open_location};
 pub use path::ArtifactPath;
 pub use store::{Artifact, ArtifactInfo, ArtifactStore, ReadSeek};

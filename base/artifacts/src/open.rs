@@ -5,7 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::location::{is_of_windows, location_path, scheme};
+use mlctl_uri::{is_of_windows, location_path, scheme};
+
 use crate::{ArtifactPath, ArtifactStore, Below, Error, LocalArtifacts, Result};
 
 /// How object stores are reached: credentials, regions, endpoints, by the names of environment

@@ -16,6 +16,7 @@ use super::writer::Writer;
 use rusqlite::Connection;
 use std::any::TypeId;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -69,6 +70,23 @@ impl Database {
     /// Names a file, which need not exist yet; its folder must by the time a store attaches.
     pub fn new(path: impl Into<PathBuf>, options: Options) -> Self {
         Self { path: Some(path.into()), options, open: Mutex::default() }
+    }
+
+    /// Returns the database in a file: the one that is `open` already when it is the same file, so
+    /// that one thread writes to it; else a new one.
+    ///
+    /// # Errors
+    /// When the path is empty.
+    pub fn share(open: Option<&Arc<Self>>, path: &Path, options: Options) -> io::Result<Arc<Self>> {
+        let is_same = |open: &&Arc<Self>| {
+            let canonical = path.canonicalize().ok();
+            canonical.is_some()
+                && open.path().and_then(|open| open.canonicalize().ok()) == canonical
+        };
+        match open.filter(is_same) {
+            Some(open) => Ok(open.clone()),
+            None => Ok(Arc::new(Self::new(std::path::absolute(path)?, options))),
+        }
     }
 
     /// Makes an empty database that lives as long as this value and all that attached to it.

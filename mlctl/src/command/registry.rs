@@ -13,9 +13,9 @@ use crate::cli::{Reason, RegistryCommand};
 use crate::failure::Hinted;
 use crate::stores::{self, Missing};
 use anyhow::Result;
+use mlctl_registry::store::all_models;
 use mlctl_registry::{
-    Alias, Error, Event, ModelName, ModelQuery, ModelVersion, PageSize, RegisteredModel,
-    RegistryStore, Stage, Stamp, VersionNumber, VersionRef,
+    Error, ModelName, ModelVersion, RegisteredModel, RegistryStore, Stamp, VersionRef,
 };
 use mlctl_wire::ErrorCode;
 use std::process::ExitCode;
@@ -51,8 +51,8 @@ pub(crate) fn dispatch(context: &Context, command: RegistryCommand) -> Outcome {
         C::Requests { name } => desk.requests(&name),
         C::Approve { candidate, reason } => desk.approve(&candidate, reason),
         C::Reject { candidate, reason } => desk.reject(&candidate, reason),
-        C::List { order_by } => desk.list(String::new(), order_by),
-        C::Search { filter, order_by } => desk.list(filter, order_by),
+        C::List { order_by } => desk.list("", &order_by),
+        C::Search { filter, order_by } => desk.list(&filter, &order_by),
         C::Show { name, at: None } => desk.show(&name),
         C::Show { name, at: Some(time) } => desk.show_past(&name, &time),
         C::Versions { name, filter } => desk.versions(&name, &filter),
@@ -71,9 +71,6 @@ struct Desk<'a> {
     store: &'a dyn RegistryStore,
 }
 
-/// The most rows that are asked for at once.
-const PAGE: u32 = 1000;
-
 impl Desk<'_> {
     fn stamp(&self, reason: Reason) -> Stamp {
         stamp(self.context, reason)
@@ -91,42 +88,13 @@ impl Desk<'_> {
         })
     }
 
-    /// Lists all models that a filter lets through.
-    fn models(&self, filter: String, order_by: Vec<String>) -> Result<Vec<RegisteredModel>> {
-        let mut models = Vec::new();
-        let size = PageSize::new(PAGE)?;
-        let mut query = ModelQuery { filter, order_by, size, page_token: None };
-        loop {
-            let page = self.store.search_models(&query)?;
-            models.extend(page.items);
-            query.page_token = page.next;
-            if query.page_token.is_none() {
-                return Ok(models);
-            }
-        }
-    }
-
-    /// Lists everything that happened to a model, oldest first.
-    fn events(&self, name: &ModelName, version: Option<VersionNumber>) -> Result<Vec<Event>> {
-        let mut events = Vec::new();
-        let mut after = None;
-        loop {
-            let page = self.store.events(name, version, after, PageSize::new(PAGE)?)?;
-            events.extend(page.items);
-            after = page.next;
-            if after.is_none() {
-                return Ok(events);
-            }
-        }
-    }
-
     /// Adds the name that is most like one that no model has.
     fn with_near_name(&self, error: anyhow::Error) -> anyhow::Error {
         /// Names less alike than this are no suggestion.
         const ALIKE_MIN: f64 = 0.7;
         let Some(Error::ModelNotFound(name)) = error.downcast_ref::<Error>() else { return error };
         let alike = |one: &RegisteredModel| strsim::jaro_winkler(one.name.as_str(), name.as_str());
-        let all = self.models(String::new(), Vec::new()).unwrap_or_default();
+        let all = all_models(self.store, "", &[]).unwrap_or_default();
         let nearest = all.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
         match nearest.filter(|near| alike(near) >= ALIKE_MIN) {
             Some(near) => {
@@ -148,16 +116,11 @@ fn stamp(context: &Context, reason: Reason) -> Stamp {
 
 /// Reads a version off the command line: a number, a stage, `@ALIAS` or `latest`.
 fn which(text: &str) -> Result<VersionRef> {
-    if text.eq_ignore_ascii_case("latest") {
-        return Ok(VersionRef::Latest);
-    }
-    if let Some(alias) = text.strip_prefix('@') {
-        return Ok(VersionRef::Alias(Alias::parse(alias)?));
-    }
-    if text.starts_with(|first: char| first.is_ascii_digit()) {
-        return Ok(VersionRef::Number(VersionNumber::parse(text)?));
-    }
-    Stage::parse(text).map(VersionRef::Stage).map_err(|_| no_version(text))
+    VersionRef::parse(text).map_err(|error| {
+        let says_what_it_is =
+            text.starts_with(|first: char| first == '@' || first.is_ascii_digit());
+        if says_what_it_is { error.into() } else { no_version(text) }
+    })
 }
 
 fn no_version(text: &str) -> anyhow::Error {

@@ -8,13 +8,14 @@ use crate::cli::{EnvManagerChoice, RunArgs};
 use crate::config::{self, known};
 use crate::failure::Hinted;
 use crate::output::duration;
-use crate::stores::{self, Missing, Tracking};
+use crate::stores::{self, Missing};
 use anyhow::{Context as _, Result};
 use mlctl_artifacts::ArtifactPath;
 use mlctl_projects::{
     BoxError, Cancel, EnvManager, Environ, Failure, Fetch, Parameters, Request, Strictness,
 };
 use mlctl_scratch::{Access, Scratch};
+use mlctl_tracking::OpenStore;
 use mlctl_tracking::entity::RunInfo;
 use mlctl_tracking::store::NewExperiment;
 use mlctl_tracking::{ExperimentId, ExperimentName, RunId, TrackingStore};
@@ -88,7 +89,7 @@ fn destination(context: &Arc<Context>, args: &RunArgs) -> Result<Arc<Destination
 }
 
 /// Settles which run is reported to.
-fn target(context: &Context, args: &RunArgs, tracking: &Tracking) -> Result<Target> {
+fn target(context: &Context, args: &RunArgs, tracking: &OpenStore) -> Result<Target> {
     if let Some(id) = &args.run_id {
         let id = run_id(tracking.store.as_ref(), id)?;
         tracking.store.run(&id)?;

@@ -6,8 +6,9 @@ use super::{Context, all_experiments, run_id};
 use crate::Outcome;
 use crate::cli::{ListArgs, RunsCommand, WhichRuns};
 use crate::output::{duration, notice, number, print, table, time};
-use crate::stores::{self, Missing, Tracking};
+use crate::stores::{self, Missing};
 use anyhow::Result;
+use mlctl_tracking::OpenStore;
 use mlctl_tracking::entity::{Run, RunInfo};
 use mlctl_tracking::search::RunQuery;
 use mlctl_tracking::{RunId, TrackingStore};
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 const COLUMNS_MAX: usize = 4;
 
 pub(crate) fn dispatch(context: &Context, command: RunsCommand) -> Outcome {
-    let Tracking { store, .. } = stores::tracking(&context.config, Missing::Refuse)?;
+    let OpenStore { store, .. } = stores::tracking(&context.config, Missing::Refuse)?;
     let store = store.as_ref();
     match command {
         RunsCommand::List(list) => find(context, store, String::new(), &list),

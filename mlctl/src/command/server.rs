@@ -78,7 +78,7 @@ fn open_registry(
     args: &ServerArgs,
     store: &str,
     durability: mlctl_sqlite::Durability,
-    tracking: &stores::Tracking,
+    tracking: &mlctl_tracking::OpenStore,
 ) -> Result<Registry> {
     let uri = args.registry_store_uri.as_deref();
     let opened = stores::registry_beside(&context.config, uri, store, durability, tracking);

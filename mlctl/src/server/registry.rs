@@ -2,9 +2,9 @@
 
 use crate::stores::{OpenRegistry, Webhooks};
 use axum::Router;
-use axum::routing::any;
 use mlctl_registry::rest::{
-    Service, WebhookService, history_router, own_webhook_router, router, webhook_router,
+    AbsentRoutes, Service, WebhookService, absent_routes, history_router, own_webhook_router,
+    router, webhook_router,
 };
 use mlctl_registry::source::{ArtifactPlace, SourceRules, Sources};
 use mlctl_registry::webhook::Sender;
@@ -68,17 +68,8 @@ pub(super) fn routes(
         }
         Err(why) => {
             let failure = Failure::new(ErrorCode::NotImplemented, why);
-            let refusal = failure.clone();
-            let refuse = any(async move || refusal.clone());
-            Routes {
-                mlflow: Router::new()
-                    .route("/registered-models/{*path}", refuse.clone())
-                    .route("/webhooks", refuse.clone())
-                    .route("/webhooks/{*path}", refuse.clone())
-                    .route("/model-versions/{*path}", refuse.clone()),
-                own: Router::new().route("/registry/{*path}", refuse),
-                places: VersionPlaces::new(move |_, _| Err(failure.clone())),
-            }
+            let AbsentRoutes { mlflow, own } = absent_routes(&failure);
+            Routes { mlflow, own, places: VersionPlaces::new(move |_, _| Err(failure.clone())) }
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::entity::{
 };
 use crate::search::{self, ExperimentQuery, Page, RunQuery};
 use crate::store::location::absolute_location;
+pub use crate::store::location::holds_anything;
 use crate::{Clock, Error, ExperimentId, ExperimentName, Key, Result, RunId, rules};
 use index::Index;
 use layout::Layout;
@@ -126,14 +127,6 @@ impl FileStore {
         let folder = File::open(self.root()).ok()?;
         folder.lock().ok()?;
         Some(folder)
-    }
-}
-
-/// Tells whether there is something at `path` that is not an empty folder.
-pub fn holds_anything(path: &Path) -> bool {
-    match fs::read_dir(path) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(_) => path.exists(),
     }
 }
 

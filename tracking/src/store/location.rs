@@ -62,6 +62,14 @@ impl ArtifactHome {
     }
 }
 
+/// Tells whether there is something at `path` that is not an empty folder.
+pub fn holds_anything(path: &Path) -> bool {
+    match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(_) => path.exists(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -265,3 +265,18 @@ fn tables_that_are_only_read_say_why_while_others_are_written_to() {
     assert!(matches!(refused, Err(Failure::ReadOnly(why)) if why == "too new"));
     neighbour.write(|_| Ok::<_, Never>(())).unwrap();
 }
+
+#[test]
+fn a_file_that_is_open_is_shared_under_all_its_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mlflow.db");
+    std::fs::write(&path, "").unwrap();
+    let open = Database::share(None, &path, Options::default()).unwrap();
+    let share = |name: &str| {
+        Database::share(Some(&open), &folder.path().join(name), Options::default()).unwrap()
+    };
+
+    assert!(Arc::ptr_eq(&share("mlflow.db"), &open));
+    assert!(Arc::ptr_eq(&share("./mlflow.db"), &open));
+    assert!(!Arc::ptr_eq(&share("registry.db"), &open));
+}

@@ -2,9 +2,10 @@
 
 use crate::cli::GcArgs;
 use crate::command::Context;
-use crate::stores::{self, Choices, Missing, Tracking};
+use crate::stores::{self, Choices, Missing};
 use anyhow::Result;
 use mlctl_artifacts::ArtifactStore;
+use mlctl_tracking::OpenStore;
 use mlctl_tracking::store::location::location_path;
 use mlctl_tracking::{Error, TrackingStore};
 use std::fs;
@@ -28,7 +29,7 @@ pub(super) struct Places {
 }
 
 impl Places {
-    pub(super) fn new(context: &Context, args: &GcArgs, tracking: &Tracking) -> Result<Self> {
+    pub(super) fn new(context: &Context, args: &GcArgs, tracking: &OpenStore) -> Result<Self> {
         let settings = &context.config.store.value;
         // MLflow reaches proxied artifacts through the server that --tracking-uri names.
         let server = match &args.artifacts_destination {

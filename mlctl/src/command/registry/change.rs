@@ -7,10 +7,10 @@ use crate::failure::Hinted;
 use crate::resolve;
 use crate::stores::{self, Missing};
 use anyhow::Result;
-use mlctl_registry::policy::STAGES_TAG;
+use mlctl_registry::store::{Rollback, copy_version, plan_rollback};
 use mlctl_registry::{
     Alias, ModelName, ModelUri, ModelVersion, NewModel, NewVersion, Stage, StageRules, TagKey,
-    TagValue, Tags, Transition, VersionNumber, past,
+    TagValue, Tags, Transition, logged_model_of,
 };
 
 /// Registers the next version of a model.
@@ -24,8 +24,7 @@ pub(super) fn register(
     let located = resolve::locate(context, model_uri)?;
     let mut new = NewVersion::of(ModelName::parse(name)?, located.source);
     new.run_id = located.run_id;
-    let model_id = new.source.strip_prefix("models:/").filter(|id| id.starts_with("m-"));
-    new.model_id = model_id.map(str::to_owned);
+    new.model_id = logged_model_of(&new.source).map(str::to_owned);
     let place = format!("{}/{}", located.location, located.below);
     let place = place.trim_end_matches('/').to_owned();
     // A server finds the place by itself, from a source in its own words.
@@ -112,36 +111,27 @@ impl Desk<'_> {
     /// Gives a stage back to the version that had it before.
     fn rollback(&self, name: &str, stage: &str, reason: Reason) -> Result<()> {
         let (name, stage) = (ModelName::parse(name)?, Stage::parse(stage)?);
-        let known = self.store.get_model(&name)?;
-        let tag = known.tags.get(&TagKey::parse(STAGES_TAG)?).map(ToString::to_string);
-        let rules = tag.or_else(|| self.context.config.registry_stages.value.clone());
-        let rules = StageRules::parse(&rules.unwrap_or_default())?;
-        let stage = rules.find(stage.as_str())?;
-        if !rules.serves(&stage) {
-            let serving: Vec<String> = rules.serving().iter().map(ToString::to_string).collect();
-            return Err(Hinted::error(
-                format!(
-                    "versions in stage {stage} are not in use, so there is nothing to roll \
-                         back"
-                ),
-                format!("the stages that can be rolled back are {}", serving.join(", ")),
-            ));
-        }
-        let events = self.events(&name, None)?;
-        let stage_of = |version: VersionNumber| {
-            self.store.get_version(&name, &version.into()).ok().map(|known| known.current_stage)
-        };
-        let exists = |version| stage_of(version).is_some();
-        let holds = |version| stage_of(version).as_ref() == Some(&stage);
-        let Some(before) = past::previous_holder(&events, &stage, exists, holds) else {
-            return Err(Hinted::error(
-                format!("no other version of `{name}` was in {stage} before"),
-                format!("`mlctl registry history {name}` shows the changes"),
-            ));
+        let configured = self.context.config.registry_stages.value.as_deref().unwrap_or_default();
+        let configured = StageRules::parse(configured)?;
+        let back = match plan_rollback(self.store, &name, &stage, &configured)? {
+            Rollback::To(back) => back,
+            Rollback::NothingServes { stage, serving } => {
+                let serving: Vec<String> = serving.iter().map(ToString::to_string).collect();
+                return Err(Hinted::error(
+                    format!(
+                        "versions in stage {stage} are not in use, so there is nothing to roll back"
+                    ),
+                    format!("the stages that can be rolled back are {}", serving.join(", ")),
+                ));
+            }
+            Rollback::NoneBefore { stage } => {
+                return Err(Hinted::error(
+                    format!("no other version of `{name}` was in {stage} before"),
+                    format!("`mlctl registry history {name}` shows the changes"),
+                ));
+            }
         };
         let why = reason.why.unwrap_or_else(|| "rollback".to_owned());
-        let back =
-            Transition { model: name, version: before, stage, archive_existing_versions: true };
         // It has been there before: what it met then it need not meet again.
         self.transition(&back, true, Reason { why: Some(why) })
     }
@@ -247,14 +237,7 @@ impl Desk<'_> {
 
     fn copy(&self, model_uri: &str, name: &str, reason: Reason) -> Result<()> {
         let uri = ModelUri::parse(model_uri)?;
-        let original = self.store.get_version(&uri.model, &uri.version)?;
-        let source = ModelUri { model: original.name, version: original.version.into() };
-        let mut new = NewVersion::of(ModelName::parse(name)?, source.to_string());
-        new.run_id = original.run_id;
-        new.description = original.description;
-        new.tags = original.tags;
-        new.create_model_if_missing = true;
-        let version = self.store.create_version(&new, &self.stamp(reason))?;
+        let version = copy_version(self.store, &uri, ModelName::parse(name)?, &self.stamp(reason))?;
         show_version(self.context, &version, "registered")
     }
 }

@@ -6,8 +6,7 @@ use crate::cli::{Candidate as Asked, Reason};
 use crate::output::{table, time};
 use anyhow::Result;
 use mlctl_registry::gate::{GateReport, Gates};
-use mlctl_registry::policy::STAGES_TAG;
-use mlctl_registry::{Candidate, ModelName, Request, Stage, StageRules, TagKey, TagValue, store};
+use mlctl_registry::{Candidate, ModelName, Request, Stage, store};
 use std::process::ExitCode;
 
 impl Desk<'_> {
@@ -36,18 +35,11 @@ impl Desk<'_> {
     }
 
     pub(super) fn stages(&self, name: &str, rules: Option<&str>, reason: Reason) -> Result<()> {
-        let (name, key) = (ModelName::parse(name)?, TagKey::parse(STAGES_TAG)?);
-        match rules.map(str::trim) {
-            None => {}
-            Some("") => self.store.delete_model_tag(&name, &key, &self.stamp(reason))?,
-            Some(text) => {
-                StageRules::parse(text)?;
-                let text = TagValue::parse(text)?;
-                self.store.set_model_tag(&name, &key, &text, &self.stamp(reason))?;
-            }
+        let name = ModelName::parse(name)?;
+        if let Some(text) = rules {
+            store::set_stage_rules(self.store, &name, text, &self.stamp(reason))?;
         }
-        let tags = self.store.get_model(&name)?.tags;
-        let rules = tags.get(&key).map(ToString::to_string);
+        let rules = store::own_stage_rules(self.store, &name)?;
         let rules = rules.or_else(|| self.context.config.registry_stages.value.clone());
         let rules = rules.unwrap_or_default();
         self.context.output.show(&rules, |rules| match rules.as_str() {

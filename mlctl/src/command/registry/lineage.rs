@@ -6,157 +6,42 @@ use crate::cli::LineageFormat;
 use crate::output::{printable, time};
 use crate::stores::{self, Missing};
 use anyhow::Result;
+use mlctl_registry::lineage::{Makers, makers};
+use mlctl_registry::store::all_events;
 use mlctl_registry::{Change, Event, ModelVersion};
-use mlctl_tracking::entity::{LoggedModel, Run};
-use mlctl_tracking::{ModelId, RunId};
-use mlctl_wire::ErrorCode;
+use mlctl_tracking::lineage::{Lineage as Before, Origin, Source};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Everything that led to a version, and what became of it.
 #[derive(Debug, Serialize)]
 struct Lineage {
-    datasets: Vec<Source>,
-    run: Option<Origin>,
-    logged_model: Option<Model>,
+    #[serde(flatten)]
+    before: Before,
     version: ModelVersion,
     events: Vec<Event>,
-}
-
-/// A dataset that the run read.
-#[derive(Debug, Serialize)]
-struct Source {
-    name: String,
-    digest: String,
-    source_type: String,
-    context: Option<String>,
-}
-
-/// The run that made the model.
-#[derive(Debug, Serialize)]
-struct Origin {
-    run_id: String,
-    run_name: String,
-    user_id: String,
-    start_time: i64,
-    /// The commit of the code.
-    commit: Option<String>,
-    /// The project or program.
-    source_name: Option<String>,
-    entry_point: Option<String>,
-    params: BTreeMap<String, String>,
-    metrics: BTreeMap<String, f64>,
-}
-
-/// The logged model that was registered.
-#[derive(Debug, Serialize)]
-struct Model {
-    model_id: String,
-    name: String,
-    model_type: Option<String>,
 }
 
 impl Desk<'_> {
     pub(super) fn lineage(&self, name: &str, version: &str, format: LineageFormat) -> Result<()> {
         let version = self.version(name, version)?;
-        let events = self.events(&version.name, Some(version.version))?;
-        let (model, run) = self.makers(&version, &events)?;
-        let lineage = Lineage {
-            datasets: run.as_ref().map(sources).unwrap_or_default(),
-            run: run.as_ref().map(origin),
-            logged_model: model.map(|model| Model {
-                model_id: model.model_id.to_string(),
-                name: model.name,
-                model_type: model.model_type,
-            }),
-            version,
-            events,
-        };
+        let events = all_events(self.store, &version.name, Some(version.version))?;
+        let before = self.before(&makers(&version, &events))?;
+        let lineage = Lineage { before, version, events };
         self.context.output.show(&lineage, |lineage| match format {
             LineageFormat::Text => lineage.text(),
             LineageFormat::Mermaid => lineage.mermaid(),
         })
     }
 
-    /// Finds the logged model and the run; what is gone, or on a server of others, is left out.
-    fn makers(
-        &self,
-        version: &ModelVersion,
-        events: &[Event],
-    ) -> Result<(Option<LoggedModel>, Option<Run>)> {
+    /// Asks the tracking store, if there is one, what led to a version.
+    fn before(&self, makers: &Makers) -> Result<Before> {
         if !stores::exists(&self.context.config) {
-            return Ok((None, None));
+            return Ok(Before::default());
         }
         let tracking = stores::tracking(&self.context.config, Missing::Refuse)?;
-        let from_event = events.iter().find_map(|event| match &event.change {
-            Change::VersionCreated { model_id, .. } => model_id.clone(),
-            _ => None,
-        });
-        let from_source = || {
-            let id = version.source.strip_prefix("models:/")?;
-            id.starts_with("m-").then(|| id.to_owned())
-        };
-        let model = from_event.filter(|id| !id.is_empty()).or_else(from_source);
-        let model = model.and_then(|id| ModelId::parse(id).ok());
-        let model = match model {
-            Some(id) => there(tracking.store.logged_model(&id))?,
-            None => None,
-        };
-        let from_model = || model.as_ref()?.source_run_id.as_ref().map(ToString::to_string);
-        let run_id = version.run_id.clone().filter(|id| !id.is_empty()).or_else(from_model);
-        let run_id = run_id.and_then(|id| RunId::parse(id).ok());
-        let run = match run_id {
-            Some(id) => there(tracking.store.run(&id))?,
-            None => None,
-        };
-        Ok((model, run))
-    }
-}
-
-/// Takes what is not there, or cannot be on such a store, for none; a store that fails is an error.
-fn there<T>(outcome: mlctl_tracking::Result<T>) -> Result<Option<T>> {
-    match outcome {
-        Ok(it) => Ok(Some(it)),
-        Err(error) => match error.code() {
-            ErrorCode::ResourceDoesNotExist
-            | ErrorCode::EndpointNotFound
-            | ErrorCode::NotImplemented => Ok(None),
-            _ => Err(error.into()),
-        },
-    }
-}
-
-fn sources(run: &Run) -> Vec<Source> {
-    let inputs = run.inputs.dataset_inputs.iter();
-    let source = |input: &mlctl_tracking::entity::DatasetInput| {
-        let context = input.tags.iter().find(|tag| tag.key.as_str() == "mlflow.data.context");
-        Source {
-            name: input.dataset.name.clone(),
-            digest: input.dataset.digest.clone(),
-            source_type: input.dataset.source_type.clone(),
-            context: context.map(|tag| tag.value.clone()),
-        }
-    };
-    inputs.map(source).collect()
-}
-
-fn origin(run: &Run) -> Origin {
-    let tag = |key: &str| {
-        let found = run.data.tags.iter().find(|tag| tag.key.as_str() == key);
-        found.map(|tag| tag.value.clone()).filter(|value| !value.is_empty())
-    };
-    let params = run.data.params.iter();
-    let metrics = run.data.metrics.iter();
-    Origin {
-        run_id: run.info.run_id.to_string(),
-        run_name: run.info.run_name.clone(),
-        user_id: run.info.user_id.clone(),
-        start_time: run.info.start_time,
-        commit: tag("mlflow.source.git.commit"),
-        source_name: tag("mlflow.source.name"),
-        entry_point: tag("mlflow.project.entryPoint"),
-        params: params.map(|param| (param.key.to_string(), param.value.clone())).collect(),
-        metrics: metrics.map(|metric| (metric.key.to_string(), metric.value)).collect(),
+        let (model_id, run_id) = (makers.model_id.as_deref(), makers.run_id.as_deref());
+        Ok(Before::trace(tracking.store.as_ref(), model_id, run_id)?)
     }
 }
 
@@ -172,43 +57,40 @@ fn pairs<V: ToString>(map: &BTreeMap<String, V>) -> String {
     pairs.collect::<Vec<_>>().join(", ")
 }
 
-impl Source {
-    fn format(&self) -> String {
-        let context = self.context.as_ref().map(|context| format!(", {context}"));
-        let context = context.unwrap_or_default();
-        format!("{} ({}, {}{context})", self.name, self.source_type, short(&self.digest))
-    }
+fn source_text(source: &Source) -> String {
+    let context = source.context.as_ref().map(|context| format!(", {context}"));
+    let context = context.unwrap_or_default();
+    format!("{} ({}, {}{context})", source.name, source.source_type, short(&source.digest))
 }
 
-impl Origin {
-    /// Says in lines what is known.
-    fn lines(&self) -> Vec<String> {
-        let code = [
-            self.source_name.clone(),
-            self.entry_point.as_ref().map(|name| format!("entry point {name}")),
-            self.commit.as_ref().map(|commit| format!("commit {}", short(commit))),
-        ];
-        let code: Vec<String> = code.into_iter().flatten().collect();
-        let mut lines = vec![
-            format!("{} ({})", self.run_name, self.run_id),
-            format!("{} by {}", time(self.start_time), self.user_id),
-        ];
-        lines.extend(Some(code.join(", ")).filter(|code| !code.is_empty()));
-        let params = Some(&self.params).filter(|params| !params.is_empty());
-        lines.extend(params.map(|params| format!("params {}", pairs(params))));
-        let metrics = Some(&self.metrics).filter(|metrics| !metrics.is_empty());
-        lines.extend(metrics.map(|metrics| format!("metrics {}", pairs(metrics))));
-        lines
-    }
+/// Says in lines what is known of a run.
+fn origin_lines(run: &Origin) -> Vec<String> {
+    let code = [
+        run.source_name.clone(),
+        run.entry_point.as_ref().map(|name| format!("entry point {name}")),
+        run.commit.as_ref().map(|commit| format!("commit {}", short(commit))),
+    ];
+    let code: Vec<String> = code.into_iter().flatten().collect();
+    let mut lines = vec![
+        format!("{} ({})", run.run_name, run.run_id),
+        format!("{} by {}", time(run.start_time), run.user_id),
+    ];
+    lines.extend(Some(code.join(", ")).filter(|code| !code.is_empty()));
+    let params = Some(&run.params).filter(|params| !params.is_empty());
+    lines.extend(params.map(|params| format!("params {}", pairs(params))));
+    let metrics = Some(&run.metrics).filter(|metrics| !metrics.is_empty());
+    lines.extend(metrics.map(|metrics| format!("metrics {}", pairs(metrics))));
+    lines
 }
 
 impl Lineage {
     /// Lists the steps: what they are, and what is to be said about each.
     fn steps(&self) -> Vec<(&'static str, Vec<String>)> {
         let mut steps: Vec<(&'static str, Vec<String>)> = Vec::new();
-        steps.extend(self.datasets.iter().map(|source| ("dataset", vec![source.format()])));
-        steps.extend(self.run.as_ref().map(|run| ("run", run.lines())));
-        steps.extend(self.logged_model.as_ref().map(|model| {
+        let before = &self.before;
+        steps.extend(before.datasets.iter().map(|one| ("dataset", vec![source_text(one)])));
+        steps.extend(before.run.as_ref().map(|run| ("run", origin_lines(run))));
+        steps.extend(before.logged_model.as_ref().map(|model| {
             let kind = model.model_type.as_ref().map(|kind| format!(", {kind}"));
             let text = format!("{} ({}{})", model.name, model.model_id, kind.unwrap_or_default());
             ("logged model", vec![text])

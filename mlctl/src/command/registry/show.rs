@@ -1,19 +1,19 @@
 //! The commands that tell what is in a registry, and what was.
 
-use super::{Desk, PAGE};
+use super::Desk;
 use crate::failure::Hinted;
 use crate::output::{table, time};
 use anyhow::Result;
 use jiff::{Timestamp, civil, tz::TimeZone};
+use mlctl_registry::store::{all_events, all_models, all_versions};
 use mlctl_registry::{
-    Change, Event, ModelName, ModelVersion, PageSize, RegisteredModel, Tags, VersionNumber,
-    VersionQuery, past,
+    Change, Event, ModelName, ModelVersion, RegisteredModel, Tags, VersionNumber, past,
 };
 use serde_json::json;
 
 impl Desk<'_> {
-    pub(super) fn list(&self, filter: String, order_by: Vec<String>) -> Result<()> {
-        let models = self.models(filter, order_by)?;
+    pub(super) fn list(&self, filter: &str, order_by: &[String]) -> Result<()> {
+        let models = all_models(self.store, filter, order_by)?;
         self.context.output.show(&models, |models| {
             let rows = models.iter().flat_map(latest_rows);
             table(&["MODEL", "VERSION", "STAGE", "ALIASES", "CHANGED"], rows.collect(), "no models")
@@ -23,40 +23,16 @@ impl Desk<'_> {
     pub(super) fn versions(&self, name: &str, filter: &str) -> Result<()> {
         let name = ModelName::parse(name)?;
         self.store.get_model(&name)?;
-        let versions = self.all_versions(&name, filter)?;
+        let versions = all_versions(self.store, &name, filter)?;
         self.context.output.show(&versions, |versions| {
             let rows = versions.iter().map(version_row).collect();
             table(&["VERSION", "STAGE", "ALIASES", "CHANGED", "SOURCE"], rows, "no versions")
         })
     }
 
-    /// Lists the versions of a model that a filter lets through, the newest first.
-    fn all_versions(&self, name: &ModelName, filter: &str) -> Result<Vec<ModelVersion>> {
-        let quote = if name.as_str().contains('\'') { '"' } else { '\'' };
-        let mut condition = format!("name = {quote}{name}{quote}");
-        if !filter.trim().is_empty() {
-            condition.push_str(&format!(" AND ({filter})"));
-        }
-        let mut versions = Vec::new();
-        let mut query = VersionQuery {
-            filter: condition,
-            order_by: vec!["version_number DESC".to_owned()],
-            size: PageSize::new(PAGE)?,
-            page_token: None,
-        };
-        loop {
-            let page = self.store.search_versions(&query)?;
-            versions.extend(page.items);
-            query.page_token = page.next;
-            if query.page_token.is_none() {
-                return Ok(versions);
-            }
-        }
-    }
-
     pub(super) fn show(&self, name: &str) -> Result<()> {
         let model = self.store.get_model(&ModelName::parse(name)?)?;
-        let versions = self.all_versions(&model.name, "")?;
+        let versions = all_versions(self.store, &model.name, "")?;
         self.context.output.show(&json!({ "model": model, "versions": versions }), |_| {
             let mut text = about(&model);
             text.push('\n');
@@ -69,7 +45,7 @@ impl Desk<'_> {
 
     pub(super) fn show_past(&self, name: &str, at: &str) -> Result<()> {
         let (name, at_ms) = (ModelName::parse(name)?, moment(at)?);
-        let events = self.events(&name, None)?;
+        let events = all_events(self.store, &name, None)?;
         let Some(model) = past::at(&events, at_ms) else {
             let then = time(at_ms);
             return Err(match events.first() {
@@ -107,7 +83,7 @@ impl Desk<'_> {
     pub(super) fn history(&self, name: &str, version: Option<&str>) -> Result<()> {
         let name = ModelName::parse(name)?;
         let version = version.map(VersionNumber::parse).transpose()?;
-        let events = self.events(&name, version)?;
+        let events = all_events(self.store, &name, version)?;
         if events.is_empty() {
             // Tells a model without a history from one that never was.
             match version {

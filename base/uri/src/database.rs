@@ -3,34 +3,38 @@
 //! MLflow hands such URIs to SQLAlchemy, so people have them with drivers and options. What would
 //! name another file there, or none, is refused: a store must never be made by a typing error.
 
-use crate::failure::Hinted;
-use anyhow::Result;
+use crate::Error;
 use std::path::PathBuf;
 
 /// A database file, and what its URI says besides.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Database {
-    pub(super) path: PathBuf,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// The file.
+    pub path: PathBuf,
     /// Options that mean something to Python only.
-    pub(super) ignored: Vec<String>,
+    pub ignored: Vec<String>,
 }
+
+type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Options of Python's driver; a lock of another program is waited for here in any case.
 const OF_PYTHON: [&str; 5] =
     ["timeout", "check_same_thread", "isolation_level", "detect_types", "cached_statements"];
 
-/// Reads a URI of SQLite; `None` when it is none.
-pub(super) fn parse(uri: &str) -> Option<Result<Database>> {
-    let (scheme, rest) = uri.split_once("://")?;
-    let (dialect, driver) = scheme.split_once('+').unwrap_or((scheme, "pysqlite"));
-    dialect.eq_ignore_ascii_case("sqlite").then(|| parse_parts(uri, driver, rest))
+impl Database {
+    /// Reads a URI of SQLite; `None` when it is none.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when it names no file, or asks for what is not supported.
+    pub fn parse(uri: &str) -> Option<Result<Self>> {
+        let (scheme, rest) = uri.split_once("://")?;
+        let (dialect, driver) = scheme.split_once('+').unwrap_or((scheme, "pysqlite"));
+        dialect.eq_ignore_ascii_case("sqlite").then(|| parse_parts(uri, driver, rest))
+    }
 }
 
-fn refusal(uri: &str, why: impl std::fmt::Display) -> anyhow::Error {
-    Hinted::error(
-        format!("cannot open the database `{uri}`: {why}"),
-        "use sqlite:///PATH, with four slashes for an absolute path",
-    )
+fn refusal(uri: &str, why: impl Into<String>) -> Error {
+    Error::Database { uri: uri.to_owned(), why: why.into() }
 }
 
 fn parse_parts(uri: &str, driver: &str, rest: &str) -> Result<Database> {
@@ -123,7 +127,7 @@ mod tests {
 
     #[track_caller]
     fn check(uri: &str, path: &str, ignored: &[&str]) {
-        let found = parse(uri).unwrap().unwrap();
+        let found = Database::parse(uri).unwrap().unwrap();
         assert_eq!(
             (found.path.to_str(), found.ignored.as_slice()),
             (Some(path), ignored.iter().map(ToString::to_string).collect::<Vec<_>>().as_slice()),
@@ -133,7 +137,7 @@ mod tests {
 
     #[track_caller]
     fn refused(uri: &str, why: &str) {
-        let error = parse(uri).unwrap().unwrap_err().to_string();
+        let error = Database::parse(uri).unwrap().unwrap_err().to_string();
         assert!(error.contains(why), "`{error}` does not say `{why}`");
     }
 
@@ -168,7 +172,7 @@ mod tests {
         refused("sqlite:///a.db?mode=rw", "needs `uri=true`");
         refused("sqlite:///a.db?uri=true", "begin with `file:`");
         refused("sqlite:///file:a.db", "needs `?uri=true`");
-        assert!(parse("./sqlite").is_none());
-        assert!(parse("postgresql://host/db").is_none());
+        assert!(Database::parse("./sqlite").is_none());
+        assert!(Database::parse("postgresql://host/db").is_none());
     }
 }

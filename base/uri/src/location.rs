@@ -16,7 +16,7 @@ pub fn path_uri(path: &Path) -> String {
 /// Reads the path out of a plain path or a `file:` URI; `None` for any other URI.
 ///
 /// ```
-/// use mlctl_artifacts::location_path;
+/// use mlctl_uri::location_path;
 /// use std::path::PathBuf;
 ///
 /// assert_eq!(location_path("file:///a%20b"), Some(PathBuf::from("/a b")));
@@ -37,7 +37,7 @@ pub fn location_path(location: &str) -> Option<PathBuf> {
 /// does; any other location stays what it is.
 ///
 /// ```
-/// use mlctl_artifacts::absolute_location;
+/// use mlctl_uri::absolute_location;
 ///
 /// let here = std::env::current_dir().unwrap();
 /// assert_eq!(absolute_location("./mlruns"), here.join("mlruns").to_str().unwrap());
@@ -68,7 +68,8 @@ pub fn is_of_windows(location: &str) -> bool {
 }
 
 /// Returns the scheme of a URI; none for a plain path, of Windows too.
-pub(crate) fn scheme(location: &str) -> Option<&str> {
+#[must_use]
+pub fn scheme(location: &str) -> Option<&str> {
     let (scheme, _) = location.split_once(':')?;
     let is_scheme =
         scheme.len() > 1 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
