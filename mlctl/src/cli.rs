@@ -24,7 +24,9 @@ use clap_complete::Shell;
 pub(crate) use experiments::{ExperimentsCommand, ShowFormat};
 pub(crate) use generate::GenerateCommand;
 pub(crate) use ignored::{command, parse};
-pub(crate) use images::{BuildDockerArgs, BuildImageArgs, DockerEnvManager};
+pub(crate) use images::{
+    BuildDockerArgs, BuildImageArgs, DockerEnvManager, ImageArgs, ServerImageArgs,
+};
 pub(crate) use left_out::explain as explain_left_out;
 pub(crate) use models::{
     ConvertArgs, ConvertFormat, InstallMlflow, ModelUri, ModelsArgs, ModelsCommand, PredictArgs,
@@ -34,7 +36,7 @@ pub(crate) use registry::{
     AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand, WebhooksCommand,
 };
 pub(crate) use runs::{CreateRunArgs, EndedAs, ListArgs, RunsCommand};
-pub(crate) use server::{Durability, FrameOptions, ServerArgs};
+pub(crate) use server::{Durability, FrameOptions, HealthArgs, ServerArgs, ServerCommand};
 pub(crate) use spelling::expand as expand_spelling;
 use std::path::PathBuf;
 pub(crate) use which::{WhichExperiment, WhichModel, WhichRun, WhichRuns};

@@ -1,4 +1,4 @@
-//! `mlctl models build-image`: what it makes is taken apart, run and pushed by programs of others.
+//! `mlctl models build-image` and `mlctl server image`: what it makes is taken apart, run and pushed by programs of others.
 
 use crate::harness::{Place, REPOSITORY, finish, skip, until};
 use crate::http::{Server, answer, http};
@@ -7,7 +7,7 @@ use mlctl_oci::{Base, Content, Digest, Entry, Layer, Platform, Recipe, Reference
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -171,6 +171,75 @@ fn an_image_serves_its_model_where_nothing_else_is() {
     let mlmodel = fs::read(root.join("opt/ml/model/MLmodel")).unwrap();
     assert_eq!(mlmodel, fs::read(format!("{}/MLmodel", model())).unwrap());
     check_serves(&place, &root, &process, &port);
+}
+
+/// Prepares the image's own health check.
+fn health_check(place: &Place, root: &Path, process: &Value, config: &Value) -> Command {
+    let test = texts(&config["config"]["Healthcheck"]["Test"]);
+    assert_eq!(test[0], "CMD");
+    let mut process = process.clone();
+    process["args"] = json!(test[1..]);
+    in_container(place, root, &process)
+}
+
+#[test]
+fn a_server_image_keeps_its_data_and_is_healthy_where_nothing_else_is() {
+    if !is_wanted() {
+        return;
+    }
+    let (place, port) = (Place::new(), free_port());
+    let mlctl = small_mlctl(&place);
+    let build = |output: &str| {
+        let args = ["server", "image", "-t", "team/tracking", "-o", output, "--port", &port];
+        built(command(&place, &mlctl, &args))
+    };
+
+    let told = build("server.tar");
+
+    assert_eq!(build("again.tar")["digest"], told["digest"], "the same inputs, the same image");
+    let config = ok(&place, "skopeo", &["inspect", "--config", "--raw", "oci-archive:server.tar"]);
+    let config: Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["config"]["User"], "10001:10001");
+    assert_eq!(config["config"]["Volumes"], json!({ "/data": {} }));
+    assert_eq!(config["config"]["ExposedPorts"], json!({ format!("{port}/tcp"): {} }));
+    let (root, process) = unpacked(&place, "server.tar");
+    // umoci gives everything to who unpacks; a volume belongs to whom the folder in the image does.
+    let data = root.join("data");
+    if fs::metadata(&data).unwrap().uid() == 0 {
+        chown(&data, Some(10001), Some(10001)).unwrap();
+    }
+
+    let mut before = Server::launch(&place, &mut in_container(&place, &root, &process));
+    assert_eq!(before.url, format!("http://0.0.0.0:{port}"));
+    before.url = format!("http://127.0.0.1:{port}");
+    before.post_json("/api/2.0/mlflow/experiments/create", &json!({ "name": "kept" }));
+    let healthy = finish(&mut health_check(&place, &root, &process, &config));
+    assert_eq!(healthy.code, Some(0), "{healthy:?}");
+    let elsewhere = http().get(format!("{}/version", before.url)).header("host", "evil.example");
+    let (status, _) = answer(elsewhere);
+    let api = format!("{}/api/2.0/mlflow/experiments/get-by-name?experiment_name=kept", before.url);
+    let (refused, _) = answer(http().get(&api).header("host", "evil.example"));
+    assert_eq!((status, refused), (200, 403), "names of others are refused, also in a container");
+    before.process.signal(rustix::process::Signal::TERM);
+    assert_eq!(before.process.end().code, Some(0), "it does not end when it is asked to");
+
+    let unhealthy = finish(&mut health_check(&place, &root, &process, &config));
+    assert_eq!(unhealthy.code, Some(1), "{unhealthy:?}");
+    assert!(unhealthy.stderr.contains("no healthy server answers at"), "{unhealthy:?}");
+
+    let _after = Server::launch(&place, &mut in_container(&place, &root, &process));
+    let (status, text) = answer(http().get(api));
+    assert_eq!(status, 200, "{text}");
+}
+
+#[test]
+fn server_image_needs_a_name_and_a_place_and_takes_no_flags_of_the_server() {
+    let place = Place::new();
+    let missing = place.run(&["server", "image", "-t", "x"]);
+    assert_eq!(missing.code, Some(2), "{missing:?}");
+    assert!(missing.stderr.contains("--output <FILE>"), "{missing:?}");
+    let mixed = place.run(&["server", "--workers", "1", "image", "-t", "x", "-o", "x.tar"]);
+    assert_eq!(mixed.code, Some(2), "{mixed:?}");
 }
 
 /// Writes an image with a file system like Debian's, where `/lib` is a link.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::document::{CONFIG, Execution, History, ImageConfig, MANIFEST, Manifest, RootFs};
 use crate::{Base, Blob, Digest, Layer, Platform, Result};
@@ -24,6 +24,11 @@ pub struct Settings {
     pub exposed_ports: Vec<String>,
     /// Labels that are added to those of the base image, or take their place.
     pub labels: BTreeMap<String, String>,
+    /// Folders that outlive a container, such as `/data`.
+    pub volumes: Vec<String>,
+    /// A program and its arguments that exits with 0 while the container is healthy. It is
+    /// Docker's extension of the format; others ignore it.
+    pub health: Option<Vec<String>>,
 }
 
 /// What an image is made of.
@@ -122,6 +127,14 @@ impl Settings {
         for port in self.exposed_ports {
             let ports = to.exposed_ports.get_or_insert_default();
             ports.insert(port, Value::Object(Map::new()));
+        }
+        for folder in self.volumes {
+            let volumes = to.volumes.get_or_insert_default();
+            volumes.insert(folder, Value::Object(Map::new()));
+        }
+        if let Some(command) = self.health {
+            let test: Vec<String> = ["CMD".to_owned()].into_iter().chain(command).collect();
+            to.healthcheck = Some(json!({ "Test": test }));
         }
         if !self.labels.is_empty() {
             to.labels.get_or_insert_default().extend(self.labels);

@@ -28,8 +28,12 @@ const WHITEOUT: &str = ".wh.";
 
 /// The permissions of folders and programs.
 const MODE_PROGRAM: u32 = 0o755;
+/// The permissions of folders that only their owner uses.
+const MODE_PRIVATE: u32 = 0o700;
 /// The permissions of other files.
 const MODE_PLAIN: u32 = 0o644;
+/// The number of the user and the group that own everything else.
+const ROOT: u32 = 0;
 
 /// What a file of a layer holds.
 pub enum Content<'a> {
@@ -70,7 +74,8 @@ impl fmt::Debug for Content<'_> {
     }
 }
 
-/// A file, folder or link of a layer. Everything belongs to root.
+/// A file, folder or link of a layer. Everything belongs to root, except folders that are given to
+/// somebody else.
 #[derive(Debug)]
 pub struct Entry<'a> {
     path: String,
@@ -79,7 +84,7 @@ pub struct Entry<'a> {
 
 #[derive(Debug)]
 enum Kind<'a> {
-    Folder { mode: u32 },
+    Folder { mode: u32, owner: u32 },
     File { content: Content<'a>, mode: u32 },
     Link { target: String },
 }
@@ -98,7 +103,12 @@ impl<'a> Entry<'a> {
     /// A folder with the given permissions. Those that lead to an entry are made without asking,
     /// with 755.
     pub fn folder(path: impl Into<String>, mode: u32) -> Self {
-        Self { path: path.into(), kind: Kind::Folder { mode } }
+        Self { path: path.into(), kind: Kind::Folder { mode, owner: ROOT } }
+    }
+
+    /// A folder that only the user with this number, and the group with the same, may use.
+    pub fn private_folder(path: impl Into<String>, owner: u32) -> Self {
+        Self { path: path.into(), kind: Kind::Folder { mode: MODE_PRIVATE, owner } }
     }
 
     /// A symbolic link.
@@ -186,7 +196,7 @@ fn sorted(entries: Vec<Entry<'_>>) -> Result<BTreeMap<String, Kind<'_>>> {
     for path in paths {
         for (at, _) in path.match_indices('/') {
             let parent = all.entry(path[..at].to_owned());
-            let parent = parent.or_insert(Kind::Folder { mode: MODE_PROGRAM });
+            let parent = parent.or_insert(Kind::Folder { mode: MODE_PROGRAM, owner: ROOT });
             if !matches!(parent, Kind::Folder { .. }) {
                 let rule = "its parent must be a folder";
                 return Err(Error::Invalid { what: "path in an image", value: path, rule });
@@ -213,11 +223,15 @@ fn check_path(path: &str) -> Result<()> {
 fn append<W: Write>(tar: &mut Builder<W>, path: &str, kind: Kind<'_>, mtime: u64) -> Result<()> {
     let mut header = Header::new_gnu();
     header.set_mtime(mtime);
-    header.set_uid(0);
-    header.set_gid(0);
+    let owner = match kind {
+        Kind::Folder { owner, .. } => owner,
+        Kind::File { .. } | Kind::Link { .. } => ROOT,
+    };
+    header.set_uid(owner.into());
+    header.set_gid(owner.into());
     let packing = |source| Error::io(format!("pack `{path}` into a layer"), source);
     match kind {
-        Kind::Folder { mode } => {
+        Kind::Folder { mode, .. } => {
             header.set_entry_type(EntryType::Directory);
             header.set_mode(mode);
             header.set_size(0);
@@ -288,6 +302,7 @@ mod tests {
                 Entry::program("a", bytes("2")),
                 Entry::link("l", "b/x"),
                 Entry::folder("tmp", 0o1777),
+                Entry::private_folder("data", 7),
                 Entry::file(long.clone(), bytes("3")),
             ];
             if turned {
@@ -316,8 +331,15 @@ mod tests {
             })
             .filter(|entry| !entry.0.starts_with("model"))
             .collect();
-        let want = [("a", 0o755), ("b/", 0o755), ("b/x", 0o644), ("l", 0o777), ("tmp/", 0o1777)];
-        assert_eq!(seen, want.map(|(path, mode)| (path.to_owned(), mode, 0, 0)));
+        let want = [
+            ("a", 0o755, 0),
+            ("b/", 0o755, 0),
+            ("b/x", 0o644, 0),
+            ("data/", 0o700, 7 + 7),
+            ("l", 0o777, 0),
+            ("tmp/", 0o1777, 0),
+        ];
+        assert_eq!(seen, want.map(|(path, mode, owner)| (path.to_owned(), mode, 0, owner)));
     }
 
     #[test]

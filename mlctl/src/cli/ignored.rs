@@ -6,7 +6,7 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 
 /// Commands, and the ids of the flags that they, and the commands below them, ignore.
-const IGNORED: [(&[&str], &[&str]); 15] = [
+const IGNORED: [(&[&str], &[&str]); 17] = [
     (&["log"], &["registry_store", "json"]),
     (&["experiments"], &["registry_store"]),
     (&["runs"], &["registry_store"]),
@@ -19,6 +19,8 @@ const IGNORED: [(&[&str], &[&str]); 15] = [
     (&["models", "convert"], &["onnxruntime", "max_elements"]),
     (&["models", "build-docker"], &["onnxruntime", "max_elements", "env_manager"]),
     (&["models", "build-image"], &["onnxruntime", "max_elements"]),
+    (&["server", "image"], &["store", "registry_store"]),
+    (&["server", "health"], &["store", "registry_store"]),
     (&["db"], &["store", "registry_store"]),
     (&["gc"], &["registry_store"]),
     (&["completions"], &["store", "registry_store", "json", "verbose"]),

@@ -1,4 +1,4 @@
-//! The flags of `mlctl models build-image` and `build-docker`.
+//! The flags of `mlctl models build-image` and `build-docker`, and of `mlctl server image`.
 
 use super::WhichModel;
 use clap::{Args, ValueEnum};
@@ -8,6 +8,25 @@ use std::path::PathBuf;
 pub(crate) struct BuildImageArgs {
     #[command(flatten)]
     pub(crate) which: WhichModel,
+    #[command(flatten)]
+    pub(crate) image: ImageArgs,
+    /// Port that the container listens on
+    #[arg(long, short, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServerImageArgs {
+    #[command(flatten)]
+    pub(crate) image: ImageArgs,
+    /// Port that the container listens on
+    #[arg(long, short, default_value_t = 5000, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+}
+
+/// What every image is made with.
+#[derive(Debug, Args)]
+pub(crate) struct ImageArgs {
     /// Name and tag of the image [default: the name to push to; the tag is latest if none is given]
     #[arg(
         long,
@@ -21,7 +40,7 @@ pub(crate) struct BuildImageArgs {
     #[arg(long, short, value_name = "FILE", required_unless_present = "push")]
     pub(crate) output: Option<PathBuf>,
     /// Base image, in an archive written by docker save or skopeo [default: no base image: the
-    /// image holds only mlctl and the model]
+    /// image holds only mlctl and what it serves]
     #[arg(long, value_name = "FILE")]
     pub(crate) base: Option<PathBuf>,
     /// Push the image to a container registry, with the login of docker or podman
@@ -33,9 +52,6 @@ pub(crate) struct BuildImageArgs {
     /// Allow pushing over plain HTTP; without this flag, only a registry on this machine may use it
     #[arg(long, requires = "push")]
     pub(crate) insecure: bool,
-    /// Port that the container listens on
-    #[arg(long, short, default_value_t = 8080, value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) port: u16,
     /// Creation time of the image, in seconds since 1970
     #[arg(
         long,

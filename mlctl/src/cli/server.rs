@@ -4,12 +4,16 @@
 //! effect here are accepted with a notice. A flag that promises protection that mlctl does not
 //! have is refused.
 
-use clap::{Args, ValueEnum};
+use super::ServerImageArgs;
+use clap::{Args, Subcommand, ValueEnum};
 use std::num::NonZero;
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct ServerArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ServerCommand>,
     /// Tracking store: a folder or sqlite:///FILE; same as --store
     #[arg(long, env = "MLFLOW_BACKEND_STORE_URI", value_name = "URI", help_heading = STORAGE)]
     pub(crate) backend_store_uri: Option<String>,
@@ -145,6 +149,31 @@ pub(crate) struct ServerArgs {
 
     #[command(flatten)]
     pub(crate) ignored: IgnoredFlags,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServerCommand {
+    /// Build a container image of the server, without Docker
+    Image(Box<ServerImageArgs>),
+    /// Check that a server on this machine answers: exit code 0 if it does
+    Health(HealthArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// Port that the server listens on
+    #[arg(long, short, env = "MLFLOW_PORT", default_value_t = 5000)]
+    pub(crate) port: u16,
+    /// Prefix of the server's paths
+    #[arg(
+        long,
+        env = "MLFLOW_STATIC_PREFIX",
+        value_parser = parse_static_prefix,
+        default_value = "",
+        hide_default_value = true,
+        value_name = "PATH"
+    )]
+    pub(crate) static_prefix: String,
 }
 
 const STORAGE: &str = "Storage";

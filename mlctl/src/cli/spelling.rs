@@ -43,10 +43,16 @@ pub(crate) fn expand(mut arguments: Vec<OsString>) -> Vec<OsString> {
 pub(super) fn command_path(arguments: &[OsString]) -> Vec<String> {
     let mut command = Cli::command();
     let mut path = Vec::new();
-    for word in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
-        if let Some(found) = command.find_subcommand(word).cloned() {
+    let mut found_at = 0;
+    for (at, word) in arguments.iter().enumerate().skip(1) {
+        // Behind a flag of such a command, the name of a subcommand is a value.
+        if command.is_args_conflicts_with_subcommands_set() && at != found_at + 1 {
+            break;
+        }
+        let found = word.to_str().and_then(|word| command.find_subcommand(word)).cloned();
+        if let Some(found) = found {
             path.push(found.get_name().to_owned());
-            command = found;
+            (command, found_at) = (found, at);
         }
     }
     path
@@ -77,6 +83,15 @@ mod tests {
         check("mlctl help", "mlctl --help");
         check("mlctl help runs list", "mlctl runs list --help");
         check("mlctl log tag help me", "mlctl log tag help me");
+    }
+
+    #[test]
+    fn below_a_server_h_is_help_and_behind_a_flag_its_commands_are_values() {
+        check("mlctl server image -h -t x", "mlctl server image -h -t x");
+        check(
+            "mlctl server --allowed-hosts image -h ::",
+            "mlctl server --allowed-hosts image --host ::",
+        );
     }
 
     #[test]

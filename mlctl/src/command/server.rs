@@ -1,8 +1,11 @@
 //! `mlctl server`.
 
+mod health;
+mod image;
+
 use super::Context;
 use crate::Outcome;
-use crate::cli::{Durability, ServerArgs};
+use crate::cli::{Durability, ServerArgs, ServerCommand};
 use crate::config::{Origin, known};
 use crate::failure::Hinted;
 use crate::server::{self, Access, Options, Patterns, Registry};
@@ -21,7 +24,15 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-pub(crate) fn serve(context: &Context, args: &ServerArgs) -> Outcome {
+pub(crate) fn dispatch(context: &Context, args: &ServerArgs) -> Outcome {
+    match &args.command {
+        None => serve(context, args),
+        Some(ServerCommand::Image(args)) => image::build(context, args),
+        Some(ServerCommand::Health(args)) => health::check(context, args),
+    }
+}
+
+fn serve(context: &Context, args: &ServerArgs) -> Outcome {
     refuse_unsupported_flags(args)?;
     let build = args.mlflow_ui.as_deref().map(Build::find).transpose()?;
     let uri = store_uri(context, args)?;

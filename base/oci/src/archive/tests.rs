@@ -24,6 +24,8 @@ fn image(base: Option<Base>, path: &str) -> Image {
             ("a".to_owned(), path.to_owned()),
             ("b".to_owned(), "2".to_owned()),
         ]),
+        volumes: vec![format!("/{path}")],
+        health: Some(vec!["/srv/run".to_owned(), "health".to_owned()]),
         ..Settings::default()
     };
     let recipe = Recipe {
@@ -166,7 +168,7 @@ fn layers_and_settings_are_put_upon_a_base() {
     let lower = with_config(&lower, |config| {
         config["config"]["Env"] = json!(["PATH=/bin", "HOME=/root"]);
         config["config"]["Cmd"] = json!(["sh"]);
-        config["config"]["Volumes"] = json!({ "/data": {} });
+        config["config"]["Volumes"] = json!({ "/a": {}, "/data": {} });
         config["config"]["OnBuild"] = Value::Null;
         config["history"] = Value::Null;
         config["variant"] = json!("v2");
@@ -182,7 +184,8 @@ fn layers_and_settings_are_put_upon_a_base() {
     assert_eq!(config["config"]["Env"], json!(["PATH=/bin", "HOME=/tmp"]));
     assert_eq!(config["config"]["Cmd"], Value::Null);
     assert_eq!(config["config"]["Entrypoint"], json!(["/srv/run"]));
-    assert_eq!(config["config"]["Volumes"], json!({ "/data": {} }));
+    assert_eq!(config["config"]["Volumes"], json!({ "/a": {}, "/b": {}, "/data": {} }));
+    assert_eq!(config["config"]["Healthcheck"], json!({ "Test": ["CMD", "/srv/run", "health"] }));
     assert_eq!(config["config"]["Labels"], json!({ "a": "b", "b": "2" }));
     assert_eq!(config["variant"], "v2");
     let lines = config["history"].as_array().unwrap();

@@ -1,9 +1,10 @@
 //! `mlctl models build-docker`: a Dockerfile for those who build with Docker, and for models that
 //! only run with Python.
 
-use super::image::{MODEL, Program, USER, runnable};
+use super::image::{MODEL, runnable};
 use crate::cli::{BuildDockerArgs, DockerEnvManager};
 use crate::command::Context;
+use crate::command::image::{Program, USER};
 use crate::failure::Hinted;
 use crate::output::notice;
 use crate::resolve;

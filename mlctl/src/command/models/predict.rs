@@ -2,27 +2,19 @@
 
 use super::{format_of, rows_of};
 use crate::cli::PredictArgs;
-use crate::command::Context;
-use crate::failure::Hinted;
+use crate::command::{Context, draft};
 use crate::output::notice;
 use anyhow::{Context as _, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 use mlctl_models::files::{self, Batch, Batches, Format, Source, Writer};
 use mlctl_models::{Asked, Body, Input, Media, Model, Predictions, payload};
-use mlctl_scratch::{Access, Kind};
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::iter;
 use std::num::NonZero;
-use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Scope};
-use tempfile::NamedTempFile;
-
-/// The names of files of predictions that are not complete yet.
-const UNFINISHED: Kind = Kind::new(".mlctl-output-");
 
 /// Batches of a thread that are read, or scored and not written.
 const AHEAD: usize = 2;
@@ -42,9 +34,9 @@ pub(super) fn run(context: &Context, args: &PredictArgs) -> Result<()> {
         return Ok(());
     };
     let format = format_of(output, args.output_format)?;
-    let (draft, file) = draft(output)?;
+    let (draft, file) = draft::begin(output)?;
     let rows = score(&model, rows, format, BufWriter::new(file), &bar)?;
-    keep(draft, output)?;
+    draft::keep(draft, output)?;
     bar.finish_and_clear();
     notice(&format!("scored {rows} rows into {}", output.display()));
     Ok(())
@@ -202,34 +194,6 @@ fn rows_in(input: &Input) -> usize {
         Input::Tensor(tensor) => first(tensor),
         Input::Named(tensors) => tensors.first().map_or(0, |(_, tensor)| first(tensor)),
     }
-}
-
-/// A file beside the one that is asked for: what fails leaves nothing behind, and what was there
-/// before stays until the new one is whole.
-pub(super) fn draft(output: &Path) -> Result<(NamedTempFile, File)> {
-    let cannot = || format!("cannot write `{}`", output.display());
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    if !folder.is_dir() {
-        let hint = format!("create it with `mkdir -p {}`", folder.display());
-        return Err(Hinted::error(format!("{}: its folder does not exist", cannot()), hint));
-    }
-    mlctl_scratch::sweep(folder, &[UNFINISHED]);
-    let draft = mlctl_scratch::draft(folder, UNFINISHED, Access::Private).with_context(cannot)?;
-    let file = draft.reopen().with_context(cannot)?;
-    Ok((draft, file))
-}
-
-/// Puts a draft in the place that it is for, for everybody to read.
-pub(super) fn keep(draft: NamedTempFile, output: &Path) -> Result<()> {
-    let cannot = || format!("cannot write `{}`", output.display());
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        let rights = std::fs::Permissions::from_mode(0o644);
-        draft.as_file().set_permissions(rights).with_context(cannot)?;
-    }
-    draft.persist(output).map(drop).with_context(cannot)
 }
 
 fn bar(source: &Source) -> ProgressBar {

@@ -1,33 +1,31 @@
-//! What is in an image: mlctl, what mlctl needs to run, and the model.
+//! mlctl in an image, and what it needs to run there.
 
 use crate::config::known;
 use anyhow::{Context as _, Result};
-use mlctl_artifacts::{ArtifactPath, ArtifactStore, LocalArtifacts, walk};
 use mlctl_oci::program::{Needs, Search, needs};
-use mlctl_oci::{Content, Entry, Layer, Opened, Platform};
+use mlctl_oci::{Content, Entry, Layer, Platform};
 use std::env;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Where mlctl lies in an image, from the root.
-pub(in super::super) const PROGRAM: &str = "opt/mlctl/bin/mlctl";
+pub(crate) const PROGRAM: &str = "opt/mlctl/bin/mlctl";
 /// Where its loader and libraries lie.
-pub(in super::super) const LIBRARIES: &str = "opt/mlctl/lib";
-/// Where the model lies, as in MLflow's images.
-pub(in super::super) const MODEL: &str = "opt/ml/model";
+pub(crate) const LIBRARIES: &str = "opt/mlctl/lib";
 /// Who runs it: nobody that a base image has anything for.
-pub(in super::super) const USER: &str = "10001:10001";
+pub(crate) const USER: &str = "10001:10001";
+/// The number of that user, and of its group.
+pub(crate) const USER_ID: u32 = 10001;
 
 /// This program, and what it needs beside it.
 #[derive(Debug)]
-pub(in super::super) struct Program {
+pub(crate) struct Program {
     path: PathBuf,
     needs: Needs,
 }
 
 impl Program {
     /// Looks at the running program.
-    pub(in super::super) fn of_this() -> Result<Self> {
+    pub(crate) fn of_this() -> Result<Self> {
         let path = env::current_exe().context("cannot find the mlctl program file")?;
         let first = known::LIBRARIES.folders();
         let first = env::split_paths(&first).filter(|folder| folder.is_absolute());
@@ -36,18 +34,16 @@ impl Program {
     }
 
     /// Says what the program runs on.
-    pub(in super::super) fn platform(&self) -> Result<Platform> {
+    pub(crate) fn platform(&self) -> Result<Platform> {
         let architecture = self.needs.machine.architecture();
-        let architecture = architecture.context(
-            "container images do not support the processor \
-                                                 of this machine",
-        )?;
+        let architecture = architecture
+            .context("container images do not support the processor of this machine")?;
         Ok(Platform::linux(architecture))
     }
 
     /// Returns what starts it where the image has libraries of its own: the loader is asked by
     /// name, so that neither mlctl's libraries nor the others are taken for the wrong ones.
-    pub(in super::super) fn command(&self) -> Vec<String> {
+    pub(crate) fn command(&self) -> Vec<String> {
         let program = format!("/{PROGRAM}");
         match self.loader() {
             Some(loader) => {
@@ -65,7 +61,7 @@ impl Program {
     }
 
     /// Returns every file with its place in the image.
-    pub(in super::super) fn files(&self) -> impl Iterator<Item = (String, &Path)> {
+    pub(crate) fn files(&self) -> impl Iterator<Item = (String, &Path)> {
         let libraries = self.needs.libraries.iter();
         libraries
             .map(|(name, path)| (format!("{LIBRARIES}/{name}"), path.as_path()))
@@ -80,12 +76,7 @@ pub(super) fn folder_of(place: &str) -> &str {
 
 /// Packs mlctl and its libraries; and, where there is nothing else, what a program expects of a
 /// system.
-pub(super) fn runtime(
-    program: &Program,
-    is_alone: bool,
-    mtime: u64,
-    scratch: &Path,
-) -> Result<Layer> {
+pub(super) fn pack(program: &Program, is_alone: bool, mtime: u64, scratch: &Path) -> Result<Layer> {
     let files = program.files();
     let mut entries: Vec<Entry<'_>> =
         files.map(|(place, path)| Entry::program(place, Content::of_file(path))).collect();
@@ -110,20 +101,4 @@ fn system(program: &Program) -> Vec<Entry<'static>> {
         entries.push(Entry::link(asked.trim_start_matches('/'), format!("/{loader}")));
     }
     entries
-}
-
-/// Packs a model's folder. Links in it are followed as long as they stay in it.
-pub(super) fn model(folder: &Path, mtime: u64, scratch: &Path) -> Result<Layer> {
-    let cannot = || format!("cannot pack the model in `{}`", folder.display());
-    let store = LocalArtifacts::open(folder).with_context(cannot)?;
-    let found = walk(&store, &ArtifactPath::root()).with_context(cannot)?;
-    let entries = found.into_iter().map(|info| {
-        let (store, path) = (&store, info.path.clone());
-        let open = move || {
-            let artifact = store.open(&path).map_err(io::Error::other)?;
-            Ok(Opened { bytes: artifact.size, content: Box::new(artifact.content) })
-        };
-        Entry::file(format!("{MODEL}/{}", info.path), Content::Stream(Box::new(open)))
-    });
-    Layer::pack(entries.collect(), mtime, scratch).with_context(cannot)
 }
