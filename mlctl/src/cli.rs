@@ -118,7 +118,8 @@ pub(crate) enum Command {
     /// Show the settings and where each one comes from
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Show the version, settings, stores, tools and environment variables that mlctl finds
+    /// Check stores, folders and tools, and show environment variables; exit code 1 if there is a
+    /// problem
     Doctor {
         /// Hide the values of environment variables of MLflow
         #[arg(long)]

@@ -306,6 +306,12 @@ fn open_registry(config: &Config, missing: Missing) -> Result<OpenRegistry> {
     })
 }
 
+/// Tells whether the registry of the settings is there; a server is taken to be.
+pub(crate) fn registry_exists(config: &Config) -> bool {
+    let is_missing = |place: StoreUri| file_of(&place).is_some_and(|path| !path.exists());
+    !registry_place(config).is_ok_and(is_missing)
+}
+
 /// Tells whether the registry of the settings is on a server.
 pub(crate) fn has_registry_server(config: &Config) -> bool {
     matches!(registry_place(config), Ok(StoreUri::Server(_)))

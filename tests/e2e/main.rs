@@ -11,6 +11,7 @@ mod config;
 mod db;
 mod differential;
 mod disk;
+mod doctor;
 mod experiments;
 mod gc;
 mod harness;

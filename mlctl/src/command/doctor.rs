@@ -1,61 +1,46 @@
-//! `mlctl doctor`: what a report of a problem should say.
+//! `mlctl doctor`: what is there, what is missing for which command, and how to mend it.
+
+mod check;
 
 use super::Context;
 use crate::Outcome;
-use crate::config::{self, known};
+use crate::config;
 use crate::output::table;
-use crate::stores::{self, Missing};
-use anyhow::Result;
+use check::State;
 use serde_json::{Map, Value, json};
 use std::env;
 use std::process::ExitCode;
 
-/// Programs that projects and models may need.
-const TOOLS: [&str; 6] = ["git", "uv", "python3", "conda", "docker", "R"];
-
 /// Variables whose values are never shown.
 const SECRETS: [&str; 5] = ["TOKEN", "PASSWORD", "SECRET", "KEY", "PASSPHRASE"];
 
+/// Fails when a check found a problem; what is missing is none, since few commands need it.
 pub(crate) fn show(context: &Context, mask: bool) -> Outcome {
-    let config = &context.config;
-    let store = state(stores::tracking(config, Missing::Refuse).map(drop));
-    let registry = state(stores::registry(config, Missing::Refuse).map(drop));
     let about = [
         ("mlctl", env!("CARGO_PKG_VERSION").to_owned()),
         ("system", format!("{} on {}", env::consts::OS, env::consts::ARCH)),
-        ("store", format!("{} (from {})", config.store.value, config.store.origin)),
-        ("store opens", store),
-        (
-            "registry",
-            config.registry_store.value.clone().unwrap_or_else(|| "with the store".to_owned()),
-        ),
-        ("registry opens", registry),
-        ("cache", config.cache_dir.value.display().to_string()),
-        ("tools", tools()),
     ];
+    let checks = check::all(&context.config, context.clock.now());
     let variables = variables(mask);
-    let named: Map<String, Value> =
-        about.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-    let told: Map<String, Value> =
-        variables.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-    context.output.show(&json!({ "about": named, "variables": told }), |_| {
-        let rows = about.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]);
-        let set = variables.iter().map(|(name, value)| vec![name.clone(), value.clone()]);
-        table(&[], rows.chain(set).collect(), "")
+    let named = |pairs: &[(String, String)]| -> Map<String, Value> {
+        pairs.iter().map(|(name, value)| (name.clone(), json!(value))).collect()
+    };
+    let about = about.map(|(name, value)| (name.to_owned(), value));
+    let report =
+        json!({ "about": named(&about), "checks": checks, "variables": named(&variables) });
+    context.output.show(&report, |_| {
+        let plain =
+            |(name, value): &(String, String)| vec![String::new(), name.clone(), value.clone()];
+        let checked = checks.iter().map(|check| {
+            let fix = check.fix.as_ref().map(|fix| format!(" ({fix})")).unwrap_or_default();
+            let line = format!("{}{fix}", check.found);
+            vec![check.state.as_str().to_owned(), check.name.to_owned(), line]
+        });
+        let rows = about.iter().map(plain).chain(checked).chain(variables.iter().map(plain));
+        table(&[], rows.collect(), "")
     })?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn state(opened: Result<()>) -> String {
-    opened.map_or_else(|error| format!("no: {error:#}"), |()| "yes".to_owned())
-}
-
-/// Lists the tools that are found.
-fn tools() -> String {
-    let path = known::PROGRAMS.folders();
-    let is_there = |name: &&str| env::split_paths(&path).any(|folder| folder.join(name).is_file());
-    let found: Vec<&str> = TOOLS.into_iter().filter(is_there).collect();
-    if found.is_empty() { "none".to_owned() } else { found.join(", ") }
+    let is_broken = checks.iter().any(|check| check.state == State::Problem);
+    Ok(if is_broken { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 /// Lists the variables that MLflow's programs and this one read.
