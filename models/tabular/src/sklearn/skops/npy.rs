@@ -79,7 +79,10 @@ pub(crate) fn read(bytes: &[u8]) -> Load<Array> {
         return refuse!("its shape is too large");
     };
     // An array of items without a width needs no bytes, and so could have any length.
-    if body.len() < needed || (kind.width() == 0 && count > bytes.len()) {
+    if kind.width() == 0 && count > bytes.len() {
+        return refuse!("its shape has {count} items of no width");
+    }
+    if body.len() < needed {
         return refuse!(
             "it is incomplete: it should have {needed} bytes of values, but has {}",
             body.len()

@@ -83,9 +83,12 @@ fn broken_arrays_are_refused() {
     check_refused(&npy(1, &header("'<f8'", false, "(-1,)"), &[0; 8]), "not a valid shape");
     let huge = "(4611686018427387904, 4611686018427387904)";
     check_refused(&npy(1, &header("'<f8'", false, huge), &[]), "too large");
-    check_refused(&npy(1, &header("'|S0'", false, "(99999999999,)"), &[]), "is cut");
+    check_refused(
+        &npy(1, &header("'|S0'", false, "(99999999999,)"), &[]),
+        "99999999999 items of no width",
+    );
     check_refused(&npy(1, &"(".repeat(5000), &[]), "too deep");
-    check_refused(&npy(1, "{'descr': '<f8'}", &[]), "lacks `shape`");
+    check_refused(&npy(1, "{'descr': '<f8'}", &[]), "has no `shape`");
     check_refused(&npy(1, &header("'<u8'", false, "(1,)"), &[255; 8]), "too large");
 }
 
