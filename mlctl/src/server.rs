@@ -18,7 +18,7 @@ use axum::routing::{any, get};
 use axum::{Json, Router, extract};
 use mlctl_tracking::OpenStore;
 use mlctl_tracking::rest::{
-    ServedArtifacts, Service, artifact_proxy, artifact_root_routes, router, ui_router,
+    ServedArtifacts, Service, artifact_proxy, artifact_root_routes, own_router, router, ui_router,
     version_artifact_route,
 };
 use mlctl_ui::mlflow::{Build, Sources};
@@ -64,14 +64,16 @@ pub(crate) fn tracking_app(tracking: &OpenStore, options: Options) -> Router {
         }
         false => {
             let mut all = router(service.clone());
+            let mut own = own_router(service.clone());
             let mut api = api.merge(unsupported::routes());
             let mut root = artifact_root_routes(service.clone()).merge(unsupported::root_routes());
             if let Some(registry) = options.registry {
                 let routes = registry::routes(registry, tracking.store.clone(), served.clone());
                 all = all.merge(routes.mlflow);
-                api = api.nest("/2.0/mlctl", routes.own);
+                own = own.merge(routes.own);
                 root = root.merge(version_artifact_route(service.clone(), routes.places));
             }
+            api = api.nest("/2.0/mlctl", own);
             let for_pages = all.clone().merge(ui_router(service));
             let pages = api.clone().nest("/2.0/mlflow", for_pages);
             (api.nest("/2.0/mlflow", all), pages, root)

@@ -3,6 +3,7 @@
 //! Talks to `mlctl server` and to MLflow's own server. Calls block: use it outside of async code.
 
 mod artifacts;
+mod facts;
 mod transport;
 
 use crate::entity::{

@@ -29,10 +29,11 @@
 //!
 //! # Writing a backend
 //!
-//! A backend is a type that implements three traits: [`TrackingStore`] for experiments and runs,
-//! [`LoggedModelStore`], and [`PurgeStore`], whose provided methods are for stores that cannot
-//! delete permanently. Their documentation is the contract. What is the same for all backends is
-//! here to be used:
+//! A backend is a type that implements four traits: [`TrackingStore`] for experiments and runs,
+//! [`LoggedModelStore`], [`PurgeStore`], whose provided methods are for stores that cannot delete
+//! permanently, and [`RunFacts`], whose provided methods are for stores that can only show runs one
+//! by one. Their documentation is the contract. What is the same for all backends is here to be
+//! used:
 //!
 //! - [`rules`]: what may be logged and changed. A store asks them before it writes, so that it
 //!   refuses the same things with the same errors.
@@ -60,6 +61,7 @@ mod id;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod entity;
+pub mod facts;
 pub mod fluent;
 pub mod gc;
 pub mod lineage;
@@ -74,6 +76,7 @@ pub mod search;
 pub mod store;
 
 pub use error::{Error, Result, Thing};
+pub use facts::RunFacts;
 pub use id::{ExperimentId, ExperimentName, Key, ModelId, RunId};
 pub use mlctl_wire::Clock;
 pub use open::{OpenOptions, OpenStore, StoreKind, exists, open};

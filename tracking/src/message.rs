@@ -54,6 +54,10 @@ fn is_absent(value: &impl Absence) -> bool {
     value.is_absent()
 }
 
+mod facts;
+
+pub(crate) use facts::*;
+
 messages! {
     CreateExperiment {
         name: Option<String>,

@@ -1,14 +1,15 @@
 //! MLflow's REST API over a [`TrackingStore`], as axum routers.
 //!
 //! [`router`] has the paths below `/api/2.0/mlflow`, [`ui_router`] those that MLflow's pages have
-//! below `/ajax-api/2.0/mlflow` on top of them, [`artifact_proxy`] those below
-//! `/api/2.0/mlflow-artifacts`, which `/ajax-api` has too, and [`artifact_root_routes`] what has no
-//! prefix. A handler decodes, calls the store and encodes; rules live in the
+//! below `/ajax-api/2.0/mlflow` on top of them, [`own_router`] those below `/api/2.0/mlctl`,
+//! [`artifact_proxy`] those below `/api/2.0/mlflow-artifacts`, which `/ajax-api` has too, and
+//! [`artifact_root_routes`] what has no prefix. A handler decodes, calls the store and encodes; rules live in the
 //! store. Building a router opens no socket.
 
 mod artifacts;
 mod datasets;
 mod experiments;
+mod facts;
 mod failure;
 mod history;
 mod logged_models;
@@ -199,6 +200,11 @@ pub fn ui_router(service: Service) -> Router {
         .merge(history::ui_routes())
         .merge(artifacts::page_routes())
         .with_state(service)
+}
+
+/// Builds the routes below `/api/2.0/mlctl`, which MLflow's servers do not have.
+pub fn own_router(service: Service) -> Router {
+    facts::routes().with_state(service)
 }
 
 /// Builds the routes below `/api/2.0/mlflow-artifacts`.

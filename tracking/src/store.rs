@@ -28,6 +28,7 @@ use crate::entity::{
     DatasetInput, DatasetSummary, Experiment, LoggedModelInput, LoggedModelOutput, Metric, Run,
     RunInfo, Tag,
 };
+use crate::facts::RunFacts;
 use crate::search::{ExperimentQuery, Page, RunQuery};
 use crate::{ExperimentId, ExperimentName, Key, Result, RunId};
 use mlctl_artifacts::ArtifactStore;
@@ -41,10 +42,10 @@ pub type Millis = i64;
 pub type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
 
 /// Holds experiments, runs and what runs log; and, as the traits that it builds on say, logged
-/// models, and what is deleted but not yet gone.
+/// models, what is deleted but not yet gone, and facts about many runs.
 ///
-/// `Arc<dyn TrackingStore>` has the methods of all three traits. What needs no more than logged
-/// models or purging can take a [`LoggedModelStore`] or a [`PurgeStore`].
+/// `Arc<dyn TrackingStore>` has the methods of all four traits. What needs no more than logged
+/// models, purging or facts can take a [`LoggedModelStore`], a [`PurgeStore`] or a [`RunFacts`].
 ///
 /// Each method is one atomic change or one read. A method that succeeded has its effect even when
 /// the process is killed right after. Every backend passes the suite in
@@ -54,7 +55,7 @@ pub type Done<T> = Box<dyn FnOnce(Result<T>) + Send>;
 /// [`Error::RunNotFound`] or [`Error::ModelNotFound`] when what it names does not exist, and a
 /// change of a deleted run or experiment with [`Error::NotActive`].
 pub trait TrackingStore:
-    LoggedModelStore + PurgeStore + fmt::Debug + Send + Sync + 'static
+    LoggedModelStore + PurgeStore + RunFacts + fmt::Debug + Send + Sync + 'static
 {
     /// Makes an experiment.
     ///

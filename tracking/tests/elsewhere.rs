@@ -12,6 +12,7 @@ use mlctl_tracking::entity::{
     LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunData, RunInfo, RunInputs,
     RunOutputs, RunStatus, Tag,
 };
+use mlctl_tracking::facts::RunFacts;
 use mlctl_tracking::rules::{self, tag};
 use mlctl_tracking::search::{
     self, ExperimentQuery, LoggedModelQuery, Page, RunQuery, select_experiments,
@@ -519,3 +520,14 @@ impl LoggedModelStore for Lists {
 
 /// Nothing is kept of what is deleted, so there is nothing to purge.
 impl PurgeStore for Lists {}
+
+/// Every run is looked at for every fact.
+impl RunFacts for Lists {
+    fn each_run(&self, query: &RunQuery, visit: &mut dyn FnMut(&Run)) -> Result<()> {
+        let compiled = query.compile()?;
+        let lists = self.lists();
+        let runs = lists.runs.iter().map(|kept| &kept.run);
+        runs.filter(|run| query.admits(run, &compiled)).for_each(visit);
+        Ok(())
+    }
+}

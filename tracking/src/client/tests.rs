@@ -1,7 +1,7 @@
 //! The shared suite through a live router: REST loses nothing.
 
 use super::*;
-use crate::rest::{ServedArtifacts, Service, artifact_proxy, router, ui_router};
+use crate::rest::{ServedArtifacts, Service, artifact_proxy, own_router, router, ui_router};
 use crate::store::file::FileStore;
 use crate::store::location::path_uri;
 use std::net::TcpListener;
@@ -14,6 +14,15 @@ struct Live {
 }
 
 fn live() -> (HttpStore, Live) {
+    serve(true)
+}
+
+/// A server that has what MLflow's servers have, and nothing of mlctl's own.
+fn plain() -> (HttpStore, Live) {
+    serve(false)
+}
+
+fn serve(has_own: bool) -> (HttpStore, Live) {
     let folder = tempfile::tempdir().unwrap();
     let store = FileStore::open(folder.path().join("mlruns")).unwrap();
     let served = ServedArtifacts::below(path_uri(store.root()));
@@ -21,7 +30,11 @@ fn live() -> (HttpStore, Live) {
     let app = axum::Router::new()
         .nest("/api/2.0/mlflow", router(service.clone()))
         .nest("/ajax-api/2.0/mlflow", ui_router(service.clone()))
-        .nest("/api/2.0/mlflow-artifacts", artifact_proxy(service));
+        .nest("/api/2.0/mlflow-artifacts", artifact_proxy(service.clone()));
+    let app = match has_own {
+        true => app.nest("/api/2.0/mlctl", own_router(service)),
+        false => app,
+    };
     let runtime = Runtime::new().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -35,6 +48,17 @@ fn live() -> (HttpStore, Live) {
 }
 
 crate::conformance_tests!(live());
+
+/// What a server does not know is computed from its searches.
+mod of_plain_server {
+    use super::*;
+    crate::conformance_tests!(plain();
+        runs_are_counted_by_state,
+        keys_tell_whether_runs_differ,
+        keys_are_searched_and_cut,
+        values_of_a_key_are_counted,
+    );
+}
 
 #[test]
 fn a_server_that_is_not_there_is_named() {

@@ -4,6 +4,7 @@ use crate::{Error, Result};
 use mlctl_client::reqwest::Method;
 use mlctl_client::reqwest::blocking::{RequestBuilder, Response};
 use mlctl_client::{Api, Credentials, Failure, Server, URL_RULE};
+use mlctl_wire::ErrorCode;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -31,6 +32,19 @@ impl Transport {
         body: &impl Serialize,
     ) -> Result<T> {
         Ok(self.0.send(Method::POST, Api::Pages, path, body)?)
+    }
+
+    /// Posts to one of the paths that only mlctl's servers have; none when this one has it not.
+    pub(super) fn post_own<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<Option<T>> {
+        match self.0.send(Method::POST, Api::Mlctl, path, body) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(Failure::Refused { code: ErrorCode::EndpointNotFound, .. }) => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
     }
 
     pub(super) fn patch<T: DeserializeOwned>(

@@ -121,7 +121,8 @@ pub enum RunStatus {
 }
 
 impl RunStatus {
-    const ALL: [Self; 5] =
+    /// All states.
+    pub const ALL: [Self; 5] =
         [Self::Running, Self::Scheduled, Self::Finished, Self::Failed, Self::Killed];
 
     /// Returns MLflow's name of the status.

@@ -1,7 +1,7 @@
 //! What a search asks for, and its check against what the searched things know.
 
 use super::vocabulary::{EXPERIMENTS, LOGGED_MODELS, RUNS};
-use crate::entity::{LoggedModel, Metric, ViewType};
+use crate::entity::{LoggedModel, Metric, Run, ViewType};
 use crate::{Error, ExperimentId, Result};
 use mlctl_filter::{Entity, Expr, Field, OrderBy};
 use mlctl_search::{Compiled, Order};
@@ -114,6 +114,13 @@ impl RunQuery {
         let Self { experiment_ids, filter, view, order_by, .. } = self;
         let scope = format!("runs {experiment_ids:?} {filter:?} {view:?} {order_by:?}");
         Ok(Compiled::parse(filter, order_by, &RUNS, scope)?)
+    }
+
+    /// Tells whether a run is one that the search finds; `compiled` is this query's.
+    pub fn admits(&self, run: &Run, compiled: &Compiled) -> bool {
+        self.experiment_ids.contains(&run.info.experiment_id)
+            && self.view.shows(run.info.lifecycle_stage)
+            && compiled.admits(run)
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod datasets;
 mod experiments;
+mod facts;
 mod metrics;
 mod models;
 mod purges;
@@ -15,6 +16,7 @@ mod searches;
 
 pub use datasets::*;
 pub use experiments::*;
+pub use facts::*;
 pub use metrics::*;
 pub use models::*;
 pub use purges::*;
@@ -76,6 +78,10 @@ macro_rules! conformance_tests {
             what_is_found_is_whole,
             max_results_has_limits,
             what_a_search_may_ask_for_has_limits,
+            runs_are_counted_by_state,
+            keys_tell_whether_runs_differ,
+            keys_are_searched_and_cut,
+            values_of_a_key_are_counted,
             a_model_is_made_finished_and_read_back,
             model_params_and_tags_are_kept,
             versions_that_are_noted_at_once_are_all_kept,

@@ -8,6 +8,7 @@
 mod beneath;
 mod document;
 mod experiments;
+mod facts;
 mod folder;
 mod index;
 mod layout;

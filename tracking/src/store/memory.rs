@@ -1,5 +1,6 @@
 //! The reference backend: everything in memory, nothing kept. The easiest one to read.
 
+mod facts;
 mod models;
 mod purge;
 

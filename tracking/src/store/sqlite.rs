@@ -8,6 +8,7 @@
 mod columns;
 mod database;
 mod experiments;
+mod facts;
 mod history;
 mod links;
 mod load;

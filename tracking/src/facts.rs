@@ -1,0 +1,94 @@
+//! What tables and lists of runs need to know beyond the runs of one page: how many there are, what
+//! they log, what they have in common.
+//!
+//! [`RunFacts`] is the contract. Each of its methods speaks of the runs that a [`RunQuery`] finds:
+//! those of its experiments that its view shows and its filter admits. Order, page and number of
+//! rows are not looked at, unless a method says so.
+//!
+//! A store that has nothing better visits the runs ([`RunFacts::each_run`]) and takes the provided
+//! methods. The pure parts are in [`counts`], [`keys`] and [`values`], for stores that can do
+//! better and for others that have runs in hand.
+
+pub mod counts;
+pub mod keys;
+pub mod values;
+
+pub use counts::RunCounts;
+pub use keys::{KeyFact, KeyKind, KeyList, KeyQuery};
+pub use values::{ValueFact, ValueList, ValueQuery};
+
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
+use crate::entity::Run;
+use crate::search::{Page, RunQuery};
+use keys::KeyTally;
+use values::ValueTally;
+
+/// Tells facts about many runs at once.
+///
+/// Every method fails for a query that [`RunQuery::compile`] refuses.
+pub trait RunFacts {
+    /// Shows `visit` every run that `query` finds, in any order.
+    fn each_run(&self, query: &RunQuery, visit: &mut dyn FnMut(&Run)) -> Result<()>;
+
+    /// Counts runs by their states.
+    fn count_runs(&self, query: &RunQuery) -> Result<RunCounts> {
+        let mut counts = RunCounts::default();
+        self.each_run(query, &mut |run| counts.add(run.info.status))?;
+        Ok(counts)
+    }
+
+    /// Lists the metrics, params or tags that runs have, the most useful ones first: see
+    /// [`KeyFact::compare`].
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when `ask` is for no key or for too many.
+    fn run_keys(&self, query: &RunQuery, ask: &KeyQuery) -> Result<KeyList> {
+        ask.check()?;
+        let mut tally = KeyTally::new(ask.kind);
+        self.each_run(query, &mut |run| tally.add(run))?;
+        Ok(tally.list(ask))
+    }
+
+    /// Lists the distinct values of one metric, param or tag, the most frequent ones first.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when `ask` is for no value or for too many.
+    fn key_values(&self, query: &RunQuery, ask: &ValueQuery) -> Result<ValueList> {
+        ask.check()?;
+        let mut tally = ValueTally::default();
+        self.each_run(query, &mut |run| tally.add_option(ask.value_of(run)))?;
+        Ok(tally.list(ask))
+    }
+}
+
+/// Runs that are read at a time.
+const RUNS_AT_ONCE: usize = 1000;
+
+/// Shows `visit` what a search finds, page by page: [`RunFacts::each_run`] for a store that can
+/// only search.
+///
+/// # Errors
+/// Those of the search.
+pub fn visit_pages(
+    query: &RunQuery,
+    search: impl Fn(&RunQuery) -> Result<Page<Run>>,
+    visit: &mut dyn FnMut(&Run),
+) -> Result<()> {
+    query.compile()?;
+    let mut query = RunQuery {
+        order_by: Vec::new(),
+        max_results: RUNS_AT_ONCE,
+        page_token: None,
+        ..query.clone()
+    };
+    loop {
+        let page = search(&query)?;
+        page.items.iter().for_each(&mut *visit);
+        query.page_token = page.next_page_token;
+        if query.page_token.is_none() {
+            return Ok(());
+        }
+    }
+}
