@@ -36,7 +36,9 @@ pub(crate) use registry::{
     AliasCommand, Candidate, LineageFormat, Reason, RegistryCommand, WebhooksCommand,
 };
 pub(crate) use runs::{CreateRunArgs, EndedAs, ListArgs, RunsCommand};
-pub(crate) use server::{Durability, FrameOptions, HealthArgs, ServerArgs, ServerCommand};
+pub(crate) use server::{
+    Durability, FrameOptions, HealthArgs, ServerArgs, ServerCommand, ServerFlags, UiArgs,
+};
 pub(crate) use spelling::expand as expand_spelling;
 use std::path::PathBuf;
 pub(crate) use which::{WhichExperiment, WhichModel, WhichRun, WhichRuns};
@@ -87,8 +89,9 @@ pub(crate) enum Command {
     /// Run a project: a folder, a git URL or a zip file
     Run(Box<RunArgs>),
     /// Start a tracking server: REST API, web pages and model registry
-    #[command(alias = "ui")]
     Server(Box<ServerArgs>),
+    /// Show the web pages of a store: start a server for it, and open a browser
+    Ui(Box<UiArgs>),
     /// Log params, metrics, tags and artifacts to a run
     #[command(
         subcommand,

@@ -65,6 +65,7 @@ fn dispatch(cli: Cli) -> Outcome {
     match cli.command {
         Command::Run(args) => command::run::run(&context, &args),
         Command::Server(args) => command::server::dispatch(&context, &args),
+        Command::Ui(args) => command::server::show_pages(&context, &args),
         Command::Log(log) => command::log::log(&context, log),
         Command::Experiments(experiments) => command::experiments::dispatch(&context, experiments),
         Command::Runs(runs) => command::runs::dispatch(&context, runs),

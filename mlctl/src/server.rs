@@ -21,7 +21,7 @@ use mlctl_tracking::rest::{
     ServedArtifacts, Service, artifact_proxy, artifact_root_routes, own_router, router, ui_router,
     version_artifact_route,
 };
-use mlctl_ui::mlflow::{Build, Sources};
+use mlctl_ui::mlflow::{self, Build, Sources};
 use mlctl_wire::ErrorCode;
 use mlctl_wire::rest::Failure;
 use serde_json::json;
@@ -43,7 +43,7 @@ pub(crate) struct Options {
 }
 
 /// Builds the whole tracking server.
-pub(crate) fn tracking_app(tracking: &OpenStore, options: Options) -> Router {
+pub(crate) fn tracking_app(tracking: &OpenStore, mut options: Options) -> Router {
     let served = match options.no_artifacts {
         true => ServedArtifacts::nothing(),
         false => ServedArtifacts::new(tracking.served.clone(), tracking.destination.clone()),
@@ -55,7 +55,8 @@ pub(crate) fn tracking_app(tracking: &OpenStore, options: Options) -> Router {
     let api = Router::new()
         .nest("/2.0/mlflow-artifacts", artifacts.clone())
         .route("/3.0/mlflow/server-info", get(async move || info.clone()));
-    let registered = options.registry.as_ref().and_then(|registry| registry.store.as_ref().ok());
+    let registry = options.registry.take();
+    let registered = registry.as_ref().and_then(|registry| registry.store.as_ref().ok());
     let registered = registered.map(|registry| registry.store.clone());
     let (api, pages, root) = match options.artifacts_only {
         true => {
@@ -67,7 +68,7 @@ pub(crate) fn tracking_app(tracking: &OpenStore, options: Options) -> Router {
             let mut own = own_router(service.clone());
             let mut api = api.merge(unsupported::routes());
             let mut root = artifact_root_routes(service.clone()).merge(unsupported::root_routes());
-            if let Some(registry) = options.registry {
+            if let Some(registry) = registry {
                 let routes = registry::routes(registry, tracking.store.clone(), served.clone());
                 all = all.merge(routes.mlflow);
                 own = own.merge(routes.own);
@@ -79,23 +80,31 @@ pub(crate) fn tracking_app(tracking: &OpenStore, options: Options) -> Router {
             (api.nest("/2.0/mlflow", all), pages, root)
         }
     };
+    let sources = Sources { tracking: tracking.store.clone(), registry: registered, served };
+    let prefix = options.access.static_prefix.clone();
+    let below_mlflow = Router::new().nest("/ajax-api", pages.clone()).merge(root.clone());
     let app = Router::new()
         .nest("/api", api)
         .nest("/ajax-api", pages)
         .merge(root)
+        .merge(pages::own(&options, &sources))
         .route("/health", get(async || "OK"))
         .route("/version", get(async || env!("CARGO_PKG_VERSION")));
-    let app = match options.access.static_prefix.as_str() {
+    let app = match prefix.as_str() {
         "" => app,
         // MLflow answers these with and without the prefix.
         prefix => Router::new()
             .nest(prefix, app)
+            .merge(pages::without_slash(prefix))
             .nest("/api/2.0/mlflow-artifacts", artifacts.clone())
             .nest("/ajax-api/2.0/mlflow-artifacts", artifacts),
     };
-    let sources = Sources { tracking: tracking.store.clone(), registry: registered, served };
-    let pages = pages::routes(options.pages, &sources, &options.access.static_prefix);
-    let app = app.merge(pages).fallback(unknown_path).method_not_allowed_fallback(unknown_path);
+    let app = app.merge(mlflow::queries(&sources, &prefix));
+    let app = match &options.pages {
+        Some(build) => app.merge(pages::mlflow(build, &sources, &prefix, below_mlflow)),
+        None => app,
+    };
+    let app = app.fallback(unknown_path).method_not_allowed_fallback(unknown_path);
     let app = if options.counts { metrics::counted(app) } else { app };
     guarded(app, options.access)
 }

@@ -26,7 +26,7 @@ impl Server {
     pub(crate) fn launch(place: &Place, command: &mut Command) -> Self {
         let mut process = Running::start(place, command);
         let line = process.line();
-        let at = line.find("http://").unwrap_or_else(|| panic!("no address in `{line}`"));
+        let at = line.rfind("http://").unwrap_or_else(|| panic!("no address in `{line}`"));
         // Of a server of models it is the place of one of them; a prefix belongs to the address.
         let url = line[at..].trim_end_matches("/invocations");
         let url = url.split_once("/models/").map_or(url, |(url, _)| url).to_owned();

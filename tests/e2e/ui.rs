@@ -85,11 +85,12 @@ fn log(api: &impl Fn(&str, Value) -> Value, run: &str) {
 
 /// Walks through the pages that people use most; every text must come and nothing may fail.
 fn walk(browser: &mut Browser, server: &Server, seeded: &Seeded) {
-    let experiment = format!("{}/#/experiments/{}", server.url, seeded.experiment);
+    let home = format!("{}/mlflow", server.url);
+    let experiment = format!("{home}/#/experiments/{}", seeded.experiment);
     let run = format!("{experiment}/runs/{}", seeded.run);
 
-    browser.open(&format!("{}/", server.url), &["crops"]);
-    browser.open(&format!("{}/#/experiments", server.url), &["crops", "Default"]);
+    browser.open(&format!("{home}/"), &["crops"]);
+    browser.open(&format!("{home}/#/experiments"), &["crops", "Default"]);
     // The other half of the pages is about language models, and shows a film from elsewhere.
     let training = format!("{experiment}?workflowType=machine_learning");
     browser.open(&training, &["crops", "wheat"]);
@@ -105,8 +106,8 @@ fn walk(browser: &mut Browser, server: &Server, seeded: &Seeded) {
     let readme = ["readme.txt", "the soil was dry"];
     browser.open(&format!("{run}/artifacts/notes/readme.txt"), &readme);
 
-    browser.open(&format!("{}/#/models", server.url), &["model of", "champion"]);
-    let model = format!("{}/#/models/model of {}", server.url, seeded.run).replace(' ', "%20");
+    browser.open(&format!("{home}/#/models"), &["model of", "champion"]);
+    let model = format!("{home}/#/models/model of {}", seeded.run).replace(' ', "%20");
     browser.open(&model, &["the yield", "champion"]);
     browser.open(&format!("{model}/versions/1"), &["Version 1", "wheat", "champion"]);
 
@@ -127,7 +128,7 @@ fn check_walk(args: &[&str]) {
     let place = Place::new();
     let Some(server) = start(&place, args) else { return };
     let seeded = seed(&server);
-    let page = http().get(format!("{}/", server.url)).send().unwrap();
+    let page = http().get(format!("{}/mlflow/", server.url)).send().unwrap();
     let policy = page.headers().get("content-security-policy").unwrap().to_str().unwrap();
     assert!(policy.starts_with("default-src 'self'; "), "{policy}");
     let mut browser = Browser::start(&place);
@@ -150,14 +151,42 @@ fn the_pages_work_below_a_static_prefix() {
 }
 
 #[test]
-fn without_pages_the_address_says_what_it_is() {
+fn the_address_of_a_server_shows_our_pages() {
     let place = Place::new();
     let server = Server::start(&place);
 
     let (status, page) = server.get("/");
 
     assert_eq!(status, 200);
-    assert!(page.contains("/api/2.0/mlflow/") && page.contains("--mlflow-ui"), "{page}");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("No runs yet"), "{page}");
+    assert!(page.contains(&format!("export MLFLOW_TRACKING_URI={}", server.url)), "{page}");
+}
+
+#[test]
+fn a_server_of_artifacts_says_what_it_is() {
+    let place = Place::new();
+    let server =
+        Server::launch(&place, &mut place.command(&["server", "--port", "0", "--artifacts-only"]));
+
+    let (status, page) = server.get("/");
+
+    assert_eq!(status, 200);
+    assert!(page.starts_with("This is an mlctl server of artifacts."), "{page}");
+}
+
+#[test]
+fn the_pages_of_another_server_are_shown() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let name = json!({ "name": "crops" });
+    server.post_json("/api/2.0/mlflow/experiments/create", &name);
+
+    let mut command = place.command(&["ui", &server.url, "--port", "0", "--no-browser"]);
+    let shown = Server::launch(&place, &mut command);
+
+    let (status, page) = shown.get("/experiments");
+    assert_eq!(status, 200);
+    assert!(page.contains(">crops<"), "{page}");
 }
 
 #[test]

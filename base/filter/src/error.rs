@@ -100,6 +100,21 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Returns where in the text the search goes wrong, if it is at one place.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            Self::Expected { place, .. }
+            | Self::Value { place, .. }
+            | Self::UnknownPrefix { place, .. }
+            | Self::UnknownAttribute { place, .. }
+            | Self::Operator { place, .. }
+            | Self::TooMany { place, .. } => Some(place),
+            Self::Pattern { place, .. } => place.as_ref(),
+        }
+    }
+}
+
 fn one_of(known: &[&str]) -> String {
     match known {
         [] => "only an order by it".to_owned(),

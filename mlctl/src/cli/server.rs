@@ -14,6 +14,26 @@ use std::path::PathBuf;
 pub(crate) struct ServerArgs {
     #[command(subcommand)]
     pub(crate) command: Option<ServerCommand>,
+    #[command(flatten)]
+    pub(crate) serve: ServerFlags,
+}
+
+/// The flags of `mlctl ui`: those of a server, and which store to show.
+#[derive(Debug, Args)]
+pub(crate) struct UiArgs {
+    /// Store to show: a folder, sqlite:///FILE, or the URL of a server [default: the tracking store]
+    #[arg(value_name = "STORE", conflicts_with = "backend_store_uri")]
+    pub(crate) shown: Option<String>,
+    /// Do not open the pages in a browser
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    #[command(flatten)]
+    pub(crate) serve: ServerFlags,
+}
+
+/// What a server serves, where, and for whom.
+#[derive(Debug, Args)]
+pub(crate) struct ServerFlags {
     /// Tracking store: a folder or sqlite:///FILE; same as --store
     #[arg(long, env = "MLFLOW_BACKEND_STORE_URI", value_name = "URI", help_heading = STORAGE)]
     pub(crate) backend_store_uri: Option<String>,
@@ -84,7 +104,8 @@ pub(crate) struct ServerArgs {
         help_heading = NETWORK
     )]
     pub(crate) static_prefix: String,
-    /// Serve MLflow's own web pages from this folder: the package folder of an installed mlflow
+    /// Also serve MLflow's own web pages, at /mlflow, from this folder: the package folder of an
+    /// installed mlflow
     #[arg(
         long,
         env = "MLCTL_MLFLOW_UI",

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use std::ffi::OsString;
 
 /// The commands that listen on a port, where MLflow's `-h` is `--host`.
-const LISTENING: [&[&str]; 2] = [&["server"], &["models", "serve"]];
+const LISTENING: [&[&str]; 3] = [&["server"], &["ui"], &["models", "serve"]];
 
 /// Replaces `help COMMAND` with `COMMAND --help`, and `-h HOST` with `--host HOST` for a command
 /// that listens on a port.

@@ -5,7 +5,7 @@ mod image;
 
 use super::Context;
 use crate::Outcome;
-use crate::cli::{Durability, ServerArgs, ServerCommand};
+use crate::cli::{Durability, ServerArgs, ServerCommand, ServerFlags, UiArgs};
 use crate::config::{Origin, known};
 use crate::failure::Hinted;
 use crate::server::{self, Access, Options, Patterns, Registry};
@@ -19,6 +19,7 @@ use mlctl_tracking::store::location::absolute_location;
 use mlctl_ui::mlflow::Build;
 use serde_json::json;
 use std::fs::File;
+use std::io::{self, IsTerminal as _};
 use std::net::IpAddr;
 use std::path::Path;
 use std::process::ExitCode;
@@ -26,16 +27,42 @@ use std::sync::Arc;
 
 pub(crate) fn dispatch(context: &Context, args: &ServerArgs) -> Outcome {
     match &args.command {
-        None => serve(context, args),
+        None => {
+            let uri = own_store_uri(context, &args.serve)?;
+            serve(context, &args.serve, uri, |_| {})
+        }
         Some(ServerCommand::Image(args)) => image::build(context, args),
         Some(ServerCommand::Health(args)) => health::check(context, args),
     }
 }
 
-fn serve(context: &Context, args: &ServerArgs) -> Outcome {
+/// `mlctl ui`: a server whose pages a browser shows at once. It may stand in front of the store of
+/// another server.
+pub(crate) fn show_pages(context: &Context, args: &UiArgs) -> Outcome {
+    let uri = args.shown.as_deref().unwrap_or(store_uri(context, &args.serve));
+    serve(context, &args.serve, uri, |url| {
+        if !args.no_browser && has_desktop() {
+            open_browser(url);
+        }
+    })
+}
+
+/// Tells whether a browser would open where whoever typed the command sees it.
+fn has_desktop() -> bool {
+    let has_display = known::DESKTOP.read().is_some();
+    io::stdout().is_terminal() && (has_display || !cfg!(target_os = "linux"))
+}
+
+fn open_browser(url: &str) {
+    if let Err(error) = open::that_detached(url) {
+        tracing::warn!(%error, "cannot open a browser");
+    }
+}
+
+/// Serves the store at `uri`, and calls `ready` with the address.
+fn serve(context: &Context, args: &ServerFlags, uri: &str, ready: impl Fn(&str)) -> Outcome {
     refuse_unsupported_flags(args)?;
     let build = args.mlflow_ui.as_deref().map(Build::find).transpose()?;
-    let uri = store_uri(context, args)?;
     print_warnings(args);
     let choices = Choices {
         artifact_root: artifact_root(args, uri),
@@ -69,14 +96,16 @@ fn serve(context: &Context, args: &ServerArgs) -> Outcome {
         }
         context.output.show(&json!({ "url": url, "store": uri }), |_| {
             format!("mlctl server: {uri} at {url}\n")
-        })
+        })?;
+        ready(&url);
+        Ok(())
     })?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Says where the artifacts of new experiments go, by MLflow's rules; but a folder keeps them in
 /// itself as long as no other place is named.
-fn artifact_root(args: &ServerArgs, uri: &str) -> Option<String> {
+fn artifact_root(args: &ServerFlags, uri: &str) -> Option<String> {
     let is_proxied = !args.no_serve_artifacts
         && (args.artifacts_destination.is_some() || stores::is_database(uri));
     let proxied = is_proxied.then(|| "mlflow-artifacts:/".to_owned());
@@ -86,7 +115,7 @@ fn artifact_root(args: &ServerArgs, uri: &str) -> Option<String> {
 /// Opens the registry that is served beside the runs. Without one the runs are served still.
 fn open_registry(
     context: &Context,
-    args: &ServerArgs,
+    args: &ServerFlags,
     store: &str,
     durability: mlctl_sqlite::Durability,
     tracking: &mlctl_tracking::OpenStore,
@@ -107,7 +136,7 @@ fn open_registry(
 }
 
 /// Starts telling webhooks of what happens, unless only artifacts are served.
-fn start_deliveries(args: &ServerArgs, registry: &Registry) -> Result<Option<DeliveryWorker>> {
+fn start_deliveries(args: &ServerFlags, registry: &Registry) -> Result<Option<DeliveryWorker>> {
     let open = registry.store.as_ref().ok().filter(|_| !args.artifacts_only);
     match open.map(|open| &open.webhooks) {
         Some(Webhooks::File(webhooks)) => {
@@ -118,7 +147,7 @@ fn start_deliveries(args: &ServerArgs, registry: &Registry) -> Result<Option<Del
 }
 
 /// Reads where model versions may come from; the variables are MLflow's.
-fn source_rules(args: &ServerArgs) -> Result<SourceRules> {
+fn source_rules(args: &ServerFlags) -> Result<SourceRules> {
     let pattern = known::SOURCE_PATTERN.read();
     let pattern = pattern
         .map(|(text, origin)| {
@@ -143,7 +172,7 @@ fn source_rules(args: &ServerArgs) -> Result<SourceRules> {
 }
 
 /// Refuses what would only look as if it were there.
-fn refuse_unsupported_flags(args: &ServerArgs) -> Result<()> {
+fn refuse_unsupported_flags(args: &ServerFlags) -> Result<()> {
     if args.app_name.is_some() {
         return Err(Hinted::usage(
             "--app-name basic-auth is refused: mlctl does not support users and permissions, so \
@@ -161,9 +190,14 @@ fn refuse_unsupported_flags(args: &ServerArgs) -> Result<()> {
     Ok(())
 }
 
-fn store_uri<'a>(context: &'a Context, args: &'a ServerArgs) -> Result<&'a str> {
+fn store_uri<'a>(context: &'a Context, args: &'a ServerFlags) -> &'a str {
+    args.backend_store_uri.as_deref().unwrap_or(&context.config.store.value)
+}
+
+/// Returns the store of a server, which cannot be another server.
+fn own_store_uri<'a>(context: &'a Context, args: &'a ServerFlags) -> Result<&'a str> {
     let store = &context.config.store;
-    let uri = args.backend_store_uri.as_deref().unwrap_or(&store.value);
+    let uri = store_uri(context, args);
     if uri.starts_with("http://") || uri.starts_with("https://") {
         let origin = match (&args.backend_store_uri, &store.origin) {
             (Some(_), _) => "--backend-store-uri".to_owned(),
@@ -174,7 +208,8 @@ fn store_uri<'a>(context: &'a Context, args: &'a ServerArgs) -> Result<&'a str> 
                 "{origin} is the server `{uri}`, but a server needs a folder or a database \
                      as its store"
             ),
-            "pass a folder or sqlite:///FILE with --backend-store-uri",
+            "pass a folder or sqlite:///FILE with --backend-store-uri; `mlctl ui URL` shows the \
+             pages of another server's store",
         ));
     }
     Ok(uri)
@@ -185,7 +220,7 @@ fn open_lock(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open `{}` of --while-locked", path.display()))
 }
 
-fn access(args: &ServerArgs) -> Result<Access> {
+fn access(args: &ServerFlags) -> Result<Access> {
     Ok(Access {
         token: known::SERVER_TOKEN.read().map(|(token, _)| token),
         hosts: Patterns::parse(&args.allowed_hosts)?,
@@ -197,7 +232,7 @@ fn access(args: &ServerArgs) -> Result<Access> {
 }
 
 /// Says what a user of `mlflow server` should know about the flags.
-fn print_warnings(args: &ServerArgs) {
+fn print_warnings(args: &ServerFlags) {
     for (flag, why) in args.ignored.list_set() {
         tracing::warn!("{flag} has no effect: {why}");
     }

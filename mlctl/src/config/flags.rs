@@ -48,6 +48,10 @@ pub(super) fn find(command: &Command) -> Vec<Flag> {
                 && (&other.flag, &other.variable) == (&one.flag, &one.variable)
         };
         let mut flag = one.clone();
+        // `mlctl ui` starts a server, and takes its settings.
+        if flag.command == ["ui"] {
+            flag.command = vec!["server".to_owned()];
+        }
         if !family.is_empty() && found.iter().filter(is_alike).count() > 1 {
             flag.command = family.to_vec();
         }

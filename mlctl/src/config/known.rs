@@ -87,6 +87,7 @@ settings! {
     ).secret();
     LOG = Known::new("log", &["MLCTL_LOG"]).flag("verbose");
     NO_COLOR = Known::new("no_color", &["NO_COLOR"]);
+    DESKTOP = Known::new("desktop", &["WAYLAND_DISPLAY", "DISPLAY"]);
     ARTIFACTS_DESTINATION = Known::new("artifacts_destination", &["MLFLOW_ARTIFACTS_DESTINATION"]);
     PARENT_RUN = Known::new("run.parent_run", &["MLFLOW_RUN_ID"]);
     SOURCE_PATTERN = Known::new(

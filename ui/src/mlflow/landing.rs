@@ -5,25 +5,16 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-/// Answers `/` below `static_prefix` with a few lines of text: what this is, where its API lies.
-pub fn landing(static_prefix: &str) -> Router {
-    let text = format!(
-        "This is an mlctl tracking server. Use its address as the tracking URI in MLflow's \
-         clients.\n\
-         \n\
-         REST API  {static_prefix}/api/2.0/mlflow/\n\
-         health    {static_prefix}/health\n\
-         version   {static_prefix}/version\n\
-         \n\
-         To see MLflow's own pages here, start the server with: mlctl server --mlflow-ui DIR\n\
-         where DIR is the folder mlflow of an installed mlflow.\n"
-    );
-    let page = get(async move || {
-        ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
-    });
-    let router = Router::new().route(&format!("{static_prefix}/"), page.clone());
-    match static_prefix {
-        "" => router,
-        prefix => router.route(prefix, page),
-    }
+const TEXT: &str = "This is an mlctl server of artifacts. It has no pages: it was started with \
+                    --artifacts-only.\n\
+                    \n\
+                    artifacts  api/2.0/mlflow-artifacts/artifacts\n\
+                    health     health\n\
+                    version    version\n";
+
+/// Answers `/` with a few lines of text: what this is, and what it serves.
+pub fn landing() -> Router {
+    let page =
+        async || ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], TEXT).into_response();
+    Router::new().route("/", get(page))
 }

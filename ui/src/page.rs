@@ -1,0 +1,18 @@
+//! The pages, one noun a file.
+
+mod experiments;
+mod home;
+mod runs;
+mod theme;
+
+use crate::site::Site;
+use axum::Router;
+
+/// Puts all pages together.
+pub(crate) fn routes() -> Router<Site> {
+    Router::new()
+        .merge(home::routes())
+        .merge(experiments::routes())
+        .merge(runs::routes())
+        .merge(theme::routes())
+}

@@ -1,0 +1,9 @@
+//! The pages, asked as a browser asks, over stores in memory.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod browser;
+mod frame;
+mod hostile;
+mod runs;
+mod seed;
