@@ -81,6 +81,17 @@ fn rows(max_results: usize) -> Option<i64> {
     i64::try_from(max_results).ok()
 }
 
+fn search_request(query: &RunQuery) -> SearchRuns {
+    SearchRuns {
+        experiment_ids: query.experiment_ids.clone(),
+        filter: Some(query.filter.clone()),
+        run_view_type: view(query.view),
+        max_results: rows(query.max_results),
+        order_by: query.order_by.clone(),
+        page_token: query.page_token.clone(),
+    }
+}
+
 /// The server says "Invalid page token" by its message only.
 fn name_page_token(error: Error) -> Error {
     match error {
@@ -268,14 +279,7 @@ impl TrackingStore for HttpStore {
     }
 
     fn search_runs(&self, query: &RunQuery) -> Result<Page<Run>> {
-        let request = SearchRuns {
-            experiment_ids: query.experiment_ids.clone(),
-            filter: Some(query.filter.clone()),
-            run_view_type: view(query.view),
-            max_results: rows(query.max_results),
-            order_by: query.order_by.clone(),
-            page_token: query.page_token.clone(),
-        };
+        let request = search_request(query);
         let answer: RunsAnswer =
             self.transport.post("runs/search", &request).map_err(name_page_token)?;
         Ok(Page { items: answer.runs, next_page_token: answer.next_page_token })

@@ -6,30 +6,44 @@
 //! rows are not looked at, unless a method says so.
 //!
 //! A store that has nothing better visits the runs ([`RunFacts::each_run`]) and takes the provided
-//! methods. The pure parts are in [`counts`], [`keys`] and [`values`], for stores that can do
-//! better and for others that have runs in hand.
+//! methods. The pure parts are in the modules below, for stores that can do better and for others
+//! that have runs in hand.
 
 pub mod counts;
+pub mod experiments;
+pub mod groups;
 pub mod keys;
+mod summary;
+pub mod trees;
 pub mod values;
 
 pub use counts::RunCounts;
+pub use experiments::ExperimentFacts;
+pub use groups::{
+    Group, GroupColumn, GroupKey, GroupMetric, GroupOrder, GroupPage, GroupQuery, Statistic,
+};
 pub use keys::{KeyFact, KeyKind, KeyList, KeyQuery};
+pub use summary::{Goal, Summary};
+pub use trees::RootPage;
 pub use values::{ValueFact, ValueList, ValueQuery};
 
 #[cfg(doc)]
 use crate::Error;
-use crate::Result;
 use crate::entity::Run;
 use crate::search::{Page, RunQuery};
+use crate::store::Millis;
+use crate::{ExperimentId, Result, RunId};
+use experiments::ExperimentTally;
+use groups::GroupTally;
 use keys::KeyTally;
+use trees::ChildTally;
 use values::ValueTally;
 
 /// Tells facts about many runs at once.
 ///
 /// Every method fails for a query that [`RunQuery::compile`] refuses.
 pub trait RunFacts {
-    /// Shows `visit` every run that `query` finds, in any order.
+    /// Shows `visit` every run that `query` finds, in any order. It must not call the store.
     fn each_run(&self, query: &RunQuery, visit: &mut dyn FnMut(&Run)) -> Result<()>;
 
     /// Counts runs by their states.
@@ -60,6 +74,48 @@ pub trait RunFacts {
         let mut tally = ValueTally::default();
         self.each_run(query, &mut |run| tally.add_option(ask.value_of(run)))?;
         Ok(tally.list(ask))
+    }
+
+    /// Groups runs by what they have in common. Runs without a key are a group too.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a question that [`GroupQuery::check`] refuses, and
+    /// [`Error::PageToken`].
+    fn group_runs(&self, query: &RunQuery, ask: &GroupQuery) -> Result<GroupPage> {
+        ask.check()?;
+        let mut tally = GroupTally::new(ask);
+        self.each_run(query, &mut |run| tally.add(run, &run.info.run_id, run.info.status))?;
+        tally.page(query)
+    }
+
+    /// Counts the children of some runs by their states, in the order of the parents. A child names
+    /// its parent in the tag `mlflow.parentRunId`; only the runs that `query` finds count.
+    fn child_states(&self, query: &RunQuery, parents: &[RunId]) -> Result<Vec<RunCounts>> {
+        let mut tally = ChildTally::new(parents);
+        self.each_run(query, &mut |run| {
+            if let Some(parent) = trees::parent_of(run) {
+                tally.add(parent, run.info.status, 1);
+            }
+        })?;
+        Ok(tally.counts())
+    }
+
+    /// Finds the runs whose parent is not among the runs that `query` finds, in the order and the
+    /// pages of the query. Every run that the query finds is one of them or below one of them.
+    fn search_roots(&self, query: &RunQuery) -> Result<RootPage> {
+        trees::search(query, |visit| self.each_run(query, visit))
+    }
+
+    /// Tells what goes on in some experiments, in the order of their ids; nothing in one that does
+    /// not exist. The last of the days ends at `until`.
+    fn experiment_facts(
+        &self,
+        ids: &[ExperimentId],
+        until: Millis,
+    ) -> Result<Vec<ExperimentFacts>> {
+        let mut tally = ExperimentTally::new(ids, until);
+        self.each_run(&RunQuery::of(ids.to_vec()), &mut |run| tally.add(&run.info))?;
+        Ok(tally.facts())
     }
 }
 

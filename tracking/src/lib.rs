@@ -60,6 +60,7 @@ mod id;
 
 #[cfg(feature = "client")]
 pub mod client;
+pub mod differences;
 pub mod entity;
 pub mod facts;
 pub mod fluent;

@@ -30,6 +30,8 @@ use serde::Serialize;
 pub mod tag {
     /// A run's name; kept equal to the run's own field.
     pub const RUN_NAME: &str = "mlflow.runName";
+    /// The run that started a run.
+    pub const PARENT: &str = "mlflow.parentRunId";
     /// What a dataset was used for; a tag of the input.
     pub const CONTEXT: &str = "mlflow.data.context";
     /// The models that a run logged, as clients before MLflow 3 note them: a JSON list.

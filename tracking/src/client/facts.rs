@@ -3,13 +3,19 @@
 //! mlctl's server knows them. Of MLflow's own server they are computed here, from its searches, up
 //! to a number of runs that it can send in a bearable time.
 
-use super::{HttpStore, rows, view};
+use super::{HttpStore, name_page_token, rows, search_request, view};
 use crate::entity::Run;
-use crate::facts::{KeyList, KeyQuery, RunCounts, RunFacts, ValueList, ValueQuery, visit_pages};
-use crate::message::{CountRuns, CountsAnswer, KeyValues, RunKeys};
+use crate::facts::{
+    ExperimentFacts, GroupPage, GroupQuery, KeyList, KeyQuery, RootPage, RunCounts, RunFacts,
+    ValueList, ValueQuery, visit_pages,
+};
+use crate::message::{
+    ChildStates, ChildStatesAnswer, CountRuns, CountsAnswer, ExperimentFactsAnswer, GroupRuns,
+    KeyValues, OfExperiments, RunKeys,
+};
 use crate::search::RunQuery;
-use crate::store::TrackingStore;
-use crate::{Error, Result};
+use crate::store::{Millis, TrackingStore};
+use crate::{Error, ExperimentId, Result, RunId};
 use std::cell::Cell;
 
 /// Runs that are fetched of a server that does not know the facts itself.
@@ -60,6 +66,56 @@ impl RunFacts for HttpStore {
         match self.transport.post_own("runs/values", &request)? {
             Some(list) => Ok(list),
             None => Fetched(self).key_values(query, ask),
+        }
+    }
+
+    fn group_runs(&self, query: &RunQuery, ask: &GroupQuery) -> Result<GroupPage> {
+        let request = GroupRuns {
+            experiment_ids: query.experiment_ids.clone(),
+            filter: Some(query.filter.clone()),
+            run_view_type: view(query.view),
+            by: ask.by.clone(),
+            metrics: ask.metrics.clone(),
+            order_by: ask.order_by.clone(),
+            max_results: rows(ask.max_results),
+            page_token: ask.page_token.clone(),
+        };
+        match self.transport.post_own("runs/groups", &request).map_err(name_page_token)? {
+            Some(page) => Ok(page),
+            None => Fetched(self).group_runs(query, ask),
+        }
+    }
+
+    fn child_states(&self, query: &RunQuery, parents: &[RunId]) -> Result<Vec<RunCounts>> {
+        let request = ChildStates {
+            experiment_ids: query.experiment_ids.clone(),
+            filter: Some(query.filter.clone()),
+            run_view_type: view(query.view),
+            parents: parents.to_vec(),
+        };
+        match self.transport.post_own::<ChildStatesAnswer>("runs/child-states", &request)? {
+            Some(answer) => Ok(answer.children.into_iter().map(|one| one.counts).collect()),
+            None => Fetched(self).child_states(query, parents),
+        }
+    }
+
+    fn search_roots(&self, query: &RunQuery) -> Result<RootPage> {
+        let request = search_request(query);
+        match self.transport.post_own("runs/search-roots", &request).map_err(name_page_token)? {
+            Some(page) => Ok(page),
+            None => Fetched(self).search_roots(query),
+        }
+    }
+
+    fn experiment_facts(
+        &self,
+        ids: &[ExperimentId],
+        until: Millis,
+    ) -> Result<Vec<ExperimentFacts>> {
+        let request = OfExperiments { experiment_ids: ids.to_vec(), until: Some(until) };
+        match self.transport.post_own::<ExperimentFactsAnswer>("experiments/facts", &request)? {
+            Some(answer) => Ok(answer.experiments),
+            None => Fetched(self).experiment_facts(ids, until),
         }
     }
 }

@@ -57,6 +57,13 @@ mod of_plain_server {
         keys_tell_whether_runs_differ,
         keys_are_searched_and_cut,
         values_of_a_key_are_counted,
+        groups_sum_up_their_metrics,
+        groups_are_ordered_and_paged,
+        runs_are_grouped_by_what_they_are_and_used,
+        odd_groupings_are_refused,
+        children_are_counted_by_state,
+        roots_have_no_parent_that_is_found,
+        experiments_tell_what_goes_on_in_them,
     );
 }
 

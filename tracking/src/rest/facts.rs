@@ -3,13 +3,20 @@
 use super::experiments::view;
 use super::{Answer, Service, rows};
 use crate::ExperimentId;
-use crate::facts::{KeyKind, KeyList, KeyQuery, ValueList, ValueQuery};
+use crate::facts::experiments::DAY;
+use crate::facts::{
+    GroupPage, GroupQuery, KeyKind, KeyList, KeyQuery, RootPage, ValueList, ValueQuery,
+};
 use crate::field::EnumValue;
-use crate::message::{CountRuns, CountsAnswer, KeyValues, RunKeys};
+use crate::message::{
+    ChildStates, ChildStatesAnswer, Children, CountRuns, CountsAnswer, ExperimentFactsAnswer,
+    GroupRuns, KeyValues, OfExperiments, RunKeys, SearchRuns,
+};
 use crate::search::RunQuery;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
+use mlctl_wire::limits;
 use mlctl_wire::rest::{Failure, Payload, required};
 
 /// Keys, and values, in an answer when the request does not say.
@@ -20,6 +27,10 @@ pub(super) fn routes() -> Router<Service> {
         .route("/runs/count", post(count))
         .route("/runs/keys", post(keys))
         .route("/runs/values", post(values))
+        .route("/runs/groups", post(groups))
+        .route("/runs/child-states", post(child_states))
+        .route("/runs/search-roots", post(search_roots))
+        .route("/experiments/facts", post(experiments))
 }
 
 /// Reads which runs a request is about.
@@ -74,4 +85,70 @@ async fn values(
         max_results: rows(request.max_results, ROWS_DEFAULT)?,
     };
     service.call_in_turn(move |service| service.store.key_values(&query, &ask)).await
+}
+
+async fn groups(
+    State(service): State<Service>,
+    Payload(request): Payload<GroupRuns>,
+) -> Answer<GroupPage> {
+    let query = query(request.experiment_ids, request.filter, request.run_view_type.as_ref())?;
+    let ask = GroupQuery {
+        by: request.by,
+        metrics: request.metrics,
+        order_by: request.order_by,
+        max_results: rows(request.max_results, ROWS_DEFAULT)?,
+        page_token: request.page_token,
+    };
+    service.call_in_turn(move |service| service.store.group_runs(&query, &ask)).await
+}
+
+async fn child_states(
+    State(service): State<Service>,
+    Payload(request): Payload<ChildStates>,
+) -> Answer<ChildStatesAnswer> {
+    let query = query(request.experiment_ids, request.filter, request.run_view_type.as_ref())?;
+    let parents = request.parents;
+    service
+        .call_in_turn(move |service| {
+            let counts = service.store.child_states(&query, &parents)?;
+            let children = parents.into_iter().zip(counts);
+            let children =
+                children.map(|(run_id, counts)| Children { run_id, total: counts.total(), counts });
+            Ok(ChildStatesAnswer { children: children.collect() })
+        })
+        .await
+}
+
+async fn search_roots(
+    State(service): State<Service>,
+    Payload(request): Payload<SearchRuns>,
+) -> Answer<RootPage> {
+    let query = RunQuery {
+        order_by: request.order_by,
+        max_results: rows(request.max_results, limits::PAGE_ROWS_DEFAULT)?,
+        page_token: request.page_token,
+        ..query(request.experiment_ids, request.filter, request.run_view_type.as_ref())?
+    };
+    service
+        .call_in_turn(move |service| {
+            let page = service.store.search_roots(&query)?;
+            let outward = |run| service.outward_run(run);
+            Ok(RootPage { runs: page.runs.into_iter().map(outward).collect(), ..page })
+        })
+        .await
+}
+
+async fn experiments(
+    State(service): State<Service>,
+    Payload(request): Payload<OfExperiments>,
+) -> Answer<ExperimentFactsAnswer> {
+    // The end of this day in UTC.
+    let tomorrow = || (service.clock.now().div_euclid(DAY) + 1) * DAY;
+    let until = request.until.unwrap_or_else(tomorrow);
+    service
+        .call_in_turn(move |service| {
+            let experiments = service.store.experiment_facts(&request.experiment_ids, until)?;
+            Ok(ExperimentFactsAnswer { experiments })
+        })
+        .await
 }

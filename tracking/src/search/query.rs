@@ -116,6 +116,18 @@ impl RunQuery {
         Ok(Compiled::parse(filter, order_by, &RUNS, scope)?)
     }
 
+    /// Checks the search like [`Self::compile`], for pages of roots: tokens of the one are refused
+    /// by the other.
+    ///
+    /// # Errors
+    /// Those of [`Self::compile`].
+    pub fn compile_roots(&self) -> Result<Compiled> {
+        let compiled = self.compile()?;
+        let Self { experiment_ids, filter, view, order_by, .. } = self;
+        let scope = format!("roots {experiment_ids:?} {filter:?} {view:?} {order_by:?}");
+        Ok(Compiled::new(compiled.filter, compiled.order, scope))
+    }
+
     /// Tells whether a run is one that the search finds; `compiled` is this query's.
     pub fn admits(&self, run: &Run, compiled: &Compiled) -> bool {
         self.experiment_ids.contains(&run.info.experiment_id)

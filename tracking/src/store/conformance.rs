@@ -8,20 +8,24 @@
 mod datasets;
 mod experiments;
 mod facts;
+mod groups;
 mod metrics;
 mod models;
 mod purges;
 mod runs;
 mod searches;
+mod trees;
 
 pub use datasets::*;
 pub use experiments::*;
 pub use facts::*;
+pub use groups::*;
 pub use metrics::*;
 pub use models::*;
 pub use purges::*;
 pub use runs::*;
 pub use searches::*;
+pub use trees::*;
 
 use super::{Batch, NewExperiment, NewRun, TrackingStore};
 use crate::entity::{Metric, Param, Run, Tag};
@@ -82,6 +86,13 @@ macro_rules! conformance_tests {
             keys_tell_whether_runs_differ,
             keys_are_searched_and_cut,
             values_of_a_key_are_counted,
+            groups_sum_up_their_metrics,
+            groups_are_ordered_and_paged,
+            runs_are_grouped_by_what_they_are_and_used,
+            odd_groupings_are_refused,
+            children_are_counted_by_state,
+            roots_have_no_parent_that_is_found,
+            experiments_tell_what_goes_on_in_them,
             a_model_is_made_finished_and_read_back,
             model_params_and_tags_are_kept,
             versions_that_are_noted_at_once_are_all_kept,
