@@ -186,6 +186,36 @@ fn a_get_asks_with_a_json_body_too() {
 }
 
 #[test]
+fn facts_of_many_runs_are_below_the_path_of_mlctl() {
+    let place = Place::new();
+    let server = Server::start(&place);
+    let id = create_run(&server);
+    let asked = |path: &str, more: Value| {
+        let mut body = json!({ "experiment_ids": ["0"] });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        server.post_json(path, &body)
+    };
+
+    for root in ["/api/2.0/mlctl", "/ajax-api/2.0/mlctl"] {
+        let counted = asked(&format!("{root}/runs/count"), json!({}));
+        assert_eq!((&counted["total"], &counted["counts"]["running"]), (&json!(1), &json!(1)));
+        let keys = asked(&format!("{root}/runs/keys"), json!({ "kind": "tag" }));
+        assert_eq!(keys["keys"][0]["runs"], json!(1), "{keys}");
+        let groups = asked(&format!("{root}/runs/groups"), json!({ "by": ["status"] }));
+        assert_eq!(groups["groups"][0]["values"], json!(["RUNNING"]), "{groups}");
+        let roots = asked(&format!("{root}/runs/search-roots"), json!({}));
+        assert_eq!(roots["runs"][0]["info"]["run_id"], json!(id), "{roots}");
+        let uri = roots["runs"][0]["info"]["artifact_uri"].as_str().unwrap();
+        assert!(uri.starts_with("mlflow-artifacts:"), "{uri}");
+        let facts = asked(&format!("{root}/experiments/facts"), json!({}));
+        assert_eq!(facts["experiments"][0]["runs"], json!(1), "{facts}");
+    }
+    let (status, text) = server.post("/api/2.0/mlctl/runs/keys", &json!({ "kind": "x" }));
+    assert_eq!(status, 400, "{text}");
+    assert!(text.contains("it must be metric, param or tag"), "{text}");
+}
+
+#[test]
 fn a_byte_order_mark_before_a_body_is_ignored() {
     let place = Place::new();
     let server = Server::start(&place);

@@ -13,6 +13,7 @@ pub mod counts;
 pub mod experiments;
 pub mod groups;
 pub mod keys;
+pub(crate) mod marks;
 mod summary;
 pub mod trees;
 pub mod values;
@@ -84,7 +85,9 @@ pub trait RunFacts {
     fn group_runs(&self, query: &RunQuery, ask: &GroupQuery) -> Result<GroupPage> {
         ask.check()?;
         let mut tally = GroupTally::new(ask);
-        self.each_run(query, &mut |run| tally.add(run, &run.info.run_id, run.info.status))?;
+        self.each_run(query, &mut |run| {
+            tally.add(run, || Some(run.info.run_id.clone()), run.info.status)
+        })?;
         tally.page(query)
     }
 

@@ -61,8 +61,14 @@ impl<'a> GroupTally<'a> {
         Self { ask, metrics: ask.metrics.iter().map(field).collect(), groups: HashMap::new() }
     }
 
-    /// Takes a run in; `facts` knows the fields of the keys and metrics.
-    pub fn add(&mut self, facts: &impl Facts, id: &RunId, status: RunStatus) {
+    /// Takes a run in; `facts` knows the fields of the keys and metrics. The id is asked for when the
+    /// run may be the best one.
+    pub fn add(
+        &mut self,
+        facts: &(impl Facts + ?Sized),
+        id: impl Fn() -> Option<RunId>,
+        status: RunStatus,
+    ) {
         let measured: Vec<Option<f64>> =
             self.metrics.iter().map(|field| number(&facts.values(field))).collect();
         for values in combinations(&self.ask.by, facts) {
@@ -71,7 +77,7 @@ impl<'a> GroupTally<'a> {
             group.metrics.resize_with(measured.len(), Gathered::default);
             for (at, value) in measured.iter().enumerate() {
                 if let Some(value) = value {
-                    group.metrics[at].add(*value, id, self.ask.metrics[at].goal);
+                    group.metrics[at].add(*value, &id, self.ask.metrics[at].goal);
                 }
             }
         }
@@ -100,7 +106,7 @@ fn number(values: &Values<'_>) -> Option<f64> {
 }
 
 /// Lists the groups of a run: one, or one for each dataset that it used.
-fn combinations(by: &[GroupKey], facts: &impl Facts) -> Vec<Vec<Option<String>>> {
+fn combinations(by: &[GroupKey], facts: &(impl Facts + ?Sized)) -> Vec<Vec<Option<String>>> {
     let mut found = vec![Vec::with_capacity(by.len())];
     for key in by {
         let mut texts = texts(facts.values(key.field()));

@@ -1,11 +1,11 @@
 //! Which metrics, params or tags runs have, and which of them are worth a column.
 
+use super::marks::{Keys, Mark, MarkTally};
 use super::values::Cell;
 use crate::entity::Run;
 use crate::{Error, Key, Result};
 use serde::{Deserialize, Serialize};
 use std::cmp::{Ordering, Reverse};
-use std::collections::HashMap;
 
 /// What a key is the key of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -161,47 +161,26 @@ pub(super) fn cut<T>(rows: &mut Vec<T>, count: usize, compare: impl Fn(&T, &T) -
 #[derive(Debug)]
 pub struct KeyTally {
     kind: KeyKind,
-    runs: u64,
-    keys: HashMap<Key, Seen>,
-}
-
-/// What was seen of one key.
-#[derive(Debug)]
-struct Seen {
-    runs: u64,
-    first: String,
-    several: bool,
+    keys: Keys,
+    tally: MarkTally,
 }
 
 impl KeyTally {
     /// Gathers keys of one kind.
     pub fn new(kind: KeyKind) -> Self {
-        Self { kind, runs: 0, keys: HashMap::new() }
+        Self { kind, keys: Keys::default(), tally: MarkTally::default() }
     }
 
     /// Takes a run in.
     pub fn add(&mut self, run: &Run) {
-        self.runs += 1;
-        self.kind.each_cell(run, |key, value| match self.keys.get_mut(key) {
-            Some(seen) => {
-                seen.runs += 1;
-                seen.several = seen.several || *value.text() != *seen.first;
-            }
-            None => {
-                let first = value.text().into_owned();
-                self.keys.insert(key.clone(), Seen { runs: 1, first, several: false });
-            }
-        });
+        let mut marks: Vec<Mark> = Vec::new();
+        self.kind.each_cell(run, |key, cell| marks.extend(self.keys.mark(key.as_str(), cell)));
+        self.tally.add(&marks);
     }
 
     /// Lists the keys that are asked for.
     pub fn list(self, ask: &KeyQuery) -> KeyList {
-        let all = self.runs;
-        let fact = |(key, seen): (Key, Seen)| {
-            let differs = seen.several || seen.runs < all;
-            KeyFact { key, runs: seen.runs, differs }
-        };
-        KeyList::of(self.keys.into_iter().map(fact), ask)
+        KeyList::of(self.tally.facts(&self.keys).into_iter(), ask)
     }
 }
 

@@ -54,18 +54,24 @@ impl Goal {
 }
 
 impl Gathered {
-    pub(super) fn add(&mut self, value: f64, run: &RunId, goal: Goal) {
+    pub(super) fn add(&mut self, value: f64, id: impl Fn() -> Option<RunId>, goal: Goal) {
         if !value.is_finite() {
             self.not_finite += 1;
             return;
         }
-        let is_best = self.best.as_ref().is_none_or(|(best, holder)| {
-            goal.is_better(value, *best) || (value == *best && run < holder)
-        });
-        if is_best {
-            self.best = Some((value, run.clone()));
-        }
+        // There is one zero.
+        let value = value + 0.0;
         self.finite.push(value);
+        let is_tie = self.best.as_ref().is_some_and(|(best, _)| value == *best);
+        let is_better = self.best.as_ref().is_none_or(|(best, _)| goal.is_better(value, *best));
+        if !is_tie && !is_better {
+            return;
+        }
+        if let Some(id) = id()
+            && (is_better || self.best.as_ref().is_none_or(|(_, holder)| id < *holder))
+        {
+            self.best = Some((value, id));
+        }
     }
 
     pub(super) fn summary(mut self) -> Summary {
@@ -122,7 +128,7 @@ mod tests {
     fn summary(values: &[f64], goal: Goal) -> Summary {
         let mut gathered = Gathered::default();
         for (at, value) in values.iter().enumerate() {
-            gathered.add(*value, &RunId::parse(format!("r{at}")).unwrap(), goal);
+            gathered.add(*value, || RunId::parse(format!("r{at}")).ok(), goal);
         }
         gathered.summary()
     }

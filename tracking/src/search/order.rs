@@ -28,7 +28,7 @@ impl<Id> NewestFirst<Id> {
 }
 
 /// Returns the place of what was made at `time` and has the id `id`.
-pub fn row_key(compiled: &Compiled, facts: &impl Facts, time: i64, id: &str) -> RowKey {
+pub fn row_key(compiled: &Compiled, facts: &(impl Facts + ?Sized), time: i64, id: &str) -> RowKey {
     let tie = NewestFirst::new(time, id.to_owned());
     compiled.order.key_by(|_, field| sort_key(field, facts), tie)
 }
@@ -44,7 +44,7 @@ pub(super) fn row_key_by<F: Facts>(
     compiled.order.key_by(|clause, field| sort_key(field, &facts(clause)), tie)
 }
 
-fn sort_key(field: &Field, facts: &impl Facts) -> SortKey<String> {
+fn sort_key(field: &Field, facts: &(impl Facts + ?Sized)) -> SortKey<String> {
     match SortKey::of(facts.values(field)) {
         // An experiment's id is a number in databases, of up to 64 digits in folders.
         SortKey::Text(id) if is_experiment_id(field) => SortKey::Text(format!("{id:0>64}")),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a case fails by its panic")]
 
+pub(super) mod facts;
+
 use super::memory::MemoryStore;
 use super::{Batch, Millis, NewRun, RunChange, TrackingStore};
 use crate::entity::{Dataset, DatasetInput, Metric, Param, RunStatus, Tag};

@@ -6,11 +6,15 @@
 //! that an answer never shows a run that a change has just moved elsewhere. Whatever this cannot
 //! do, or not soon, is left to the statement in `search`.
 
+mod facts;
+
 use super::columns::{Column, Seen, Table, Who, parse_id};
 use super::database::{Failure, Session};
+use super::logged::Logged;
 use super::{experiments, load, search};
 use crate::Error;
 use crate::entity::Run;
+use crate::facts::marks::Keys;
 use crate::search::{Compiled, NewestFirst, Page, RowKey, RunQuery, is_experiment_id, row_key};
 use mlctl_filter::{Entity, Field};
 use mlctl_search::{Rows, SortKey};
@@ -26,6 +30,10 @@ const BYTES_MAX: usize = 16 << 20;
 const TABLES_MAX: usize = 32;
 /// Fields of one experiment that are kept.
 const COLUMNS_MAX: usize = 24;
+/// What is kept of the keys that runs logged may take, besides the columns.
+const LOGGED_BYTES_MAX: usize = 24 << 20;
+/// Different keys that are kept.
+const KEYS_MAX: usize = 200_000;
 
 /// The columns.
 #[derive(Debug, Default)]
@@ -39,6 +47,8 @@ struct Tables {
     /// Experiments that do not fit.
     refused: HashSet<i64>,
     searches: u64,
+    /// The keys that runs logged, by kind.
+    keys: [Keys; 3],
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +58,8 @@ struct Kept {
     stale: HashSet<String>,
     /// The number of the last search that looked here.
     used: u64,
+    /// What the runs of the table logged, by kind, as far as it was asked for.
+    logged: [Option<Logged>; 3],
 }
 
 impl Memory {
@@ -69,14 +81,10 @@ impl Memory {
                 Some(id) => Some(key.with_tie(|tie| NewestFirst { time: tie.time, id })),
             },
         };
-        let is_other = |field: &Field| field.entity == Entity::Dataset || is_experiment_id(field);
-        if fields.len() > COLUMNS_MAX || fields.iter().any(is_other) {
+        if !suits(&fields) {
             return Ok(None);
         }
-        let mut experiments: Vec<i64> =
-            query.experiment_ids.iter().filter_map(|id| experiments::number(id).ok()).collect();
-        experiments.sort_unstable();
-        experiments.dedup();
+        let experiments = experiments_of(query);
 
         // A panic on the way has taken the experiment that it was at out of the tables.
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,6 +99,21 @@ impl Memory {
         drop(tables);
         page(db, query, compiled, &ids, more)
     }
+}
+
+/// Tells whether fields can be columns.
+fn suits(fields: &[Field]) -> bool {
+    let is_other = |field: &Field| field.entity == Entity::Dataset || is_experiment_id(field);
+    fields.len() <= COLUMNS_MAX && !fields.iter().any(is_other)
+}
+
+/// Lists the experiments of a query, each once.
+fn experiments_of(query: &RunQuery) -> Vec<i64> {
+    let ids = query.experiment_ids.iter();
+    let mut experiments: Vec<i64> = ids.filter_map(|id| experiments::number(id).ok()).collect();
+    experiments.sort_unstable();
+    experiments.dedup();
+    experiments
 }
 
 /// Loads the runs that were found, unless they have changed since.
@@ -117,10 +140,14 @@ impl Tables {
         if changed.everything {
             self.kept.clear();
             self.refused.clear();
+            self.keys = Default::default();
             return;
         }
         for kept in self.kept.values_mut() {
             kept.stale.extend(changed.keys.iter().cloned());
+            for logged in kept.logged.iter_mut().flatten() {
+                logged.stale.extend(changed.keys.iter().cloned());
+            }
         }
         // Reading most of it run by run takes longer than reading all of it.
         self.kept.retain(|_, kept| kept.stale.len() <= 1000 + kept.table.runs.len() / 4);
@@ -216,6 +243,7 @@ impl Kept {
         }
         let table = &mut self.table;
         if table.runs.is_empty() {
+            self.logged = Default::default();
             table.columns.clear();
             if !read_runs(db, experiment, table)? {
                 return Ok(false);

@@ -5,6 +5,7 @@
 //! narrows the rows that stream by. It may let too many pass, never too few.
 
 use super::database::{Failure, Session};
+use super::found::{FoundId, FoundRun};
 use super::{experiments, load, runs};
 use crate::entity::{Run, ViewType};
 use crate::search::{self, Compiled, Page, RunQuery};
@@ -20,24 +21,37 @@ pub(super) fn runs(
     query: &RunQuery,
     compiled: &Compiled,
 ) -> Result<Page<Run>, Failure> {
-    let fields = distinct(compiled);
-    let numbers: Vec<i64> =
-        query.experiment_ids.iter().filter_map(|id| experiments::number(id).ok()).collect();
-    let mut bound = vec![Value::from(serde_json::Value::from(numbers).to_string())];
-    let sql = statement(compiled, &fields, query.view, &mut bound);
-    let mut statement = db.prepare(&sql)?;
-    let mut rows = statement.query(params_from_iter(bound))?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let seen = Seen::of(row, &fields)?;
-        if compiled.admits(&seen) {
-            let id = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-            found.push((search::row_key(compiled, &seen, row.get(0)?, id), id.to_owned()));
-        }
-    }
+    visit(db, (query, compiled), &distinct(compiled), &mut |run| {
+        let id = run.id.spelled();
+        found.push((search::row_key(compiled, run.facts, run.start_time, &id), id));
+    })?;
     let page = search::page(found, compiled, query.max_results, query.page_token.as_deref())?;
     let items = load::runs(db, &page.items)?;
     Ok(Page { items, next_page_token: page.next_page_token })
+}
+
+/// Shows `visit` every run that a query finds, with some fields, those of the filter among them.
+pub(super) fn visit(
+    db: &Session<'_>,
+    (query, compiled): (&RunQuery, &Compiled),
+    fields: &[Field],
+    visit: &mut dyn FnMut(&FoundRun<'_>),
+) -> Result<(), Failure> {
+    let numbers: Vec<i64> =
+        query.experiment_ids.iter().filter_map(|id| experiments::number(id).ok()).collect();
+    let mut bound = vec![Value::from(serde_json::Value::from(numbers).to_string())];
+    let sql = statement(compiled, fields, query.view, &mut bound);
+    let mut statement = db.prepare(&sql)?;
+    let mut rows = statement.query(params_from_iter(bound))?;
+    while let Some(row) = rows.next()? {
+        let seen = Seen::of(row, fields)?;
+        if compiled.admits(&seen) {
+            let id = FoundId::of(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?);
+            visit(&FoundRun { facts: &seen, id, start_time: row.get(0)? });
+        }
+    }
+    Ok(())
 }
 
 /// Lists the keys of an entity that a query looks at, as JSON that a statement can take apart.

@@ -196,6 +196,15 @@ proptest! {
         let store = SqliteStore::open_with(&path, &options).unwrap();
         agreement::check(&store, &case)?;
     }
+
+    #[test]
+    fn a_database_and_memory_agree_on_random_facts(case in agreement::facts::cases()) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { durability: Durability::Normal, ..Options::default() };
+        let path = folder.path().join("mlflow.db");
+        let store = SqliteStore::open_with(&path, &options).unwrap();
+        agreement::facts::check(&store, &case)?;
+    }
 }
 
 #[test]

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::entity::{Param, Tag, ViewType};
+use crate::facts::keys::KeyTally;
+use crate::facts::{KeyKind, KeyList, KeyQuery, RunFacts};
 use crate::search::RunQuery;
 use crate::store::{HistoryPage, HistorySample};
 use proptest::prelude::*;
@@ -128,6 +130,36 @@ fn ids(store: &SqliteStore, query: &RunQuery, in_memory: bool) -> Vec<RunId> {
     }
 }
 
+/// Compares what is remembered of the runs that a query finds with the runs.
+fn check_facts(
+    store: &SqliteStore,
+    query: &RunQuery,
+    found: &[RunId],
+) -> std::result::Result<(), TestCaseError> {
+    let runs: Vec<Run> = found.iter().map(|id| store.run(id).unwrap()).collect();
+    prop_assert_eq!(store.count_runs(query).unwrap().total() as usize, runs.len());
+    for kind in [KeyKind::Metric, KeyKind::Param, KeyKind::Tag] {
+        let ask = KeyQuery::of(kind, 100);
+        let mut tally = KeyTally::new(kind);
+        runs.iter().for_each(|run| tally.add(run));
+        let want = tally.list(&ask);
+        let in_memory = |db: &Session<'_>| {
+            let changes = || store.database.take_changes();
+            let compiled = query.compile()?;
+            let keys = store.memory.keys(db, changes, (query, &compiled), kind)?;
+            Ok(KeyList::of(keys.expect("it is refused").into_iter(), &ask))
+        };
+        prop_assert_eq!(&store.database.read("listing", in_memory).unwrap(), &want);
+        let ids = found.iter().map(ToString::to_string).collect();
+        let by_statement = |db: &Session<'_>| {
+            let keys = logged::keys_of(db, &query.experiment_ids, &ids, kind)?;
+            Ok(KeyList::of(keys.into_iter(), &ask))
+        };
+        prop_assert_eq!(&store.database.read("listing", by_statement).unwrap(), &want);
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
@@ -155,7 +187,9 @@ proptest! {
         for change in &all {
             apply(&store, &other, &mut runs, change);
             for query in &queries {
-                prop_assert_eq!(ids(&store, query, true), ids(&store, query, false), "{:?}", query);
+                let found = ids(&store, query, false);
+                prop_assert_eq!(&ids(&store, query, true), &found, "{:?}", query);
+                check_facts(&store, query, &found)?;
             }
         }
     }
