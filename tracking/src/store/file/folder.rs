@@ -67,24 +67,29 @@ enum Link {
 
 /// Lists the keys of one kind in a folder, in order.
 pub(super) fn keys(folder: &Path, kind: Kind) -> Result<Vec<String>> {
+    keys_and_folders(folder, kind).map(|(keys, _)| keys)
+}
+
+/// Lists keys like [`keys`], and the folders that the parts of keys before a `/` make.
+pub(super) fn keys_and_folders(folder: &Path, kind: Kind) -> Result<(Vec<String>, Vec<String>)> {
     let place = folder.join(kind.folder());
-    let mut keys = match list_keys(folder, kind) {
-        Ok(keys) => keys,
-        Err(error) if is_missing(&error) => return Ok(Vec::new()),
+    let (mut keys, folders) = match list_keys(folder, kind) {
+        Ok(found) => found,
+        Err(error) if is_missing(&error) => return Ok(Default::default()),
         Err(error) => {
             return Err(Error::backend(format!("cannot list `{}`", place.display()), error));
         }
     };
     keys.sort_unstable();
-    Ok(keys)
+    Ok((keys, folders))
 }
 
-fn list_keys(folder: &Path, kind: Kind) -> io::Result<Vec<String>> {
+fn list_keys(folder: &Path, kind: Kind) -> io::Result<(Vec<String>, Vec<String>)> {
     let place = Folder::open(folder)?.below(Path::new(kind.folder()))?;
-    let mut keys = Vec::new();
+    let (mut keys, mut folders) = (Vec::new(), Vec::new());
     match kind {
         Kind::Metric | Kind::Param | Kind::Tag => {
-            collect_files(&place, "", &mut keys)?;
+            collect_files(&place, "", &mut keys, &mut folders)?;
             keys.retain(|key| Key::parse_model_param(key.as_str()).is_ok());
         }
         Kind::Input | Kind::Output => {
@@ -92,15 +97,21 @@ fn list_keys(folder: &Path, kind: Kind) -> io::Result<Vec<String>> {
             keys.extend(folders.map(|entry| entry.name));
         }
     }
-    Ok(keys)
+    Ok((keys, folders))
 }
 
-fn collect_files(folder: &Folder, prefix: &str, keys: &mut Vec<String>) -> io::Result<()> {
+fn collect_files(
+    folder: &Folder,
+    prefix: &str,
+    keys: &mut Vec<String>,
+    folders: &mut Vec<String>,
+) -> io::Result<()> {
     for entry in folder.entries()? {
         let key = format!("{prefix}{}", entry.name);
         if entry.is_folder {
             let below = folder.below(Path::new(&entry.name))?;
-            collect_files(&below, &format!("{key}/"), keys)?;
+            collect_files(&below, &format!("{key}/"), keys, folders)?;
+            folders.push(key);
         } else {
             keys.push(key);
         }

@@ -11,14 +11,19 @@
 //! or cannot be written, the search goes on with one in memory.
 
 mod disk;
+mod facts;
 mod refresh;
 mod table;
 
 use super::folder::{self, Kind};
 use super::layout::Layout;
 use crate::entity::{Run, RunInfo};
+use crate::facts::{RootPage, trees};
+use crate::rules::tag;
 use crate::search::{self, Page, RunQuery};
 use crate::{Error, ExperimentId, Result};
+pub(super) use facts::FoundRun;
+use facts::Known;
 use mlctl_filter::{Entity, Expr, Facts, Field, Scalar, Values};
 use refresh::{Candidate, Refresh};
 use std::path::Path;
@@ -37,6 +42,8 @@ const SETTLED: Duration = Duration::from_secs(2);
 pub(super) struct Index {
     table: Mutex<Option<Table>>,
     settled: Duration,
+    /// The keys that runs have.
+    known: Mutex<Known>,
 }
 
 impl Index {
@@ -46,46 +53,78 @@ impl Index {
 
     /// Takes a file's stamp for good once the file has been quiet for so long.
     pub(super) fn trusting_after(settled: Duration) -> Self {
-        Self { table: Mutex::new(None), settled }
+        Self { table: Mutex::new(None), settled, known: Mutex::default() }
     }
 
     /// Finds runs.
     pub(super) fn search(&self, layout: &Layout, query: &RunQuery) -> Result<Page<Run>> {
         let compiled = query.compile()?;
+        let order: Vec<Field> = compiled.order.fields().cloned().collect();
+        self.refreshed(layout, |refresh| {
+            let (found, fields) = find(refresh, layout, query, (&compiled, &order))?;
+            show(refresh, layout, query, &compiled, (found, &fields))
+        })
+    }
+
+    /// Finds runs whose parent is not among those that the query finds.
+    pub(super) fn search_roots(&self, layout: &Layout, query: &RunQuery) -> Result<RootPage> {
+        let compiled = query.compile_roots()?;
+        let parent = Field::new(Entity::Tag, tag::PARENT);
+        let mut wanted: Vec<Field> = compiled.order.fields().cloned().collect();
+        wanted.push(parent.clone());
+        self.refreshed(layout, |refresh| {
+            let (found, fields) = find(refresh, layout, query, (&compiled, &wanted))?;
+            let family = found.iter().map(|candidate| {
+                let row = Row { candidate, fields: &fields };
+                let parent = match row.values(&parent) {
+                    Values::One(Scalar::Text(parent)) => Some(parent.to_owned()),
+                    _ => None,
+                };
+                (candidate.info.run_id.to_string(), parent)
+            });
+            let is_root = trees::roots(family);
+            let roots: Vec<Candidate> = found
+                .into_iter()
+                .zip(is_root)
+                .filter(|(_, is_root)| *is_root)
+                .map(|(candidate, _)| candidate)
+                .collect();
+            let total = roots.len() as u64;
+            let page = show(refresh, layout, query, &compiled, (roots, &fields))?;
+            Ok(RootPage { runs: page.items, total, next_page_token: page.next_page_token })
+        })
+    }
+
+    /// Does `work` on the index; one that turns out to be broken is made anew, and the work done
+    /// again.
+    fn refreshed<T>(
+        &self,
+        layout: &Layout,
+        work: impl Fn(&mut Refresh<'_>) -> Result<T>,
+    ) -> Result<T> {
         let mut guard = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = guard.as_ref().is_none_or(|table| !table.is_in_place(layout.root()));
         if fresh {
             *guard = None;
         }
         let file = layout.root().join(FILE);
-        let table = guard.get_or_insert_with(|| Table::open(&file));
-        let page = self.search_with(table, layout, query, &compiled);
-        let page = match page {
+        let work_on =
+            |table: &Table| work(&mut Refresh::begin(table, layout.root(), self.settled)?);
+        let done = work_on(guard.get_or_insert_with(|| Table::open(&file)));
+        let done = match done {
             Err(error) if is_of_index(&error) => {
                 tracing::debug!(%error, "the index is not usable; creating a new one");
                 // Closed before another file takes its name.
                 *guard = None;
-                let table = guard.insert(Table::anew(&file));
-                self.search_with(table, layout, query, &compiled)
+                work_on(guard.insert(Table::anew(&file)))
             }
-            page => page,
+            done => done,
         };
-        if page.as_ref().is_err_and(is_of_index) {
+        if done.as_ref().is_err_and(is_of_index) {
             // A broken database must not outlive the failure that it caused.
             *guard = None;
         }
-        page
-    }
-
-    fn search_with(
-        &self,
-        table: &Table,
-        layout: &Layout,
-        query: &RunQuery,
-        compiled: &search::Compiled,
-    ) -> Result<Page<Run>> {
-        let refresh = Refresh::begin(table, layout.root(), self.settled)?;
-        search_in(refresh, layout, query, compiled)
+        done
     }
 }
 
@@ -94,13 +133,15 @@ fn is_of_index(error: &Error) -> bool {
     matches!(error, Error::Backend { source, .. } if source.is::<rusqlite::Error>())
 }
 
-fn search_in(
-    mut refresh: Refresh<'_>,
+/// Finds the runs that a query asks for, in no order, with the fields of its filter and those that
+/// are wanted besides.
+fn find(
+    refresh: &mut Refresh<'_>,
     layout: &Layout,
     query: &RunQuery,
-    compiled: &search::Compiled,
-) -> Result<Page<Run>> {
-    let (fields, in_filter) = distinct_fields(compiled);
+    (compiled, wanted): (&search::Compiled, &[Field]),
+) -> Result<(Vec<Candidate>, Vec<Field>)> {
+    let (fields, in_filter) = distinct_fields(compiled, wanted);
     let mut tests = compiled.conjuncts();
     let mut candidates = Vec::new();
     for id in distinct(&query.experiment_ids) {
@@ -110,7 +151,7 @@ fn search_in(
     // themselves comes last, because only then they are compared with their documents.
     for (known, field) in fields[..in_filter].iter().enumerate() {
         drop_refused(&mut candidates, &mut tests, &fields[..known], false);
-        look_at(&mut refresh, &mut candidates, field)?;
+        look_at(refresh, &mut candidates, field)?;
     }
     drop_refused(&mut candidates, &mut tests, &fields[..in_filter], false);
     refresh.verify(&mut candidates);
@@ -120,12 +161,23 @@ fn search_in(
     }
     drop_refused(&mut candidates, &mut tests, &fields[..in_filter], true);
     for field in &fields[in_filter..] {
-        look_at(&mut refresh, &mut candidates, field)?;
+        look_at(refresh, &mut candidates, field)?;
     }
-    let rows = candidates
+    Ok((candidates, fields))
+}
+
+/// Orders runs, cuts the page that is asked for, and compares what it shows in whole.
+fn show(
+    refresh: &mut Refresh<'_>,
+    layout: &Layout,
+    query: &RunQuery,
+    compiled: &search::Compiled,
+    (found, fields): (Vec<Candidate>, &[Field]),
+) -> Result<Page<Run>> {
+    let rows = found
         .into_iter()
         .map(|candidate| {
-            let row = Row { candidate: &candidate, fields: &fields };
+            let row = Row { candidate: &candidate, fields };
             let info = &candidate.info;
             (search::row_key(compiled, &row, info.start_time, info.run_id.as_str()), candidate)
         })
@@ -142,8 +194,9 @@ fn search_in(
 /// The attribute whose value depends on where the store is now.
 const ARTIFACT_URI: &str = "artifact_uri";
 
-/// Lists what the query looks at: the filter's fields, of which it says how many, then the order's.
-fn distinct_fields(compiled: &search::Compiled) -> (Vec<Field>, usize) {
+/// Lists what the query looks at: the filter's fields, of which it says how many, then those that
+/// are wanted besides.
+fn distinct_fields(compiled: &search::Compiled, wanted: &[Field]) -> (Vec<Field>, usize) {
     let mut fields: Vec<Field> = Vec::new();
     let mut add = |field: &Field| {
         if !fields.contains(field) {
@@ -152,7 +205,7 @@ fn distinct_fields(compiled: &search::Compiled) -> (Vec<Field>, usize) {
         fields.len()
     };
     let in_filter = compiled.filter.iter().flat_map(Expr::fields).map(&mut add).last();
-    compiled.order.fields().for_each(|field| {
+    wanted.iter().for_each(|field| {
         add(field);
     });
     (fields, in_filter.unwrap_or(0))
@@ -234,8 +287,12 @@ impl Facts for Row<'_> {
 }
 
 fn metric_value(line: &str) -> Values<'_> {
-    let value = line.split(' ').nth(1).and_then(|text| text.trim_end().parse().ok());
-    value.map_or(Values::None, |value| Values::One(Scalar::Number(value)))
+    metric_cell(line).map_or(Values::None, |value| Values::One(Scalar::Number(value)))
+}
+
+/// Reads the value of a metric in its latest line.
+fn metric_cell(line: &str) -> Option<f64> {
+    line.split(' ').nth(1).and_then(|text| text.trim_end().parse().ok())
 }
 
 /// What `stat` shows of a file: its last change in nanoseconds, and its size in bytes.

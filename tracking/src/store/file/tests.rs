@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::entity::{Param, RunStatus};
+use crate::facts::{KeyKind, KeyQuery, RunFacts};
 use crate::store::agreement;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -626,6 +627,48 @@ fn no_temporary_file_stays_behind() {
     assert_eq!(names, BTreeSet::from(want));
 }
 
+/// Passes the time until the clock of the file system has moved on since `folder` changed.
+fn tick(folder: &Path) {
+    let changed = |path: &Path| fs::metadata(path).unwrap().modified().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let probe = elsewhere.path().join("probe");
+    while !probe.exists() || changed(&probe) <= changed(folder) {
+        fs::write(&probe, "").unwrap();
+    }
+}
+
+#[test]
+fn keys_that_another_program_logs_are_found() {
+    let (store, _folder) = trusting_store();
+    let query = RunQuery::of(vec![ExperimentId::default_experiment()]);
+    let runs = ["a", "b"].map(|name| start(&store, name));
+    for id in &runs {
+        store.log_batch(id, &metric("train/loss", 1.0, 0)).unwrap();
+    }
+    let place =
+        |at: usize, name: &str| run_folder(&store, &runs[at]).join("metrics/train").join(name);
+    let keys = || {
+        let list = store.run_keys(&query, &KeyQuery::of(KeyKind::Metric, 10)).unwrap();
+        list.keys.into_iter().map(|fact| (fact.key.to_string(), fact.runs, fact.differs)).collect()
+    };
+    let fact = |name: &str, runs: u64, differs: bool| (name.to_owned(), runs, differs);
+    let before: Vec<_> = keys();
+
+    tick(place(0, "loss").parent().unwrap());
+    fs::write(place(0, "acc"), "1 0.5 0\n").unwrap();
+    let more: Vec<_> = keys();
+    append(&place(1, "loss"), "1700000000001 2.0 5\n");
+    let changed: Vec<_> = keys();
+    tick(place(0, "loss").parent().unwrap());
+    fs::remove_file(place(0, "acc")).unwrap();
+    let fewer: Vec<_> = keys();
+
+    assert_eq!(before, [fact("train/loss", 2, false)]);
+    assert_eq!(more, [fact("train/loss", 2, false), fact("train/acc", 1, true)]);
+    assert_eq!(changed, [fact("train/loss", 2, true), fact("train/acc", 1, true)]);
+    assert_eq!(fewer, [fact("train/loss", 2, true)]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -633,5 +676,11 @@ proptest! {
     fn folders_and_memory_agree_on_random_filters(case in agreement::cases()) {
         let (store, _folder) = trusting_store();
         agreement::check(&store, &case)?;
+    }
+
+    #[test]
+    fn folders_and_memory_agree_on_random_facts(case in agreement::facts::cases()) {
+        let (store, _folder) = trusting_store();
+        agreement::facts::check(&store, &case)?;
     }
 }

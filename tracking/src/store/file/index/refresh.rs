@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Below this many files one thread asks faster than two.
-const STATS_PER_THREAD_MIN: usize = 2_000;
+pub(super) const STATS_PER_THREAD_MIN: usize = 2_000;
 /// Below this many runs one thread reads faster than two.
 const RUNS_PER_THREAD_MIN: usize = 50;
 /// New runs that are held in memory at a time.
@@ -29,7 +29,8 @@ const NO_ROW: i64 = -1;
 pub(super) struct Candidate {
     row: i64,
     home: Arc<Home>,
-    name: String,
+    /// The name of its folder.
+    pub(super) name: String,
     pub(super) info: RunInfo,
     /// The stamp by which the index knows `info`; `None` once it was compared.
     noted: Option<Stamp>,
@@ -51,6 +52,16 @@ impl Candidate {
         self.home.path.join(&self.name)
     }
 
+    /// Returns the folder of the experiment.
+    pub(super) fn home_path(&self) -> &Path {
+        &self.home.path
+    }
+
+    /// Returns the folder of the experiment, open.
+    pub(super) fn handle(&self) -> &OwnedFd {
+        &self.home.handle
+    }
+
     /// Settles where the run's artifacts are now.
     pub(super) fn settle(&mut self, layout: &Layout) {
         self.info.artifact_uri = layout.settle(&self.folder(), &self.info.artifact_uri);
@@ -64,6 +75,9 @@ impl Candidate {
         }
     }
 }
+
+/// What a run has of one kind, by key, and folders with their stamps.
+pub(super) type PartsOfKind = (Vec<(String, String)>, Vec<(String, Stamp)>);
 
 /// One query's work on the index, in one transaction.
 pub(super) struct Refresh<'a> {
@@ -257,6 +271,28 @@ impl<'a> Refresh<'a> {
         Ok(())
     }
 
+    /// Reads all that a run has of one kind, as far as it is not known, and lists the folders below
+    /// the one that holds it.
+    pub(super) fn parts_of(&mut self, candidate: &Candidate, kind: Kind) -> Result<PartsOfKind> {
+        let mut known = self.table.parts(candidate.row).map_err(unusable)?;
+        let folder = candidate.folder();
+        let (keys, folders) = folder::keys_and_folders(&folder, kind)?;
+        let mut parts = Vec::with_capacity(keys.len());
+        for key in keys {
+            let path = format!("{}/{}", candidate.name, kind.file(&key));
+            let stamp = stat(&candidate.home.handle, &path);
+            let known = known.remove(&(kind as u8, key.clone()));
+            let text = self.part(&folder, candidate.row, (kind, &key), stamp, known)?;
+            parts.extend(text.map(|text| (key, text)));
+        }
+        let stamped = |name: String| {
+            let path = format!("{}/{name}", kind.folder());
+            let stamp = stat(&candidate.home.handle, &format!("{}/{path}", candidate.name));
+            (path, stamp.unwrap_or(Stamp::NONE))
+        };
+        Ok((parts, folders.into_iter().map(stamped).collect()))
+    }
+
     /// Settles one part of a run: as the index knows it, read again, or gone.
     fn part(
         &mut self,
@@ -307,7 +343,7 @@ impl<'a> Refresh<'a> {
     }
 
     /// A file that may still be changing gets a stamp that fits nothing.
-    fn settled(&self, stamp: Stamp) -> Stamp {
+    pub(super) fn settled(&self, stamp: Stamp) -> Stamp {
         if stamp.changed < self.settled_before_ns { stamp } else { Stamp::NONE }
     }
 }
