@@ -74,6 +74,7 @@ mod open;
 pub mod rest;
 pub mod rules;
 pub mod search;
+pub mod series;
 pub mod store;
 
 pub use error::{Error, Result, Thing};

@@ -17,6 +17,7 @@ mod metrics;
 mod model_history;
 mod runs;
 mod searchers;
+mod series;
 mod serve_location;
 
 use crate::store::{Batch, Done};
@@ -204,7 +205,7 @@ pub fn ui_router(service: Service) -> Router {
 
 /// Builds the routes below `/api/2.0/mlctl`, which MLflow's servers do not have.
 pub fn own_router(service: Service) -> Router {
-    facts::routes().with_state(service)
+    facts::routes().merge(series::routes()).with_state(service)
 }
 
 /// Builds the routes below `/api/2.0/mlflow-artifacts`.

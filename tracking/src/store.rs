@@ -30,6 +30,7 @@ use crate::entity::{
 };
 use crate::facts::RunFacts;
 use crate::search::{ExperimentQuery, Page, RunQuery};
+use crate::series::{Logged, Series, SeriesQuery};
 use crate::{ExperimentId, ExperimentName, Key, Result, RunId};
 use mlctl_artifacts::ArtifactStore;
 use std::fmt;
@@ -177,6 +178,17 @@ pub trait TrackingStore:
             Ok(sample.choose(points).into_iter().map(|point| (run.clone(), point)))
         });
         Ok(histories.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    /// Reads one metric of a run as a chart needs it; see [`crate::series`] for what is kept. A
+    /// metric that was never logged has no points.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when `query` is for no column or for too many.
+    fn series(&self, id: &RunId, key: &Key, query: &SeriesQuery) -> Result<Series> {
+        query.check()?;
+        let points = self.metric_history(id, key, &HistoryPage::default())?.items;
+        Series::of(points.iter().map(Logged::from).collect(), query)
     }
 
     /// Notes the datasets and models that an active run uses. Noting one twice is fine.

@@ -15,6 +15,7 @@ mod purges;
 mod runs;
 mod searches;
 mod trees;
+mod series;
 
 pub use datasets::*;
 pub use experiments::*;
@@ -26,6 +27,7 @@ pub use purges::*;
 pub use runs::*;
 pub use searches::*;
 pub use trees::*;
+pub use series::*;
 
 use super::{Batch, NewExperiment, NewRun, TrackingStore};
 use crate::entity::{Metric, Param, Run, Tag};
@@ -106,6 +108,8 @@ macro_rules! conformance_tests {
             a_model_that_is_found_is_whole,
             unknown_models_are_named,
             artifacts_of_a_run_are_written_and_read,
+            a_series_keeps_every_extreme,
+            a_series_without_points_is_empty,
         );
     };
     ($make:expr; $($case:ident),* $(,)?) => {

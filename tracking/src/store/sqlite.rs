@@ -33,6 +33,7 @@ use crate::entity::{
     LoggedModelOutput, LoggedModelStatus, Metric, Param, Run, RunInfo, Tag,
 };
 use crate::search::{ExperimentQuery, LoggedModelQuery, Page, RunQuery};
+use crate::series::{Series, SeriesQuery};
 use crate::{Clock, Error, ExperimentId, ExperimentName, Key, ModelId, Result, RunId, rules};
 use database::{Database, Session};
 use memory::Memory;
@@ -261,6 +262,12 @@ impl TrackingStore for SqliteStore {
             }
             Ok(found)
         })
+    }
+
+    fn series(&self, id: &RunId, key: &Key, query: &SeriesQuery) -> Result<Series> {
+        query.check()?;
+        let points = self.database.read("reading a metric", |db| history::logged(db, id, key))?;
+        Series::of(points, query)
     }
 
     fn log_inputs(

@@ -4,6 +4,7 @@ use super::database::{Failure, Session};
 use super::runs;
 use crate::entity::Metric;
 use crate::search::Page;
+use crate::series::Logged;
 use crate::store::sample::{compare, places};
 use crate::store::{HistoryPage, HistorySample, compare_points};
 use crate::{Error, Key, RunId};
@@ -57,6 +58,21 @@ fn read_all(
         items.retain(|point| compare_points(point, &last).is_gt());
     }
     Ok(Page { items, next_page_token: None })
+}
+
+/// Reads the points of one metric as a chart needs them: a million take the memory of their numbers.
+pub(super) fn logged(db: &Session<'_>, id: &RunId, key: &Key) -> Result<Vec<Logged>, Failure> {
+    runs::require_run(db, id)?;
+    let mut statement = db.prepare(
+        "SELECT value, is_nan, timestamp, step FROM metrics WHERE run_uuid = ?1 AND key = ?2",
+    )?;
+    let mut rows = statement.query((id.as_str(), key.as_str()))?;
+    let mut points = Vec::new();
+    while let Some(row) = rows.next()? {
+        let value = if row.get(1)? { f64::NAN } else { runs::restored(row.get(0)?) };
+        points.push(Logged { step: row.get(3)?, timestamp: row.get(2)?, value });
+    }
+    Ok(points)
 }
 
 fn read_page(
