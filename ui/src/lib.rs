@@ -13,8 +13,10 @@
 
 mod asked;
 mod asset;
+mod chart;
 mod form;
 mod format;
+mod markdown;
 pub mod mlflow;
 mod page;
 mod policy;

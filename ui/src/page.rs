@@ -1,7 +1,9 @@
 //! The pages, one noun a file.
 
+mod artifacts;
 mod experiments;
 mod home;
+mod run;
 mod runs;
 mod theme;
 
@@ -14,5 +16,7 @@ pub(crate) fn routes() -> Router<Site> {
         .merge(home::routes())
         .merge(experiments::routes())
         .merge(runs::routes())
+        .merge(run::routes())
+        .merge(artifacts::routes())
         .merge(theme::routes())
 }

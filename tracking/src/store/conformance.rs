@@ -14,8 +14,8 @@ mod models;
 mod purges;
 mod runs;
 mod searches;
-mod trees;
 mod series;
+mod trees;
 
 pub use datasets::*;
 pub use experiments::*;
@@ -26,8 +26,8 @@ pub use models::*;
 pub use purges::*;
 pub use runs::*;
 pub use searches::*;
-pub use trees::*;
 pub use series::*;
+pub use trees::*;
 
 use super::{Batch, NewExperiment, NewRun, TrackingStore};
 use crate::entity::{Metric, Param, Run, Tag};

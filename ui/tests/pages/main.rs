@@ -5,5 +5,6 @@
 mod browser;
 mod frame;
 mod hostile;
+mod run;
 mod runs;
 mod seed;
