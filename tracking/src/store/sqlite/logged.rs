@@ -107,6 +107,11 @@ impl Logged {
         marks.clear();
     }
 
+    /// Returns the number of runs.
+    pub(super) fn runs(&self) -> usize {
+        self.marks.len()
+    }
+
     /// Returns what the run at a place logged.
     pub(super) fn of(&self, place: usize) -> &[Mark] {
         self.marks.get(place).map_or(&[], |marks| marks)

@@ -145,9 +145,7 @@ impl Tables {
         }
         for kept in self.kept.values_mut() {
             kept.stale.extend(changed.keys.iter().cloned());
-            for logged in kept.logged.iter_mut().flatten() {
-                logged.stale.extend(changed.keys.iter().cloned());
-            }
+            kept.logged.iter_mut().for_each(|logged| note_logged(logged, &changed.keys));
         }
         // Reading most of it run by run takes longer than reading all of it.
         self.kept.retain(|_, kept| kept.stale.len() <= 1000 + kept.table.runs.len() / 4);
@@ -222,6 +220,16 @@ impl Tables {
                 // The newest search alone asks for too much: the next one like it need not try.
                 self.refused.insert(oldest);
             }
+        }
+    }
+}
+
+/// Notes changed runs; what is not asked for while most of it changes is forgotten.
+fn note_logged(slot: &mut Option<Logged>, runs: &HashSet<String>) {
+    if let Some(logged) = slot {
+        logged.stale.extend(runs.iter().cloned());
+        if logged.stale.len() > 1000 + logged.runs() / 4 {
+            *slot = None;
         }
     }
 }

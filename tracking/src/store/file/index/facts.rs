@@ -18,6 +18,8 @@ use std::sync::PoisonError;
 
 /// What is kept of the keys that runs have may come to so many marks, of 12 bytes each.
 const MARKS_MAX: usize = 2_000_000;
+/// Different keys of one kind that are kept.
+const KEYS_MAX: usize = 200_000;
 
 /// A run that a query finds.
 pub(in super::super) struct FoundRun<'a> {
@@ -139,7 +141,8 @@ impl Known {
         candidates: &[Candidate],
         kind: KeyKind,
     ) -> Result<MarkTally> {
-        if self.count > MARKS_MAX {
+        let has_many_keys = self.keys.iter().any(|keys| keys.len() > KEYS_MAX);
+        if self.count > MARKS_MAX || has_many_keys {
             *self = Self::default();
         }
         let folder = kind_of(kind).folder();

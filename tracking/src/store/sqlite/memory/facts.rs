@@ -4,7 +4,7 @@ use super::super::columns::Seen;
 use super::super::database::{Failure, Session};
 use super::super::found::{FoundId, FoundRun};
 use super::super::logged::Logged;
-use super::{KEYS_MAX, Kept, LOGGED_BYTES_MAX, Memory, Tables, experiments_of, suits};
+use super::{BYTES_MAX, KEYS_MAX, Kept, LOGGED_BYTES_MAX, Memory, Tables, experiments_of, suits};
 use crate::facts::marks::{Keys, MarkTally};
 use crate::facts::{KeyFact, KeyKind};
 use crate::search::{Compiled, RunQuery};
@@ -40,6 +40,7 @@ impl Memory {
                 visit(&FoundRun { facts: seen, id, start_time });
             });
         }
+        tables.drop_large(&experiments, fields);
         tables.make_room();
         Ok(true)
     }
@@ -87,6 +88,20 @@ impl Memory {
 }
 
 impl Tables {
+    /// Forgets columns when there is too much of them, so that a question about long texts, which
+    /// is seldom asked twice, does not take the experiment out of the memory.
+    fn drop_large(&mut self, experiments: &[i64], fields: &[Field]) {
+        let bytes: usize = self.kept.values().map(|kept| kept.table.bytes()).sum();
+        if bytes <= BYTES_MAX {
+            return;
+        }
+        for experiment in experiments {
+            if let Some(kept) = self.kept.get_mut(experiment) {
+                kept.table.columns.retain(|(field, _)| !fields.contains(field));
+            }
+        }
+    }
+
     /// Forgets what runs logged, of the experiments that were not asked for the longest, as long as
     /// there is too much of it.
     fn make_room_of_logged(&mut self) {
