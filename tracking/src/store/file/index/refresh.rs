@@ -9,6 +9,7 @@ use crate::store::file::folder::{self, Kind};
 use crate::store::file::layout::{self, Layout};
 use crate::{Error, ExperimentId, Result};
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -115,13 +116,13 @@ impl<'a> Refresh<'a> {
         let names = layout::run_names(&path)?;
         let below_root =
             path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy().into_owned();
-        let mut known = self.table.runs(&below_root).map_err(unusable)?;
+        let known = self.table.runs(&below_root).map_err(unusable)?;
         let home = Arc::new(Home { path, handle });
         let (mut candidates, mut new) = (Vec::with_capacity(names.len()), Vec::new());
         for name in names {
             let (values, whole, home) = (Vec::new(), None, home.clone());
-            if let Some(KnownRun { row, stamp, info }) = known.remove(&name) {
-                let noted = Some(stamp);
+            if let Some(KnownRun { row, stamp, info }) = known.get(&name) {
+                let (row, noted, info) = (*row, Some(*stamp), info.clone());
                 candidates.push(Candidate { row, home, name, info, noted, values, whole });
             } else if let Some(stamp) = stat(&home.handle, &format!("{name}/{META}"))
                 && let Some((row, info)) = self.read_run(&home.path.join(&name), stamp, id)
@@ -129,7 +130,11 @@ impl<'a> Refresh<'a> {
                 new.push(Candidate { row, home, name, info, noted: None, values, whole });
             }
         }
-        known.into_values().for_each(|gone| self.forget(gone.row));
+        if candidates.len() < known.len() {
+            let here: HashSet<&str> = candidates.iter().map(|one| one.name.as_str()).collect();
+            let gone = known.iter().filter(|(name, _)| !here.contains(name.as_str()));
+            gone.for_each(|(_, gone)| self.forget(gone.row));
+        }
         self.take_in(&new);
         candidates.append(&mut new);
         Ok(candidates)

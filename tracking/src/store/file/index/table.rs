@@ -5,9 +5,11 @@ use crate::entity::{LifecycleStage, RunInfo, RunStatus};
 use crate::store::file::folder::Kind;
 use crate::{ExperimentId, RunId};
 use rusqlite::{Connection, Result, Row, params};
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Number of the schema; another number in a file means that the file is made anew.
@@ -21,7 +23,21 @@ const BUSY_MAX: Duration = Duration::from_secs(2);
 pub(super) struct Table {
     connection: Connection,
     in_memory: bool,
+    /// The runs that were read last, by the folders of experiments.
+    read: RefCell<HashMap<String, (State, KnownRuns)>>,
+    /// How many changes of runs were made here.
+    changes: Cell<u64>,
 }
+
+/// The runs of an experiment, by the names of their folders.
+pub(super) type KnownRuns = Arc<HashMap<String, KnownRun>>;
+
+/// What differs once the runs may have changed: a number that changes with every commit of others,
+/// and the number of our own changes.
+type State = (i64, u64);
+
+/// Runs that are kept between searches: reading them again takes longer than all else.
+const RUNS_KEPT_MAX: usize = 50_000;
 
 /// A run as the index knows it.
 #[derive(Debug)]
@@ -42,7 +58,7 @@ impl Table {
     /// Opens the index, or makes it; falls back to one in memory.
     pub(super) fn open(path: &Path) -> Self {
         match open_file(path) {
-            Ok(connection) => Self { connection, in_memory: false },
+            Ok(connection) => Self::of(connection, false),
             Err(error) => {
                 tracing::debug!(%error, "the index is not usable; creating a new one");
                 Self::anew(path)
@@ -56,13 +72,17 @@ impl Table {
             let _ = fs::remove_file(format!("{}{suffix}", path.display()));
         }
         match open_file(path) {
-            Ok(connection) => Self { connection, in_memory: false },
+            Ok(connection) => Self::of(connection, false),
             Err(error) => {
                 tracing::debug!(%error, "cannot use an index on disk; searching with one in \
                                          memory");
-                Self { connection: open_memory(), in_memory: true }
+                Self::of(open_memory(), true)
             }
         }
+    }
+
+    fn of(connection: Connection, in_memory: bool) -> Self {
+        Self { connection, in_memory, read: RefCell::default(), changes: Cell::default() }
     }
 
     /// Tells whether the file that is open still lies in the store.
@@ -74,8 +94,31 @@ impl Table {
         &self.connection
     }
 
-    /// Reads the runs of an experiment's folder, by the names of their folders.
-    pub(super) fn runs(&self, experiment_folder: &str) -> Result<HashMap<String, KnownRun>> {
+    /// Returns the runs of an experiment's folder, which are read when they may have changed.
+    pub(super) fn runs(&self, experiment_folder: &str) -> Result<KnownRuns> {
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row([], |row| row.get(0))?;
+        let state = (version, self.changes.get());
+        let mut read = self.read.borrow_mut();
+        if let Some((known, runs)) = read.get(experiment_folder)
+            && *known == state
+        {
+            return Ok(runs.clone());
+        }
+        let runs = Arc::new(self.read_runs(experiment_folder)?);
+        read.remove(experiment_folder);
+        if read.values().map(|(_, runs)| runs.len()).sum::<usize>() + runs.len() > RUNS_KEPT_MAX {
+            read.clear();
+        }
+        if runs.len() <= RUNS_KEPT_MAX {
+            read.insert(experiment_folder.to_owned(), (state, runs.clone()));
+        }
+        Ok(runs)
+    }
+
+    fn read_runs(&self, experiment_folder: &str) -> Result<HashMap<String, KnownRun>> {
         // The folders of one experiment are neighbours in the order of the unique index.
         let mut statement = self.connection.prepare_cached(
             "SELECT id, folder, changed, bytes, run_id, run_name, experiment_id, user_id, status,
@@ -96,6 +139,7 @@ impl Table {
 
     /// Notes a run and returns its row.
     pub(super) fn put_run(&self, folder: &str, stamp: Stamp, info: &RunInfo) -> Result<i64> {
+        self.changes.set(self.changes.get() + 1);
         let mut statement = self.connection.prepare_cached(
             "INSERT INTO run (folder, changed, bytes, run_id, run_name, experiment_id, user_id,
                               status, start_time, end_time, artifact_uri, deleted)
@@ -124,6 +168,7 @@ impl Table {
 
     /// Forgets a run.
     pub(super) fn remove_run(&self, row: i64) -> Result<()> {
+        self.changes.set(self.changes.get() + 1);
         self.connection.prepare_cached("DELETE FROM part WHERE run = ?1")?.execute([row])?;
         self.connection.prepare_cached("DELETE FROM run WHERE id = ?1")?.execute([row])?;
         Ok(())
