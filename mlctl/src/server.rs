@@ -56,6 +56,7 @@ pub(crate) fn tracking_app(tracking: &OpenStore, mut options: Options) -> Router
         .nest("/2.0/mlflow-artifacts", artifacts.clone())
         .route("/3.0/mlflow/server-info", get(async move || info.clone()));
     let registry = options.registry.take();
+    let trusts_names = registry.as_ref().is_some_and(|registry| registry.trusts_user_header);
     let registered = registry.as_ref().and_then(|registry| registry.store.as_ref().ok());
     let registered = registered.map(|registry| registry.store.clone());
     let (api, pages, root) = match options.artifacts_only {
@@ -87,7 +88,7 @@ pub(crate) fn tracking_app(tracking: &OpenStore, mut options: Options) -> Router
         .nest("/api", api)
         .nest("/ajax-api", pages)
         .merge(root)
-        .merge(pages::own(&options, &sources))
+        .merge(pages::own(&options, &sources, trusts_names))
         .route("/health", get(async || "OK"))
         .route("/version", get(async || env!("CARGO_PKG_VERSION")));
     let app = match prefix.as_str() {

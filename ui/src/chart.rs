@@ -10,6 +10,6 @@ mod scale;
 mod spark;
 mod ticks;
 
-pub(crate) use line::{ChartLine, LineChart};
+pub(crate) use line::{ChartLine, LineChart, class};
 pub(crate) use scale::Scale;
 pub(crate) use spark::spark;

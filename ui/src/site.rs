@@ -19,6 +19,8 @@ pub struct Site {
     pub clock: Clock,
     /// Whether MLflow's own pages are below `/mlflow`.
     pub has_mlflow: bool,
+    /// Whether the name that somebody gives is enough to approve something, where nobody signs in.
+    pub trusts_names: bool,
     /// What a form of these pages carries, so that no other page can send it.
     form_token: String,
 }
@@ -32,6 +34,7 @@ impl Site {
             prefix: String::new(),
             clock: Clock::system(),
             has_mlflow: false,
+            trusts_names: false,
             form_token: Uuid::new_v4().simple().to_string(),
         }
     }

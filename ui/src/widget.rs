@@ -52,7 +52,7 @@ pub(crate) fn id(id: &str) -> Markup {
 
 /// Something to type or paste into a terminal or a program.
 pub(crate) fn command(text: &str) -> Markup {
-    html! { pre.command { code data-copy=(text) { (text) } } }
+    html! { pre.command tabindex="0" { code data-copy=(text) { (text) } } }
 }
 
 /// What a page says when there is nothing to show, and how to get something.

@@ -11,13 +11,14 @@ use mlctl_ui::mlflow::{self, Build, Sources};
 const MLFLOW: &str = "/mlflow";
 
 /// Builds our pages, relative to the static prefix; a server of artifacts alone has none.
-pub(super) fn own(options: &Options, sources: &Sources) -> Router {
+pub(super) fn own(options: &Options, sources: &Sources, trusts_names: bool) -> Router {
     if options.artifacts_only {
         return mlflow::landing();
     }
     let mut site = Site::new(sources.tracking.clone());
     site.registry = sources.registry.clone();
     site.prefix = options.access.static_prefix.clone();
+    site.trusts_names = trusts_names;
     site.has_mlflow = options.pages.is_some();
     mlctl_ui::router(site)
 }

@@ -8,6 +8,7 @@ mod metrics;
 mod overview;
 mod params;
 
+pub(super) use charts::Look;
 pub(super) use head::head;
 
 use crate::asked::Asked;
