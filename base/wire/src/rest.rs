@@ -220,22 +220,16 @@ fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     if bytes.len() > TREE_BYTES_MAX {
         return large::explain(bytes);
     }
-    let tree: Value = serde_json::from_slice(bytes).map_err(|error| {
-        Failure::new(
-            ErrorCode::InvalidParameterValue,
-            format!("the body is not valid JSON: {error}"),
-        )
-    })?;
+    let tree: Value = serde_json::from_slice(bytes).map_err(|error| large::invalid(&error))?;
     if !tree.is_object() {
         return Err(no_object(python_type(&tree)));
     }
-    serde_path_to_error::deserialize(&tree).map_err(|error| {
-        let path = error.path().to_string();
-        let cause = error.inner().to_string();
-        missing_field(&path, &cause).unwrap_or_else(|| {
-            let value = tree.pointer(&pointer(&path)).unwrap_or(&tree);
-            wrong_value(&value.to_string(), python_type(value), &path, &cause)
-        })
+    // Written again without the keys that came twice. Decoding the tree itself would add a decoder
+    // to the program for each kind of message.
+    let bytes = tree.to_string().into_bytes();
+    large::decode(&bytes, &|pointer| {
+        let value = tree.pointer(pointer).unwrap_or(&tree);
+        (value.to_string(), python_type(value))
     })
 }
 
@@ -332,6 +326,12 @@ mod tests {
             r#"{"tags": [{"key": "a"}, {}]}"#,
             Err("Missing value for required parameter 'tags[1].key'."),
         );
+    }
+
+    #[test]
+    fn of_a_key_that_comes_twice_the_last_counts() {
+        check(r#"{"name": "a", "name": "b"}"#, Ok(Some("b")));
+        check(r#"{"name": "a", "name": 5}"#, Err("Invalid value 5 for parameter 'name'"));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Naming the parameter that is wrong in a large body: as it streams by, up to the first wrong
-//! token, without a tree of what was sent.
+//! Naming the parameter that is wrong in a body: as it streams by, up to the first wrong token. A
+//! large body needs no tree of what was sent for that.
 
 use super::{Failure, missing_field, no_object, pointer, wrong_value};
 use crate::ErrorCode;
@@ -13,29 +13,44 @@ use std::fmt;
 
 /// Decodes a body once more, and says which parameter is wrong.
 pub(super) fn explain<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
-    let invalid = |error| {
-        let message = format!("the body is not valid JSON: {error}");
-        Failure::new(ErrorCode::InvalidParameterValue, message)
-    };
     if bytes.trim_ascii_start().first() != Some(&b'{') {
-        serde_json::from_slice::<IgnoredAny>(bytes).map_err(invalid)?;
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| invalid(&error))?;
         return Err(no_object(found(bytes, "").1));
     }
+    decode(bytes, &|pointer| found(bytes, pointer))
+}
+
+/// Decodes an object as it streams by; `found` tells what stands at a pointer.
+pub(super) fn decode<T: DeserializeOwned>(
+    bytes: &[u8],
+    found: &dyn Fn(&str) -> (String, &'static str),
+) -> Result<T, Failure> {
     let mut source = serde_json::Deserializer::from_slice(bytes);
-    let message = serde_path_to_error::deserialize(&mut source).map_err(|error| {
-        let path = error.path().to_string();
-        let error = error.into_inner();
-        if !error.is_data() {
-            return invalid(error);
-        }
-        let cause = without_place(&error.to_string());
-        missing_field(&path, &cause).unwrap_or_else(|| {
-            let (shown, kind) = found(bytes, &pointer(&path));
-            wrong_value(&shown, kind, &path, &cause)
-        })
-    })?;
-    source.end().map_err(invalid)?;
+    let message = serde_path_to_error::deserialize(&mut source)
+        .map_err(|error| blame(&error.path().to_string(), error.inner(), found))?;
+    source.end().map_err(|error| invalid(&error))?;
     Ok(message)
+}
+
+pub(super) fn invalid(error: &serde_json::Error) -> Failure {
+    let message = format!("the body is not valid JSON: {error}");
+    Failure::new(ErrorCode::InvalidParameterValue, message)
+}
+
+/// Says what is wrong at a path.
+fn blame(
+    path: &str,
+    error: &serde_json::Error,
+    found: &dyn Fn(&str) -> (String, &'static str),
+) -> Failure {
+    if !error.is_data() {
+        return invalid(error);
+    }
+    let cause = without_place(&error.to_string());
+    missing_field(path, &cause).unwrap_or_else(|| {
+        let (shown, kind) = found(&pointer(path));
+        wrong_value(&shown, kind, path, &cause)
+    })
 }
 
 /// Takes off the line and column that the JSON reader adds.
