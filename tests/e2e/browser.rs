@@ -4,6 +4,8 @@
 //! browser. Everything that a page requests, and what fails in it, is noted.
 
 use crate::harness::{PATIENCE, Place, skip};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -126,14 +128,45 @@ impl Browser {
 
     /// Returns the text that the page shows.
     pub(crate) fn text(&mut self) -> String {
-        let text = self.evaluate("document.body ? document.body.innerText : ''");
-        text.as_str().unwrap_or_default().to_owned()
+        let expression = "document.body ? document.body.innerText : ''";
+        let asked = json!({ "expression": expression, "returnByValue": true });
+        // A page that goes on to another one while it is asked shows nothing.
+        let answer = self.ask("Runtime.evaluate", asked).unwrap_or_default();
+        answer["result"]["value"].as_str().unwrap_or_default().to_owned()
     }
 
     /// Computes a value in the page.
     pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         let asked = json!({ "expression": expression, "returnByValue": true });
         self.call("Runtime.evaluate", asked)["result"]["value"].clone()
+    }
+
+    /// Takes what a page writes to its console as a warning or an error, and what its policy
+    /// forbids, as a failure from here on.
+    pub(crate) fn heed_console(&mut self) {
+        self.call("Log.enable", json!({}));
+    }
+
+    /// Gives the page the size of a screen, and the colours that its user prefers.
+    pub(crate) fn set_screen(&mut self, width: u32, colours: &str) {
+        let is_phone = width < 600;
+        let metrics = json!({
+            "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": is_phone,
+        });
+        self.call("Emulation.setDeviceMetricsOverride", metrics);
+        let feature = json!({ "name": "prefers-color-scheme", "value": colours });
+        self.call("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+    }
+
+    /// Sets whether pages may run scripts.
+    pub(crate) fn set_scripts(&mut self, may_run: bool) {
+        self.call("Emulation.setScriptExecutionDisabled", json!({ "value": !may_run }));
+    }
+
+    /// Takes a picture of what the screen shows: a PNG file.
+    pub(crate) fn picture(&mut self) -> Vec<u8> {
+        let picture = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        BASE64.decode(picture["data"].as_str().unwrap()).unwrap()
     }
 
     /// Tells whether a request was made whose address contains `part`.
@@ -150,13 +183,21 @@ impl Browser {
     /// answer.
     #[track_caller]
     fn call(&mut self, method: &str, params: Value) -> Value {
+        self.ask(method, params).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// Like [`Self::call`], for what may be refused.
+    #[track_caller]
+    fn ask(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         let session = self.page.clone();
         let id = self.send(&session, method, params).unwrap();
         loop {
             let message = self.receive();
             if message["id"] == id {
-                assert!(message["error"].is_null(), "{method}: {message}");
-                return message["result"].clone();
+                return match message["error"].is_null() {
+                    true => Ok(message["result"].clone()),
+                    false => Err(message["error"].clone()),
+                };
             }
             self.note(&message);
         }
@@ -216,6 +257,11 @@ impl Browser {
                 if params["canceled"] != true {
                     self.failures.push(format!("{} for {request}", params["errorText"]));
                 }
+            }
+            "Log.entryAdded"
+                if matches!(params["entry"]["level"].as_str(), Some("error" | "warning")) =>
+            {
+                self.failures.push(format!("console: {}", params["entry"]["text"]));
             }
             "Runtime.exceptionThrown" => {
                 self.failures.push(format!("uncaught: {}", params["exceptionDetails"]));

@@ -25,6 +25,7 @@ mod log;
 mod models;
 mod namespace;
 mod nested;
+mod pages;
 mod project;
 mod python;
 mod quickstart;

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 const START: i64 = 1_767_225_600_000;
 
 /// What the pages are to show.
-struct Seeded {
-    experiment: String,
-    run: String,
+pub(crate) struct Seeded {
+    pub(crate) experiment: String,
+    pub(crate) run: String,
 }
 
 /// Starts a server with pages; `None` when there is no Python or no browser to look at them.
@@ -25,7 +25,7 @@ fn start(place: &Place, args: &[&str]) -> Option<Server> {
     Some(Server::launch(place, command.arg(package).args(args)))
 }
 
-fn seed(server: &Server) -> Seeded {
+pub(crate) fn seed(server: &Server) -> Seeded {
     let api = |path: &str, body: Value| server.post_json(&format!("/api/2.0/mlflow/{path}"), &body);
     let experiment = text(&api("experiments/create", json!({ "name": "crops" }))["experiment_id"]);
     let mut runs = ["barley", "wheat"].map(|name| {

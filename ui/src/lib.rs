@@ -9,8 +9,6 @@
 //! below `page`. What people see of values is in [`format`](mod@format), what an address says in
 //! [`query`], and the frame of every page in [`shell`].
 
-#![expect(dead_code, reason = "what the pages of a run use lands before them")]
-
 mod asked;
 mod asset;
 mod chart;

@@ -18,8 +18,6 @@ pub(crate) type Result<T> = std::result::Result<T, PageError>;
 pub(crate) enum Reply {
     /// A whole page.
     Page(Box<Page>),
-    /// A part of a page, for the script.
-    Part(maud::Markup),
     /// Another page, to be asked for with GET.
     Redirect(String),
     /// Anything else, such as a file.
@@ -47,11 +45,6 @@ pub(crate) struct PageError {
 }
 
 impl PageError {
-    /// Says that something does not exist.
-    pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        Self { status: StatusCode::NOT_FOUND, message: message.into() }
-    }
-
     /// Says that what was asked is wrong.
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self { status: StatusCode::BAD_REQUEST, message: message.into() }
@@ -91,7 +84,6 @@ impl From<mlctl_registry::Error> for PageError {
 pub(crate) fn respond(site: &Site, asked: &Asked, outcome: Result<Reply>) -> Response {
     match outcome {
         Ok(Reply::Page(page)) => html(asked, page.render(site, asked).into_string()),
-        Ok(Reply::Part(part)) => html(asked, part.into_string()),
         Ok(Reply::Redirect(to)) => see_other(&to),
         Ok(Reply::Other(response)) => *response,
         Err(error) => {

@@ -112,6 +112,7 @@ fn links(site: &Site, current: Part) -> Markup {
         @for (part, path, name) in NAVIGATION {
             a href=(site.link(path)) aria-current=[(part == current).then_some("page")] { (name) }
         }
+        @if site.has_mlflow { a href=(site.link("/mlflow/")) { "MLflow's pages" } }
     }
 }
 
