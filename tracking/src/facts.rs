@@ -47,6 +47,12 @@ pub trait RunFacts {
     /// Shows `visit` every run that `query` finds, in any order. It must not call the store.
     fn each_run(&self, query: &RunQuery, visit: &mut dyn FnMut(&Run)) -> Result<()>;
 
+    /// Tells whether keys of many runs are listed without reading every run, so that a page may
+    /// ask for them each time.
+    fn lists_keys_at_once(&self) -> bool {
+        false
+    }
+
     /// Counts runs by their states.
     fn count_runs(&self, query: &RunQuery) -> Result<RunCounts> {
         let mut counts = RunCounts::default();

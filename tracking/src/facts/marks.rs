@@ -50,6 +50,7 @@ impl Keys {
     }
 
     /// Returns how many keys there are.
+    #[cfg(any(feature = "file", feature = "sqlite"))]
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }

@@ -34,7 +34,8 @@ pub(super) fn routes() -> Router<Site> {
 struct Shown {
     experiments: Vec<Experiment>,
     runs: Vec<Run>,
-    counts: RunCounts,
+    /// How many there are; a server of MLflow does not count many.
+    counts: Option<RunCounts>,
     columns: Vec<Column>,
     next: Option<String>,
     /// What is wrong with the filter.
@@ -80,13 +81,22 @@ fn read(site: &Site, state: &RunsState, problems: Vec<String>) -> Result<Shown> 
         }
     };
     let page = site.tracking.search_runs(&query)?;
-    let counts = site.tracking.count_runs(&query)?;
+    let counts = count(site, &query)?;
+    let total = counts.map(|counts| counts.total());
     let columns = match state.columns.as_slice() {
-        [] => choose(site.tracking.as_ref(), &query)?,
+        [] => choose(site.tracking.as_ref(), &query, total, &page.items)?,
         chosen => chosen.to_vec(),
     };
     let next = page.next_page_token;
     Ok(Shown { experiments, runs: page.items, counts, columns, next, mistake, problems })
+}
+
+fn count(site: &Site, query: &RunQuery) -> Result<Option<RunCounts>> {
+    match site.tracking.count_runs(query) {
+        Ok(counts) => Ok(Some(counts)),
+        Err(mlctl_tracking::Error::Unsupported(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Returns the newest runs that a search finds.

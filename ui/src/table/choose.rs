@@ -4,6 +4,8 @@
 use super::Column;
 use crate::reply::Result;
 use mlctl_tracking::TrackingStore;
+use mlctl_tracking::entity::Run;
+use mlctl_tracking::facts::keys::KeyTally;
 use mlctl_tracking::facts::{KeyFact, KeyKind, KeyQuery};
 use mlctl_tracking::search::RunQuery;
 
@@ -13,11 +15,26 @@ const FIT: usize = 9;
 /// Params at most while there are metrics to show.
 const PARAMS: usize = 4;
 
-/// Returns the columns for the runs that a search finds, with two calls of the store.
-pub(crate) fn choose(store: &dyn TrackingStore, query: &RunQuery) -> Result<Vec<Column>> {
+/// Above so many runs, a store that would have to read each of them is not asked for their keys.
+const RUNS_READ: u64 = 2_000;
+
+/// Returns the columns for the runs that a search finds, with two calls of the store; where those
+/// would take long, for the runs of the page.
+pub(crate) fn choose(
+    store: &dyn TrackingStore,
+    query: &RunQuery,
+    total: Option<u64>,
+    page: &[Run],
+) -> Result<Vec<Column>> {
+    let ask = |kind| KeyQuery { kind, contains: String::new(), max_results: FIT };
+    let is_quick = total.is_some_and(|total| total <= RUNS_READ) || store.lists_keys_at_once();
     let list = |kind| {
-        let ask = KeyQuery { kind, contains: String::new(), max_results: FIT };
-        Ok::<_, mlctl_tracking::Error>(store.run_keys(query, &ask)?.keys)
+        if is_quick {
+            return Ok::<_, mlctl_tracking::Error>(store.run_keys(query, &ask(kind))?.keys);
+        }
+        let mut tally = KeyTally::new(kind);
+        page.iter().for_each(|run| tally.add(run));
+        Ok(tally.list(&ask(kind)).keys)
     };
     Ok(fitting(&list(KeyKind::Param)?, &list(KeyKind::Metric)?))
 }

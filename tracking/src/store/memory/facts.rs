@@ -7,6 +7,10 @@ use crate::facts::RunFacts;
 use crate::search::RunQuery;
 
 impl RunFacts for MemoryStore {
+    fn lists_keys_at_once(&self) -> bool {
+        true
+    }
+
     fn each_run(&self, query: &RunQuery, visit: &mut dyn FnMut(&Run)) -> Result<()> {
         let compiled = query.compile()?;
         let state = self.state();

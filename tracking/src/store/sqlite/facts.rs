@@ -23,6 +23,10 @@ use std::collections::HashSet;
 const RUNS_AT_ONCE: usize = 1000;
 
 impl RunFacts for SqliteStore {
+    fn lists_keys_at_once(&self) -> bool {
+        true
+    }
+
     fn each_run(&self, query: &RunQuery, visit: &mut dyn FnMut(&Run)) -> Result<()> {
         let compiled = query.compile()?;
         let add = |ids: &mut Vec<String>, run: &FoundRun<'_>| ids.push(run.id.spelled());

@@ -17,7 +17,7 @@ const ROWS_AT_A_TIME: usize = 1_000;
 pub(super) fn export(site: &Site, state: &RunsState, kind: &str) -> Result<Reply> {
     let runs = all(site, state)?;
     let columns = match state.columns.as_slice() {
-        [] => choose(site.tracking.as_ref(), &state.query())?,
+        [] => choose(site.tracking.as_ref(), &state.query(), None, &runs)?,
         chosen => chosen.to_vec(),
     };
     let (kind, name, body) = match kind {

@@ -25,7 +25,7 @@ pub(super) fn head(
                 @if one.lifecycle_stage == LifecycleStage::Deleted { span.status.bad { "✕ deleted" } }
                 span.quiet { "experiment " (one.experiment_id.as_str()) }
             }
-            span.facts { (counts(&shown.counts)) }
+            @if let Some(known) = &shown.counts { span.facts { (counts(known)) } }
             div.actions {
                 @if let [one] = shown.experiments.as_slice() {
                     (widget::popover("Edit", "end", &edit_forms(site, asked, one)))

@@ -137,11 +137,14 @@ fn row(site: &Site, _: &Asked, run: &Run, columns: &[Column], now: i64) -> Marku
 }
 
 fn pager(site: &Site, state: &RunsState, shown: &Shown) -> Markup {
-    let (here, total) = (shown.runs.len() as u64, shown.counts.total());
-    let text = match state.after {
-        None if here == total => format::plural(total, "run", "runs"),
-        None => format!("1–{} of {}", format::count(here), format::plural(total, "run", "runs")),
-        Some(_) => format!("{} of {}", format::count(here), format::plural(total, "run", "runs")),
+    let here = shown.runs.len() as u64;
+    let total = shown.counts.map(|counts| counts.total());
+    let runs = |number| format::plural(number, "run", "runs");
+    let text = match (&state.after, total) {
+        (None, Some(total)) if here == total => runs(total),
+        (None, Some(total)) => format!("1–{} of {}", format::count(here), runs(total)),
+        (Some(_), Some(total)) => format!("{} of {}", format::count(here), runs(total)),
+        (_, None) => runs(here),
     };
     html! {
         div.pager {
