@@ -103,7 +103,7 @@ impl Browser {
 
     /// Waits until the page shows all of `texts` and has asked for nothing in a while.
     #[track_caller]
-    fn shows(&mut self, what: &str, texts: &[&str]) {
+    pub(crate) fn shows(&mut self, what: &str, texts: &[&str]) {
         const PAUSE: Duration = Duration::from_millis(50);
         let deadline = Instant::now() + PATIENCE;
         let mut quiet_since = Instant::now();

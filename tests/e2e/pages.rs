@@ -116,3 +116,40 @@ fn links_that_mlflows_client_prints_lead_to_our_pages() {
         assert_eq!(here, want.as_str(), "for {link}");
     }
 }
+
+/// Moves the pointer to the middle of the first chart.
+const POINT: &str = "(() => {
+    const chart = document.querySelector('svg[data-source]');
+    const box = chart.getBoundingClientRect();
+    const place = { clientX: box.left + box.width / 2, clientY: box.top + 20, bubbles: true };
+    chart.dispatchEvent(new PointerEvent('pointermove', place));
+})()";
+
+#[test]
+fn a_chart_reads_its_values_and_keys_lead_around() {
+    let place = Place::new();
+    let Some((server, seeded, mut browser)) = start(&place, &[]) else { return };
+    let key = |key: &str| {
+        format!(
+            "document.body.dispatchEvent(new KeyboardEvent('keydown', {{ key: '{key}', bubbles: true }}))"
+        )
+    };
+
+    browser.open(&format!("{}/runs/{}/charts?q=rmse", server.url, seeded.run), &["rmse"]);
+    browser.evaluate(POINT);
+    // 0.125 + 1 / 23 at step 22: the middle of the picture is left of the middle of the axis.
+    browser.shows("the chart under the pointer", &["0.16848 at 22"]);
+
+    browser.open(&format!("{}/experiments/{}", server.url, seeded.experiment), &["wheat"]);
+    for (pressed, want) in [("j", "barley|wheat"), ("/", "Filter")] {
+        browser.evaluate(&key(pressed));
+        let focus = "document.activeElement.ariaLabel ?? document.activeElement.textContent";
+        let focused = browser.evaluate(focus);
+        let focused = focused.as_str().unwrap_or_default().to_owned();
+        assert!(want.split('|').any(|text| focused.contains(text)), "{pressed}: {focused}");
+    }
+    browser.evaluate("document.activeElement.blur()");
+    browser.evaluate(&key("g"));
+    browser.evaluate(&key("m"));
+    browser.shows("after g and m", &["Models", "the yield"]);
+}

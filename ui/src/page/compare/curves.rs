@@ -56,7 +56,7 @@ fn keys(runs: &[Run], find: &str) -> Vec<Key> {
 }
 
 fn chart(site: &Site, look: &Look, runs: &[Run], key: &Key) -> Result<Markup> {
-    let mut lines = Vec::new();
+    let (mut lines, mut ids) = (Vec::new(), Vec::new());
     for (place, run) in runs.iter().enumerate() {
         let has = run.data.metrics.iter().any(|metric| metric.key == *key);
         if !has {
@@ -64,9 +64,9 @@ fn chart(site: &Site, look: &Look, runs: &[Run], key: &Key) -> Result<Markup> {
         }
         let series = site.tracking.series(&run.info.run_id, key, &look.query)?;
         let href = Some(site.link(&run::url(&run.info.run_id).to_string()));
+        ids.push(run.info.run_id.as_str());
         lines.push(ChartLine { name: run.info.run_name.clone(), href, place, series });
     }
-    let ids: Vec<&str> = runs.iter().map(|run| run.info.run_id.as_str()).collect();
     let chart = LineChart {
         title: key.as_str().to_owned(),
         href: None,
