@@ -5,9 +5,9 @@
 //! which come with its wheel, and answers what they ask beyond the REST API. Both stores are
 //! reached through their traits alone.
 //!
-//! A page is a function from a [`Site`] and what was [`asked`] to a [`reply`]; one noun a file
-//! below `page`. What people see of values is in [`format`](mod@format), what an address says in
-//! [`query`], and the frame of every page in [`shell`].
+//! A page is a function from a [`Site`] and what a browser asks to a reply; one noun a file below
+//! `page`. What people see of values is in `format`, what an address says in `query`, and the frame
+//! of every page in `shell`.
 
 mod asked;
 mod asset;

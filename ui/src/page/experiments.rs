@@ -56,7 +56,7 @@ fn list(site: &Site, asked: &Asked) -> Result<Reply> {
             form method="get" action=(site.link("/runs")) {
                 (table(site, &found.items, now))
                 div.below {
-                    button.plain { "Show the runs of the selected" }
+                    button { "Show the runs of the selected" }
                     @if let Some(next) = next { a href=(site.link(&next.to_string())) rel="next" { "Next page" } }
                 }
             }
